@@ -1,0 +1,56 @@
+//! `quids-bench`: the figures of node/docs/benchmarks.md. `quids bench ARGS` starts it when it lies beside `quids`.
+
+mod args;
+mod clock;
+mod crypto;
+mod machine;
+mod node;
+mod statistics;
+mod transfers;
+
+use args::Args;
+use std::process::ExitCode;
+
+/// What went wrong, for people: a benchmark has no callers that would tell errors apart.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Result<T = ()> = std::result::Result<T, Error>;
+
+const USAGE: &str = "\
+usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
+       quids bench transfers [--accounts 10000,100000,1000000] [--transfers 10000] [--runs 7] [--scheme ml-dsa-87]
+                             [--cache-mb 1024] [--json]
+       quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
+build times: scripts/bench build";
+
+fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    // `quids bench crypto` may hand over its own word.
+    if words.first().is_some_and(|word| word == "bench") {
+        words.remove(0);
+    }
+    let command = if words.is_empty() {
+        String::new()
+    } else {
+        words.remove(0)
+    };
+    let run: fn(Args) -> Result = match command.as_str() {
+        "crypto" => crypto::run,
+        "transfers" => transfers::run,
+        "node" => node::run,
+        "" | "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("there is no benchmark {other:?}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match Args::parse(words).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quids bench {command}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

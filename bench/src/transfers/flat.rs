@@ -1,0 +1,69 @@
+//! State in a hash map: what execution costs when storage costs nothing. It has no root.
+
+use quids_core::Hash;
+use quids_state::{BackendError, Changes, Commit, StateBackend};
+use std::{collections::HashMap, sync::Arc};
+
+/// Keys and values in memory.
+#[derive(Default)]
+pub struct FlatBackend(HashMap<Vec<u8>, Arc<[u8]>, foldhash::fast::RandomState>);
+
+impl FlatBackend {
+    pub fn apply(&mut self, changes: Changes) {
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(self.0.insert(key, value.into())),
+                None => drop(self.0.remove(&key)),
+            }
+        }
+    }
+}
+
+impl StateBackend for FlatBackend {
+    fn root(&self) -> Hash {
+        Hash::zero()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Arc<[u8]>>, BackendError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    /// A walk over everything: transfers do not ask.
+    fn next_key(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.0.keys().filter(|other| other.as_slice() > key).min().cloned())
+    }
+
+    /// A stub: this backend measures execution alone.
+    fn commit(&self, _: &mut dyn Iterator<Item = (&[u8], Option<&[u8]>)>) -> Result<Commit, BackendError> {
+        Ok(Commit {
+            root: Hash::zero(),
+            nodes: Vec::new(),
+        })
+    }
+
+    fn prove(&self, _: &[&[u8]]) -> Result<Vec<Vec<u8>>, BackendError> {
+        Err(BackendError::Proof("a flat state has no trie".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_holds_what_was_applied() {
+        let mut backend = FlatBackend::default();
+        backend.apply(
+            [
+                (b"a".to_vec(), Some(b"1".to_vec())),
+                (b"b".to_vec(), Some(b"2".to_vec())),
+            ]
+            .into(),
+        );
+        backend.apply([(b"a".to_vec(), None)].into());
+        assert_eq!(backend.get(b"a").unwrap(), None);
+        assert_eq!(backend.get(b"b").unwrap().as_deref(), Some(&b"2"[..]));
+        assert_eq!(backend.next_key(b"a").unwrap(), Some(b"b".to_vec()));
+        assert_eq!(backend.next_key(b"b").unwrap(), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! The column families and how each is set up.
+
+use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options as RocksOptions};
+
+/// Version of the layout in this folder's README. A node refuses a database of another one.
+pub const FORMAT_VERSION: u32 = 1;
+
+const MIB: usize = 1024 * 1024;
+/// Bloom filter bits per key: about 1 % of absent keys cost a read.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+
+/// One concern each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Column {
+    /// Format version, genesis, tips.
+    Meta,
+    /// Block hash to header.
+    Headers,
+    /// Height to block hash, on the best chain.
+    Numbers,
+    /// Block hash to extrinsics.
+    Bodies,
+    /// Hash to trie node or value.
+    Nodes,
+    /// What others of the client keep, by their own keys.
+    Extras,
+}
+
+impl Column {
+    pub const ALL: [Column; 6] = [
+        Column::Meta,
+        Column::Headers,
+        Column::Numbers,
+        Column::Bodies,
+        Column::Nodes,
+        Column::Extras,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Headers => "headers",
+            Self::Numbers => "numbers",
+            Self::Bodies => "bodies",
+            Self::Nodes => "nodes",
+            Self::Extras => "extras",
+        }
+    }
+
+    /// Size of the write buffer; all of them together stay under `database::WRITE_BUFFERS_BYTES`.
+    const fn write_buffer_bytes(self) -> usize {
+        match self {
+            Self::Nodes => 32 * MIB,
+            Self::Bodies => 16 * MIB,
+            _ => 4 * MIB,
+        }
+    }
+
+    /// Bodies compress at once. Nodes, mostly hashes, only where they come to rest.
+    fn set_compression(self, options: &mut RocksOptions) {
+        match self {
+            Self::Bodies => options.set_compression_type(DBCompressionType::Zstd),
+            Self::Nodes | Self::Extras => {
+                options.set_compression_type(DBCompressionType::None);
+                options.set_bottommost_compression_type(DBCompressionType::Zstd);
+            }
+            Self::Meta | Self::Headers | Self::Numbers => options.set_compression_type(DBCompressionType::None),
+        }
+    }
+
+    pub(crate) fn descriptor(self, cache: &Cache) -> ColumnFamilyDescriptor {
+        let mut blocks = BlockBasedOptions::default();
+        blocks.set_block_cache(cache);
+        blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+        // Indices and filters count against the cache, so the memory of the node has a bound.
+        blocks.set_cache_index_and_filter_blocks(true);
+        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        blocks.set_block_size(if self == Self::Bodies { 64 * 1024 } else { 8 * 1024 });
+        let mut options = RocksOptions::default();
+        options.set_block_based_table_factory(&blocks);
+        options.set_write_buffer_size(self.write_buffer_bytes());
+        options.set_level_compaction_dynamic_level_bytes(true);
+        self.set_compression(&mut options);
+        ColumnFamilyDescriptor::new(self.name(), options)
+    }
+}

@@ -1,0 +1,209 @@
+//! `Database`: opening, and everything that reads. Writing is in `block.rs`.
+
+use crate::{
+    columns::{Column, FORMAT_VERSION},
+    error::DbError,
+    raw::Raw,
+};
+use codec::{Decode, DecodeAll, Encode};
+use parking_lot::{Mutex, RwLock};
+use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_state::{BackendError, NodeStore};
+use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, LogLevel, Options as RocksOptions, WriteBatch};
+use std::path::Path;
+
+const MIB: usize = 1024 * 1024;
+/// All write buffers together; the fullest is flushed before they exceed it.
+const WRITE_BUFFERS_BYTES: usize = 64 * MIB;
+/// The log is cut, and buffers flushed, when it grows past this.
+const WAL_BYTES_MAX: u64 = 128 * MIB as u64;
+
+/// Keys of the meta column.
+pub(crate) mod meta {
+    /// `FORMAT_VERSION`, 4 bytes little-endian, bare: the one entry whose form no version may change.
+    pub const FORMAT: &[u8] = b"format";
+    pub const GENESIS: &[u8] = b"genesis";
+    pub const TIPS: &[u8] = b"tips";
+}
+
+/// How to open a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The block cache that all columns share, in MiB.
+    pub cache_size_mb: usize,
+    /// Files that RocksDB keeps open; −1 for all.
+    pub max_open_files: i32,
+    /// Whether a block is on the disk (fsync) before it counts as committed. Only tests do without.
+    pub sync: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_size_mb: 64,
+            max_open_files: 512,
+            sync: true,
+        }
+    }
+}
+
+/// Ends of the chain, changed together with the blocks that make them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Tips {
+    pub best: (Height, Hash),
+    pub finalised: (Height, Hash),
+}
+
+/// The chain on disk. One process has it open; threads share it behind an `Arc`.
+pub struct Database {
+    pub(crate) raw: Raw,
+    pub(crate) tips: RwLock<Option<Tips>>,
+    /// Held while a batch is put together and written; has the reason if a write failed.
+    pub(crate) writer: Mutex<Option<String>>,
+}
+
+impl Database {
+    /// Opens the database in folder `path`, made if it is not there. It may still lack a genesis block.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, DbError> {
+        let path = path.as_ref();
+        let db = open_rocksdb(path, options)?;
+        let raw = Raw { db, sync: options.sync };
+        check_format(&raw)?;
+        let tips = raw.checked(Column::Meta, meta::TIPS)?;
+        let tips = tips.map(|bytes| decode(Column::Meta, meta::TIPS, &bytes)).transpose()?;
+        Ok(Self {
+            raw,
+            tips: RwLock::new(tips),
+            writer: Mutex::new(None),
+        })
+    }
+
+    /// The hash of block 0.
+    pub fn genesis(&self) -> Result<Option<Hash>, DbError> {
+        let bytes = self.raw.checked(Column::Meta, meta::GENESIS)?;
+        bytes
+            .map(|bytes| decode(Column::Meta, meta::GENESIS, &bytes))
+            .transpose()
+    }
+
+    /// The block that the node builds on.
+    pub fn best(&self) -> Result<(Height, Hash), DbError> {
+        self.tips.read().map(|tips| tips.best).ok_or(DbError::NoGenesis)
+    }
+
+    /// The last block that is never taken back.
+    pub fn finalised(&self) -> Result<(Height, Hash), DbError> {
+        self.tips.read().map(|tips| tips.finalised).ok_or(DbError::NoGenesis)
+    }
+
+    /// The header with this hash.
+    pub fn header(&self, hash: &Hash) -> Result<Option<Header>, DbError> {
+        let bytes = self.raw.by_hash(Column::Headers, hash)?;
+        bytes
+            .map(|bytes| decode(Column::Headers, hash.as_bytes(), &bytes))
+            .transpose()
+    }
+
+    /// The extrinsics of the block with this hash.
+    pub fn body(&self, hash: &Hash) -> Result<Option<Vec<OpaqueExtrinsic>>, DbError> {
+        let bytes = self.raw.checked(Column::Bodies, hash.as_bytes())?;
+        bytes
+            .map(|bytes| decode(Column::Bodies, hash.as_bytes(), &bytes))
+            .transpose()
+    }
+
+    /// The block at a height of the best chain.
+    pub fn hash_at(&self, height: Height) -> Result<Option<Hash>, DbError> {
+        let key = height.0.to_be_bytes();
+        let bytes = self.raw.checked(Column::Numbers, &key)?;
+        bytes.map(|bytes| decode(Column::Numbers, &key, &bytes)).transpose()
+    }
+
+    /// What was written as `aux` of a block under this key.
+    pub fn aux(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        self.raw.checked(Column::Extras, key)
+    }
+}
+
+impl NodeStore for Database {
+    fn node(&self, hash: &Hash) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.raw.by_hash(Column::Nodes, hash)?)
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({}, {:?})", self.raw.db.path().display(), *self.tips.read())
+    }
+}
+
+/// All of `bytes`, or the entry is damaged.
+fn decode<T: Decode>(column: Column, key: &[u8], bytes: &[u8]) -> Result<T, DbError> {
+    T::decode_all(&mut &*bytes).map_err(|error| DbError::damaged(column, key, error.to_string()))
+}
+
+fn open_rocksdb(path: &Path, options: Options) -> Result<DB, DbError> {
+    let failed = |error: rocksdb::Error| match error.to_string() {
+        reason if reason.contains("lock") && reason.contains("LOCK") => DbError::Locked { path: path.into() },
+        reason => DbError::Open {
+            path: path.into(),
+            reason,
+        },
+    };
+    std::fs::create_dir_all(path).map_err(|error| DbError::Open {
+        path: path.into(),
+        reason: error.to_string(),
+    })?;
+    let cache = Cache::new_lru_cache(options.cache_size_mb.saturating_mul(MIB));
+    let mut columns: Vec<_> = Column::ALL.iter().map(|column| column.descriptor(&cache)).collect();
+    // Columns of a newer format are opened too, so that its version can be read and named.
+    let known = |name: &String| Column::ALL.iter().any(|column| column.name() == name);
+    let found = if path.join("CURRENT").exists() {
+        DB::list_cf(&RocksOptions::default(), path).map_err(failed)?
+    } else {
+        Vec::new()
+    };
+    let unknown = found.iter().filter(|name| !known(name));
+    columns.extend(unknown.map(|name| ColumnFamilyDescriptor::new(name, RocksOptions::default())));
+
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&cache);
+    let mut rocks = RocksOptions::default();
+    rocks.create_if_missing(true);
+    rocks.create_missing_column_families(true);
+    rocks.set_block_based_table_factory(&blocks);
+    rocks.set_max_open_files(options.max_open_files);
+    rocks.set_max_background_jobs(2);
+    rocks.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
+    rocks.set_max_total_wal_size(WAL_BYTES_MAX);
+    rocks.set_log_level(LogLevel::Warn);
+    rocks.set_keep_log_file_num(2);
+    DB::open_cf_descriptors(&rocks, path, columns).map_err(failed)
+}
+
+/// Writes the version into a new database; refuses one of another version.
+fn check_format(raw: &Raw) -> Result<(), DbError> {
+    let supported = FORMAT_VERSION;
+    let Some(bytes) = raw.read(Column::Meta, meta::FORMAT)? else {
+        for column in Column::ALL {
+            if !raw.is_empty(column)? {
+                return Err(DbError::NoFormat);
+            }
+        }
+        let mut batch = WriteBatch::default();
+        raw.put(&mut batch, Column::Meta, meta::FORMAT, &supported.to_le_bytes())?;
+        return raw.write(batch);
+    };
+    let version: [u8; 4] = (*bytes).try_into().map_err(|_| {
+        DbError::damaged(
+            Column::Meta,
+            meta::FORMAT,
+            format!("{} bytes are no version", bytes.len()),
+        )
+    })?;
+    match u32::from_le_bytes(version) {
+        found if found > supported => Err(DbError::NewerFormat { found, supported }),
+        found if found < supported => Err(DbError::OlderFormat { found, supported }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,82 @@
+//! Why the database cannot do what it was asked. A failed write stops the node.
+
+use crate::columns::Column;
+use quids_core::{Hash, Height};
+use quids_state::BackendError;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DbError {
+    #[error("database {} cannot be opened: {reason}", path.display())]
+    Open { path: PathBuf, reason: String },
+    #[error("database {} is in use by another process: stop it, or choose another base path", path.display())]
+    Locked { path: PathBuf },
+    #[error("database has format version {found}, written by a newer node; this node reads {supported}")]
+    NewerFormat { found: u32, supported: u32 },
+    #[error("database has format version {found}, which this node no longer reads; it reads {supported}")]
+    OlderFormat { found: u32, supported: u32 },
+    #[error("database has data but no format version: not a quids database, or not a whole one")]
+    NoFormat,
+    #[error("{column} entry 0x{key} is damaged: {reason}")]
+    Damaged {
+        column: &'static str,
+        key: String,
+        reason: String,
+    },
+    #[error("{column} could not be read at 0x{key}: {reason}")]
+    Read {
+        column: &'static str,
+        key: String,
+        reason: String,
+    },
+    #[error("writing failed: {0}")]
+    Write(String),
+    #[error("an earlier write failed ({0}): nothing is written until the node restarts")]
+    Stopped(String),
+    #[error("database has no genesis block")]
+    NoGenesis,
+    #[error("database holds the chain of genesis {found:?}, not of {wanted:?}")]
+    OtherGenesis { found: Hash, wanted: Hash },
+    #[error("block {number} is no genesis block")]
+    NotGenesis { number: Height },
+    #[error("parent {parent:?} of block {number} is unknown")]
+    UnknownParent { number: Height, parent: Hash },
+    #[error("block {number} cannot follow parent {parent:?} of height {parent_number}")]
+    WrongHeight {
+        number: Height,
+        parent: Hash,
+        parent_number: Height,
+    },
+    #[error("block {hash:?} of height {number} contradicts finalised block {finalised:?} of height {finalised_number}")]
+    Finalised {
+        number: Height,
+        hash: Hash,
+        finalised_number: Height,
+        finalised: Hash,
+    },
+    #[error("block {0:?} is unknown")]
+    UnknownBlock(Hash),
+}
+
+impl DbError {
+    pub(crate) fn damaged(column: Column, key: &[u8], reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            column: column.name(),
+            key: hex(key),
+            reason: reason.into(),
+        }
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl From<DbError> for BackendError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Damaged { column, key, reason } => Self::Damaged { column, key, reason },
+            other => Self::Store(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The chain on disk: blocks and trie nodes in RocksDB, one atomic batch a block, every value checked when it is
+//! read back. The only crate that knows RocksDB.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod block;
+mod columns;
+mod crash;
+mod database;
+mod error;
+mod raw;
+
+#[cfg(test)]
+mod tests;
+
+pub use block::BlockCommit;
+pub use columns::{Column, FORMAT_VERSION};
+pub use crash::crash_point;
+pub use database::{Database, Options};
+pub use error::DbError;

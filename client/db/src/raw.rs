@@ -1,0 +1,127 @@
+//! RocksDB with columns and checked values. A value is stored under its key as it is where the key is its hash,
+//! else followed by a checksum over column, key and value.
+
+use crate::{columns::Column, error::DbError, error::hex};
+use quids_core::Hash;
+use rocksdb::{ColumnFamily, DB, DBPinnableSlice, IteratorMode, WriteBatch, WriteOptions};
+
+/// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
+const CHECKSUM_LEN: usize = 8;
+
+pub(crate) struct Raw {
+    pub(crate) db: DB,
+    /// Whether `sync` does anything.
+    pub(crate) sync: bool,
+}
+
+fn checksum(column: Column, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(column.name().as_bytes());
+    hasher.update(&(key.len() as u64).to_le_bytes());
+    hasher.update(key);
+    hasher.update(value);
+    let mut cut = [0; CHECKSUM_LEN];
+    hasher.finalize_xof().fill(&mut cut);
+    cut
+}
+
+impl Raw {
+    fn family(&self, column: Column) -> Result<&ColumnFamily, DbError> {
+        self.db
+            .cf_handle(column.name())
+            .ok_or_else(|| DbError::Write(format!("no column {}", column.name())))
+    }
+
+    /// The bytes at `key`, unchecked.
+    pub(crate) fn read(&self, column: Column, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>, DbError> {
+        self.db
+            .get_pinned_cf(self.family(column)?, key)
+            .map_err(|error| DbError::Read {
+                column: column.name(),
+                key: hex(key),
+                reason: error.to_string(),
+            })
+    }
+
+    /// The bytes whose BLAKE3-256 is `hash`, under which they are stored.
+    pub(crate) fn by_hash(&self, column: Column, hash: &Hash) -> Result<Option<Vec<u8>>, DbError> {
+        let Some(bytes) = self.read(column, hash.as_bytes())? else {
+            return Ok(None);
+        };
+        let found = Hash::from(*blake3::hash(&bytes).as_bytes());
+        if found != *hash {
+            return Err(DbError::damaged(
+                column,
+                hash.as_bytes(),
+                format!("its hash is {found:?}"),
+            ));
+        }
+        Ok(Some(bytes.to_vec()))
+    }
+
+    /// The value at `key`, its checksum checked.
+    pub(crate) fn checked(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        let Some(bytes) = self.read(column, key)? else {
+            return Ok(None);
+        };
+        match bytes.split_last_chunk::<CHECKSUM_LEN>() {
+            Some((value, found)) if checksum(column, key, value) == *found => Ok(Some(value.to_vec())),
+            Some(_) => Err(DbError::damaged(column, key, "its checksum is wrong")),
+            None => Err(DbError::damaged(
+                column,
+                key,
+                format!("{} bytes are too few", bytes.len()),
+            )),
+        }
+    }
+
+    pub(crate) fn is_empty(&self, column: Column) -> Result<bool, DbError> {
+        match self.db.iterator_cf(self.family(column)?, IteratorMode::Start).next() {
+            None => Ok(true),
+            Some(Ok(_)) => Ok(false),
+            Some(Err(error)) => Err(DbError::Read {
+                column: column.name(),
+                key: String::new(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    pub(crate) fn put(&self, batch: &mut WriteBatch, column: Column, key: &[u8], value: &[u8]) -> Result<(), DbError> {
+        batch.put_cf(self.family(column)?, key, value);
+        Ok(())
+    }
+
+    pub(crate) fn put_checked(
+        &self,
+        batch: &mut WriteBatch,
+        column: Column,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), DbError> {
+        let stored = [value, &checksum(column, key, value)].concat();
+        self.put(batch, column, key, &stored)
+    }
+
+    pub(crate) fn delete(&self, batch: &mut WriteBatch, column: Column, key: &[u8]) -> Result<(), DbError> {
+        batch.delete_cf(self.family(column)?, key);
+        Ok(())
+    }
+
+    /// Writes a whole batch or nothing. It survives the end of the process, and a power cut after [`Raw::sync`].
+    pub(crate) fn write(&self, batch: WriteBatch) -> Result<(), DbError> {
+        self.db
+            .write_opt(batch, &WriteOptions::default())
+            .map_err(|error| DbError::Write(error.to_string()))
+    }
+
+    /// Has everything written so far on the disk, if the database was opened so.
+    pub(crate) fn sync(&self) -> Result<(), DbError> {
+        if !self.sync {
+            return Ok(());
+        }
+        self.db
+            .flush_wal(true)
+            .map_err(|error| DbError::Write(error.to_string()))
+    }
+}

@@ -1,0 +1,125 @@
+//! The process killed at every crash point, and the log cut anywhere: a block is whole or not there at all.
+
+use super::{FAST, assert_beginning, chain, open, write};
+use crate::{Database, Options, crash::VARIABLE};
+use std::{
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+const FOLDER: &str = "QUIDS_DB_TEST_FOLDER";
+const LAST: u32 = 6;
+
+/// Not a test but the process that `check` kills.
+#[test]
+#[ignore = "run by the tests that kill it"]
+fn victim() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let db = Database::open(folder, Options { sync: true, ..FAST }).unwrap();
+    let blocks = chain(LAST);
+    let next = db.best().map_or(0, |(height, _)| height.0 as usize + 1);
+    write(&db, &blocks[next..]);
+}
+
+/// Kills a process at the n-th passing of a point; `expected` blocks are there afterwards. Then another process
+/// goes on from there to the end.
+fn check(point: &str, expected: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |crash_at: Option<&str>| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "tests::kill::victim", "--ignored", "--nocapture"]);
+        command
+            .env(FOLDER, folder.path())
+            .env_remove(VARIABLE)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.envs(crash_at.map(|point| (VARIABLE, point)));
+        command.status().unwrap()
+    };
+    let blocks = chain(LAST);
+    assert_eq!(run(Some(point)).signal(), Some(6), "{point}: the victim aborts");
+    assert_eq!(assert_beginning(&open(folder.path()), &blocks), expected, "{point}");
+    assert!(run(None).success(), "{point}: goes on");
+    assert_eq!(
+        assert_beginning(&open(folder.path()), &blocks),
+        LAST as usize + 1,
+        "{point}"
+    );
+}
+
+#[test]
+fn killed_at_genesis() {
+    check("db-genesis-nodes", 0);
+    check("db-before-write", 0);
+    check("db-before-sync", 1);
+    check("db-after-sync", 1);
+}
+
+#[test]
+fn killed_at_a_block() {
+    for nth in [2, 4, LAST as usize + 1] {
+        check(&format!("db-before-write:{nth}"), nth - 1);
+        // The process is gone but not the machine: what was written is there, synced or not.
+        check(&format!("db-before-sync:{nth}"), nth);
+        check(&format!("db-after-sync:{nth}"), nth);
+    }
+}
+
+#[test]
+fn a_second_process_is_told_that_it_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let _db = open(folder.path());
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "tests::kill::victim", "--ignored", "--nocapture"]);
+    let output = command
+        .env(FOLDER, folder.path())
+        .env_remove(VARIABLE)
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Locked"), "{output:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// What a power cut leaves of an unsynced log: any beginning of it.
+#[test]
+fn a_log_cut_anywhere_loses_whole_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    let blocks = chain(LAST);
+    write(&db, &blocks);
+    let logs = || {
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let log = logs()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .max()
+        .unwrap();
+    let len = std::fs::metadata(&log).unwrap().len();
+    assert!(len > 4000, "{len}");
+    let mut seen = std::collections::BTreeSet::new();
+    for cut in (0..=len).rev().step_by(293) {
+        let cut_folder = tempfile::tempdir().unwrap();
+        copy(folder.path(), cut_folder.path());
+        let file = std::fs::File::options()
+            .write(true)
+            .open(cut_folder.path().join(log.file_name().unwrap()))
+            .unwrap();
+        file.set_len(cut).unwrap();
+        let db = open(cut_folder.path());
+        let count = assert_beginning(&db, &blocks);
+        write(&db, &blocks[count..]);
+        assert_eq!(assert_beginning(&db, &blocks), blocks.len());
+        seen.insert(count);
+    }
+    assert_eq!(seen, (0..=blocks.len()).collect());
+}

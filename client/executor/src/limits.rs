@@ -1,0 +1,40 @@
+//! Every limit of the executor. Those of the first group decide whether code or a block is valid and change only
+//! with the ABI version; those of the second are this node's own and never decide validity.
+
+/// Bytes of native stack that a runtime's frames may use. The check's engine has the same.
+///
+/// A call may nest a trial run, so a calling thread needs twice this and 512 KiB for host functions: 2 MiB do.
+pub const STACK_SIZE_MAX: usize = 512 * 1024;
+
+/// The most elements of a runtime's one table (functions that are called indirectly).
+pub const TABLE_ELEMENTS_MAX: u32 = 65_536;
+
+/// Fuel of each call of a trial run: about one unit an instruction, so in the order of a second.
+pub const CHECK_FUEL_MAX: u64 = 1_000_000_000;
+
+/// Bytes of the reason that `ext_runtime_check_v1` answers with.
+pub const REASON_SIZE_MAX: usize = 256;
+
+/// Bytes kept of a panic message.
+pub const PANIC_SIZE_MAX: usize = 4096;
+
+/// Bytes kept of a log line.
+pub const LOG_SIZE_MAX: usize = 65_536;
+
+/// Instances of the main engine that can exist at once, sessions included. One more is `ExecutorError::Exhausted`.
+pub const INSTANCES_MAX: u32 = 64;
+
+/// Instances of the check's engine that can exist at once.
+pub const CHECK_INSTANCES_MAX: u32 = 8;
+
+/// Runtimes remembered in memory.
+pub const RUNTIMES_MAX: usize = 4;
+
+/// Artefacts kept in the cache directory; the oldest go first.
+pub const ARTEFACTS_MAX: usize = 16;
+
+/// Resolution of deadlines.
+pub const TICK: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// How long the calls may take that `load` makes to learn a runtime's versions.
+pub const LOAD_DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,0 +1,153 @@
+//! A loaded runtime and the ways to call it.
+
+use crate::{
+    ExecutorError,
+    check::Checker,
+    engine::{Prepared, Ticker},
+    instance::{Instance, NO_DEADLINE},
+};
+use quids_api::RuntimeVersion;
+use quids_core::Hash;
+use quids_io::{Externalities, within};
+use std::{sync::Arc, time::Duration};
+
+/// What instances need of the executor.
+pub(crate) struct Services {
+    pub checker: Arc<Checker>,
+    pub ticker: Ticker,
+}
+
+/// A checked, compiled runtime whose versions are known.
+pub struct Runtime {
+    pub(crate) code_hash: Hash,
+    pub(crate) version: RuntimeVersion,
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) services: Arc<Services>,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("code_hash", &self.code_hash)
+            .field("version", &self.version)
+            .finish()
+    }
+}
+
+impl Runtime {
+    /// BLAKE3 of the code.
+    pub fn code_hash(&self) -> Hash {
+        self.code_hash
+    }
+
+    /// What `Core_version` answered when the runtime was loaded.
+    pub fn version(&self) -> &RuntimeVersion {
+        &self.version
+    }
+
+    /// Names of the APIs that the runtime exports, sorted.
+    pub fn apis_exported(&self) -> impl Iterator<Item = &str> {
+        self.prepared.apis.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether the runtime exports this API.
+    pub fn has_api(&self, api: &str) -> bool {
+        self.prepared.find(api).is_ok()
+    }
+
+    /// Calls an API in a fresh instance. After an error, changes of `ext` outside the runtime's own storage
+    /// transactions remain: the caller discards them.
+    pub fn call(&self, ext: &mut dyn Externalities, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
+        self.call_for(ext, api, input, NO_DEADLINE)
+    }
+
+    /// As `call`, but `ExecutorError::Deadline` if it takes longer than `deadline`. Never for importing blocks.
+    pub fn call_with_deadline(
+        &self,
+        ext: &mut dyn Externalities,
+        api: &str,
+        input: &[u8],
+        deadline: Duration,
+    ) -> Result<Vec<u8>, ExecutorError> {
+        let deadline = self.services.ticker.deadline(deadline);
+        self.call_for(ext, api, input, deadline.ticks)
+    }
+
+    fn call_for(
+        &self,
+        ext: &mut dyn Externalities,
+        api: &str,
+        input: &[u8],
+        ticks: u64,
+    ) -> Result<Vec<u8>, ExecutorError> {
+        let api = self.prepared.find(api)?;
+        within(ext, || self.instantiate()?.call(api, input, ticks))
+    }
+
+    /// An instance for a series of calls.
+    pub fn session(&self) -> Result<Session, ExecutorError> {
+        let instance = self.instantiate()?;
+        Ok(Session {
+            prepared: self.prepared.clone(),
+            services: self.services.clone(),
+            instance: Some(instance),
+        })
+    }
+
+    pub(crate) fn instantiate(&self) -> Result<Instance, ExecutorError> {
+        Instance::new(self.prepared.clone(), Some(self.services.checker.clone()))
+    }
+}
+
+/// One instance, reused: each call starts from a heap as in a fresh one. A call that fails takes the instance with
+/// it, and the next call gets a fresh one, so calls do not see each other.
+pub struct Session {
+    prepared: Arc<Prepared>,
+    services: Arc<Services>,
+    instance: Option<Instance>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("live", &self.instance.is_some())
+            .finish()
+    }
+}
+
+impl Session {
+    /// As `Runtime::call`.
+    pub fn call(&mut self, ext: &mut dyn Externalities, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
+        self.call_for(ext, api, input, NO_DEADLINE)
+    }
+
+    /// As `Runtime::call_with_deadline`.
+    pub fn call_with_deadline(
+        &mut self,
+        ext: &mut dyn Externalities,
+        api: &str,
+        input: &[u8],
+        deadline: Duration,
+    ) -> Result<Vec<u8>, ExecutorError> {
+        let services = self.services.clone();
+        let deadline = services.ticker.deadline(deadline);
+        self.call_for(ext, api, input, deadline.ticks)
+    }
+
+    fn call_for(
+        &mut self,
+        ext: &mut dyn Externalities,
+        api: &str,
+        input: &[u8],
+        ticks: u64,
+    ) -> Result<Vec<u8>, ExecutorError> {
+        let api = self.prepared.find(api)?;
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => Instance::new(self.prepared.clone(), Some(self.services.checker.clone()))?,
+        };
+        let output = within(ext, || instance.call(api, input, ticks))?;
+        self.instance = Some(instance);
+        Ok(output)
+    }
+}

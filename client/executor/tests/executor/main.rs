@@ -1,0 +1,9 @@
+//! Tests of the executor with small hand-written guests.
+
+mod artefacts;
+mod checks;
+mod containment;
+mod guests;
+mod host_functions;
+mod loading;
+mod sessions;

@@ -1,0 +1,239 @@
+//! The port: what the server asks of the node.
+
+use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_txpool::PoolError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+
+/// The node behind the server. Every method may block: the server calls them on tokio's blocking threads, and several
+/// at once. `at` is always a block hash; an unknown one is [`BackendError::UnknownBlock`].
+pub trait Backend: Send + Sync + 'static {
+    /// `system_chain`.
+    fn chain_name(&self) -> String;
+    /// `system_chainType`.
+    fn chain_type(&self) -> ChainType;
+    /// `system_name`.
+    fn node_name(&self) -> String;
+    /// `system_version`.
+    fn node_version(&self) -> String;
+    /// `system_properties`: at least `isEthereum`, `tokenDecimals`, `tokenSymbol`.
+    fn properties(&self) -> Map<String, Value>;
+    /// `system_health`.
+    fn health(&self) -> Health;
+    /// `system_syncState`.
+    fn sync_state(&self) -> SyncState;
+    /// `system_localPeerId`; empty without a network.
+    fn local_peer_id(&self) -> String {
+        String::new()
+    }
+
+    /// The best block.
+    fn best_hash(&self) -> Hash;
+    /// The last finalised block.
+    fn finalised_hash(&self) -> Hash;
+    /// The block of this height on the best chain.
+    fn hash_at(&self, height: Height) -> Result<Option<Hash>, BackendError>;
+    /// A block's header; `None` if the block is unknown.
+    fn header(&self, hash: Hash) -> Result<Option<Header>, BackendError>;
+    /// A block's extrinsics; `None` if the block is unknown or its body is gone.
+    fn body(&self, hash: Hash) -> Result<Option<Vec<OpaqueExtrinsic>>, BackendError>;
+
+    /// A storage value after a block.
+    fn storage(&self, at: Hash, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError>;
+    /// At most `count` keys with this prefix, ascending, after `start` if given.
+    fn storage_keys_paged(
+        &self,
+        at: Hash,
+        prefix: &[u8],
+        count: u32,
+        start: Option<&[u8]>,
+    ) -> Result<Vec<Vec<u8>>, BackendError>;
+    /// A storage proof of these keys against the block's state root.
+    fn read_proof(&self, at: Hash, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, BackendError>;
+    /// Calls a runtime API (`quids_api::names`) on the state after a block; nothing it writes is kept.
+    fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError>;
+
+    /// Gives a transaction (bytes without length prefix) to the pool; its hash is BLAKE3-256 of the bytes.
+    fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError>;
+    /// As [`Backend::submit`], with every status from the first on. The channel is bounded: the node drops the sender
+    /// of a receiver that does not keep up, and after a final status.
+    fn submit_and_watch(&self, bytes: Vec<u8>) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError>;
+    /// The pool's ready transactions, without length prefix.
+    fn pending(&self) -> Vec<Vec<u8>>;
+    /// Whether a ready transaction of the pool provides this tag (`Pool::provides`).
+    fn is_provided_by_pool(&self, tag: &[u8]) -> bool;
+
+    /// Blocks from now on. A receiver that lags loses its subscription, so the capacity bounds what the node buffers.
+    fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>>;
+}
+
+/// What happened to a block. Import, new best and finality may come in one notification or in several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// The block.
+    pub hash: Hash,
+    /// Its header.
+    pub header: Header,
+    /// It has just been imported.
+    pub is_imported: bool,
+    /// It has just become the best block.
+    pub is_new_best: bool,
+    /// It has just become final; each final block gets its own notification, in order.
+    pub is_finalised: bool,
+    /// `:code` changed in it: its child runs a new runtime.
+    pub code_changed: bool,
+}
+
+/// What kind of network a chain is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChainType {
+    /// One node, known keys.
+    Development,
+    /// Some nodes of one owner.
+    Local,
+    /// Value.
+    Live,
+}
+
+/// `system_health`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Connected peers.
+    pub peers: u32,
+    /// Whether the node is behind.
+    pub is_syncing: bool,
+    /// False on a development chain.
+    pub should_have_peers: bool,
+}
+
+/// `system_syncState`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncState {
+    /// Best block when the node started.
+    pub starting: Height,
+    /// Best block now.
+    pub current: Height,
+    /// The highest block heard of.
+    pub highest: Height,
+}
+
+/// Why the node cannot answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    /// No such block, or its state is gone.
+    #[error("unknown block: {0:?} is not in this node's chain, or its state was discarded")]
+    UnknownBlock(Hash),
+    /// The runtime of that block has no such API.
+    #[error("the runtime has no function {0}")]
+    UnknownApi(String),
+    /// The runtime trapped; its panic message.
+    #[error("execution failed: {0}")]
+    Execution(String),
+    /// The node's own fault.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Why a transaction is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SubmitError {
+    /// Which of Substrate's errors this is.
+    pub kind: SubmitErrorKind,
+    /// Our stable number: `PoolError::code`.
+    pub code: u16,
+    /// The reason, for people.
+    pub message: String,
+}
+
+/// Substrate's classes of pool errors; the numbers are its JSON-RPC codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum SubmitErrorKind {
+    /// The runtime could not be asked.
+    Verification = 1002,
+    /// Invalid on this state.
+    Invalid = 1010,
+    /// Nobody can tell.
+    Unknown = 1011,
+    /// Was invalid a moment ago.
+    TemporarilyBanned = 1012,
+    /// In the pool already.
+    AlreadyImported = 1013,
+    /// Would replace a transaction of no lower priority.
+    TooLowPriority = 1014,
+    /// The pool is full, or the transaction too large for it.
+    ImmediatelyDropped = 1016,
+}
+
+impl From<PoolError> for SubmitError {
+    fn from(error: PoolError) -> Self {
+        let kind = match error {
+            PoolError::Invalid(_) | PoolError::Tags { .. } => SubmitErrorKind::Invalid,
+            PoolError::Unknown(_) => SubmitErrorKind::Unknown,
+            PoolError::AlreadyKnown(_) => SubmitErrorKind::AlreadyImported,
+            PoolError::TooLowPriority { .. } => SubmitErrorKind::TooLowPriority,
+            PoolError::TooLarge { .. } | PoolError::Full { .. } => SubmitErrorKind::ImmediatelyDropped,
+            PoolError::Runtime(_) => SubmitErrorKind::Verification,
+        };
+        Self {
+            kind,
+            code: error.code(),
+            message: error.to_string(),
+        }
+    }
+}
+
+/// A watched transaction's status, in Substrate's JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TransactionStatus {
+    /// Waits for another transaction.
+    Future,
+    /// Can be in the next block.
+    Ready,
+    /// Sent to these peers.
+    Broadcast(Vec<String>),
+    /// In this block.
+    InBlock(#[serde(with = "crate::json::hash_text")] Hash),
+    /// That block is no longer on the best chain.
+    Retracted(#[serde(with = "crate::json::hash_text")] Hash),
+    /// That block did not become final in time.
+    FinalityTimeout(#[serde(with = "crate::json::hash_text")] Hash),
+    /// In this block for good.
+    Finalized(#[serde(with = "crate::json::hash_text")] Hash),
+    /// Replaced by this transaction.
+    Usurped(#[serde(with = "crate::json::hash_text")] Hash),
+    /// Had to make room.
+    Dropped,
+    /// Can no longer be in a block.
+    Invalid,
+}
+
+impl TransactionStatus {
+    /// True if no status follows.
+    pub const fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::FinalityTimeout(_) | Self::Finalized(_) | Self::Usurped(_) | Self::Dropped | Self::Invalid
+        )
+    }
+}
+
+impl From<quids_txpool::TransactionStatus> for TransactionStatus {
+    fn from(status: quids_txpool::TransactionStatus) -> Self {
+        use quids_txpool::TransactionStatus as Pool;
+        match status {
+            Pool::Future => Self::Future,
+            Pool::Ready => Self::Ready,
+            Pool::Broadcast => Self::Broadcast(Vec::new()),
+            Pool::InBlock(block) => Self::InBlock(block),
+            Pool::Dropped => Self::Dropped,
+            Pool::Invalid(_) => Self::Invalid,
+            Pool::Usurped(by) => Self::Usurped(by),
+        }
+    }
+}

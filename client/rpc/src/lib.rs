@@ -1,0 +1,18 @@
+//! JSON-RPC, HTTP and WebSocket on one port: Substrate's methods with Substrate's JSON, over a [`Backend`] that the
+//! node implements; and a small client. The only crate that knows jsonrpsee.
+#![warn(missing_docs)]
+
+mod backend;
+pub mod client;
+mod config;
+mod error;
+mod json;
+mod methods;
+mod params;
+mod server;
+
+pub use backend::{
+    Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
+};
+pub use config::Config;
+pub use server::{ServeError, ServerHandle, serve};

@@ -1,0 +1,38 @@
+//! What can go wrong below the overlay.
+
+use quids_core::Hash;
+use quids_io::ExtError;
+
+/// State that could not be read. It says nothing about the validity of a block: the node stops or asks elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    #[error("trie node {0:?} is missing from the store")]
+    Missing(Hash),
+    #[error("{column} entry 0x{key} is damaged: {reason}")]
+    Damaged {
+        column: &'static str,
+        key: String,
+        reason: String,
+    },
+    #[error("trie node {hash:?} is malformed: {reason}")]
+    Malformed { hash: Hash, reason: String },
+    #[error("the store failed: {0}")]
+    Store(String),
+    #[error("no proof: {0}")]
+    Proof(String),
+}
+
+impl From<BackendError> for ExtError {
+    fn from(error: BackendError) -> Self {
+        ExtError::Backend(error.to_string())
+    }
+}
+
+/// An overlay that could not be turned into a commit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error("{0} storage transactions are still open")]
+    OpenTransactions(usize),
+}

@@ -1,0 +1,46 @@
+//! Why the chain could not do something.
+
+use quids_core::{Hash, Height};
+
+/// An error of the chain service.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    #[error("the database: {0}")]
+    Database(#[from] quids_db::DbError),
+    #[error("the state: {0}")]
+    State(#[from] quids_state::StateError),
+    #[error("the state: {0}")]
+    Backend(#[from] quids_state::BackendError),
+    #[error("the runtime: {0}")]
+    Executor(#[from] quids_executor::ExecutorError),
+    #[error("{what} does not decode: {error}")]
+    Decode { what: &'static str, error: codec::Error },
+    #[error("block {0:?} is unknown")]
+    UnknownBlock(Hash),
+    #[error("the state of block {0:?} holds no runtime code")]
+    NoCode(Hash),
+    #[error("the database was made for another chain: its genesis is {found:?}, the chain spec's {expected:?}")]
+    OtherGenesis { found: Hash, expected: Hash },
+    #[error("the genesis could not be built: {0}")]
+    Genesis(String),
+    #[error("block {number} ({hash:?}) is invalid: {reason}")]
+    InvalidBlock { number: Height, hash: Hash, reason: String },
+    #[error("the author's own {what} was refused: {reason}")]
+    Inherent { what: &'static str, reason: String },
+    #[error("a thread of the node panicked: {0}")]
+    Task(String),
+}
+
+impl ChainError {
+    /// True if the node must stop: what it cannot read or write it must not guess.
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(_) | Self::State(_) | Self::Backend(_) | Self::Task(_)
+        )
+    }
+
+    pub(crate) fn decode(what: &'static str) -> impl FnOnce(codec::Error) -> Self {
+        move |error| Self::Decode { what, error }
+    }
+}

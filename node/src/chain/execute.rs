@@ -1,0 +1,250 @@
+//! Executing blocks: building one from transactions, and checking one that was built elsewhere.
+
+use super::{Chain, ChainError, NewBlock, State};
+use codec::{Decode, Encode};
+use quids_api::{
+    ApplyExtrinsicResult, ExtrinsicsCommitment, InherentData, InvalidTransaction, SignatureTask,
+    TransactionValidityError, names,
+};
+use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic};
+use quids_executor::{ExecutorError, Session};
+use quids_io::Externalities;
+use rayon::prelude::*;
+use std::time::Instant;
+
+/// Extrinsics that one call of `SignatureApi_collect` looks at.
+const COLLECT_CHUNK: usize = 64;
+
+/// A block with what has to be stored for it.
+pub(super) struct Executed {
+    pub header: Header,
+    pub extrinsics: Vec<Vec<u8>>,
+    pub nodes: Vec<(Hash, Vec<u8>)>,
+}
+
+/// What a block is built from.
+pub struct Proposal<'a> {
+    pub author: Option<AccountId20>,
+    pub inherents: InherentData,
+    /// In the order to try them.
+    pub transactions: &'a mut dyn Iterator<Item = Vec<u8>>,
+    /// No transaction is begun after this.
+    pub deadline: Instant,
+    pub count_max: usize,
+}
+
+/// A transaction that was tried and left out.
+#[derive(Debug)]
+pub struct Refused {
+    /// As the pool names it.
+    pub hash: Hash,
+    pub reason: TransactionValidityError,
+}
+
+/// How an extrinsic was taken.
+enum Applied {
+    Included,
+    Refused(TransactionValidityError),
+}
+
+/// A block under execution.
+struct Execution {
+    session: Session,
+    state: State,
+    extrinsics: Vec<Vec<u8>>,
+    /// Their bytes.
+    length: u32,
+}
+
+impl Execution {
+    fn begin(chain: &Chain, header: &Header) -> Result<Self, ChainError> {
+        let session = chain.runtime_at(header.parent_hash)?.session()?;
+        let state = chain.overlay_at(header.parent_hash)?;
+        let mut this = Self {
+            session,
+            state,
+            extrinsics: Vec::new(),
+            length: 0,
+        };
+        this.call(names::CORE_INITIALIZE_BLOCK, header)?;
+        Ok(this)
+    }
+
+    fn call(&mut self, api: &'static str, input: &impl Encode) -> Result<Vec<u8>, ChainError> {
+        Ok(self.session.call(&mut self.state, api, &input.encode())?)
+    }
+
+    fn call_typed<O: Decode>(&mut self, api: &'static str, input: &impl Encode) -> Result<O, ChainError> {
+        O::decode(&mut self.call(api, input)?.as_slice()).map_err(ChainError::decode(api))
+    }
+
+    /// Applies one extrinsic; if it is refused, or the runtime traps on it, the state is as before.
+    fn apply(&mut self, bytes: Vec<u8>) -> Result<Applied, ChainError> {
+        let index = self.extrinsics.len() as u32;
+        let depth = self.state.depth();
+        let host = |error: quids_io::ExtError| ChainError::Executor(ExecutorError::Host(error));
+        self.state.begin_transaction().map_err(host)?;
+        let result: Result<ApplyExtrinsicResult, ChainError> =
+            self.call_typed(names::BLOCK_BUILDER_APPLY_EXTRINSIC, &(index, &bytes));
+        match result {
+            Ok(Ok(_)) => {
+                self.state.commit_transaction().map_err(host)?;
+                self.length = self
+                    .length
+                    .saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+                self.extrinsics.push(bytes);
+                Ok(Applied::Included)
+            }
+            Ok(Err(reason)) => {
+                self.state.rollback_to(depth);
+                Ok(Applied::Refused(reason))
+            }
+            Err(error) => {
+                self.state.rollback_to(depth);
+                Err(error)
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Executed, ChainError> {
+        let extrinsics = std::mem::take(&mut self.extrinsics);
+        let commitment: ExtrinsicsCommitment = self.call_typed(names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &extrinsics)?;
+        let header: Header = self.call_typed(names::BLOCK_BUILDER_FINALIZE_BLOCK, &commitment)?;
+        let (commit, _) = self.state.into_commit()?;
+        Ok(Executed {
+            header,
+            extrinsics,
+            nodes: commit.nodes,
+        })
+    }
+}
+
+impl Chain {
+    /// Builds a block on the last one, stores it and makes it the last one. Returns it with the transactions that
+    /// were refused; those that merely did not fit are not among them.
+    pub fn author(&self, proposal: Proposal<'_>) -> Result<(NewBlock, Vec<Refused>), ChainError> {
+        let _one_at_a_time = self.committing.lock();
+        let (height, parent) = self.best();
+        let number = height.next().unwrap_or(Height::MAX);
+        let author = proposal
+            .author
+            .map(|who| DigestItem::PreRuntime(quids_core::AUTHOR_ENGINE_ID, who.encode()));
+        let header = Header {
+            parent_hash: parent,
+            number,
+            state_root: Hash::zero(),
+            extrinsics_root: Hash::zero(),
+            digest: Digest {
+                logs: author.into_iter().collect(),
+            },
+        };
+        let mut execution = Execution::begin(self, &header)?;
+        let inherents: Vec<OpaqueExtrinsic> =
+            execution.call_typed(names::BLOCK_BUILDER_INHERENT_EXTRINSICS, &proposal.inherents)?;
+        for OpaqueExtrinsic(bytes) in inherents {
+            if let Applied::Refused(reason) = execution.apply(bytes)? {
+                return Err(ChainError::Inherent {
+                    what: "inherent",
+                    reason: reason.to_string(),
+                });
+            }
+        }
+        let mut refused = Vec::new();
+        for bytes in proposal.transactions.take(proposal.count_max) {
+            if Instant::now() >= proposal.deadline {
+                break;
+            }
+            if !execution.call_typed::<bool>(names::BLOCK_BUILDER_FITS, &(&bytes, execution.length))? {
+                continue;
+            }
+            let hash = quids_txpool::hash_of(&bytes);
+            match execution.apply(bytes) {
+                Ok(Applied::Included) => {}
+                Ok(Applied::Refused(reason)) => refused.push(Refused { hash, reason }),
+                Err(ChainError::Executor(error)) if !error.is_local() => {
+                    tracing::error!("transaction {hash:?} made the runtime fail: {error}");
+                    refused.push(Refused {
+                        hash,
+                        reason: InvalidTransaction::Call.into(),
+                    });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let new = self.commit(execution.finish()?)?;
+        Ok((new, refused))
+    }
+
+    /// Executes a block that was built elsewhere on the last one; if it is valid, stores it and makes it the last one.
+    pub fn import(&self, block: Block) -> Result<NewBlock, ChainError> {
+        let _one_at_a_time = self.committing.lock();
+        let (height, best) = self.best();
+        let hash = block.header.hash();
+        let invalid = |reason: String| ChainError::InvalidBlock {
+            number: block.header.number,
+            hash,
+            reason,
+        };
+        if block.header.parent_hash != best || Some(block.header.number) != height.next() {
+            return Err(invalid(format!("it is no child of the last block {height} ({best:?})")));
+        }
+        let executed = self.execute(&block)?;
+        if executed.header != block.header {
+            return Err(invalid(format!(
+                "its header is {:?}, executing it gives {:?}",
+                block.header, executed.header
+            )));
+        }
+        self.commit(executed)
+    }
+
+    /// Executes a block on its parent's state without storing anything: the header that results.
+    pub fn reexecute(&self, block: &Block) -> Result<Header, ChainError> {
+        Ok(self.execute(block)?.header)
+    }
+
+    fn execute(&self, block: &Block) -> Result<Executed, ChainError> {
+        let header = &block.header;
+        let invalid = |reason: String| ChainError::InvalidBlock {
+            number: header.number,
+            hash: header.hash(),
+            reason,
+        };
+        self.verify_signatures(block)?;
+        let mut execution = Execution::begin(self, header)?;
+        for (index, OpaqueExtrinsic(bytes)) in block.extrinsics.iter().enumerate() {
+            match execution.apply(bytes.clone()) {
+                Ok(Applied::Included) => {}
+                Ok(Applied::Refused(reason)) => return Err(invalid(format!("extrinsic {index}: {reason}"))),
+                Err(ChainError::Executor(error)) if !error.is_local() => {
+                    return Err(invalid(format!("extrinsic {index}: {error}")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        execution.finish()
+    }
+
+    /// Verifies on all cores what the runtime will ask for at the parent's state.
+    fn verify_signatures(&self, block: &Block) -> Result<(), ChainError> {
+        let runtime = self.runtime_at(block.header.parent_hash)?;
+        block.extrinsics.par_chunks(COLLECT_CHUNK).try_for_each(|chunk| {
+            let mut state = self.overlay_at(block.header.parent_hash)?;
+            let mut session = runtime.session()?;
+            session.call(&mut state, names::CORE_INITIALIZE_BLOCK, &block.header.encode())?;
+            let chunk: Vec<&[u8]> = chunk.iter().map(|OpaqueExtrinsic(bytes)| bytes.as_slice()).collect();
+            let output = session.call(&mut state, names::SIGNATURES_COLLECT, &chunk.encode())?;
+            let tasks = Vec::<SignatureTask>::decode(&mut output.as_slice())
+                .map_err(ChainError::decode(names::SIGNATURES_COLLECT))?;
+            let claims: Vec<_> = tasks
+                .into_iter()
+                .filter_map(|task| match task {
+                    SignatureTask::Verify(claim) => Some(claim),
+                    SignatureTask::Inline => None,
+                })
+                .collect();
+            self.signatures.verify_all(&claims);
+            Ok(())
+        })
+    }
+}

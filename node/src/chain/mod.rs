@@ -1,0 +1,253 @@
+//! The chain: its database, its states and its runtimes, and what is done with blocks. One writer at a time.
+
+mod error;
+mod execute;
+mod genesis;
+mod signatures;
+
+pub use error::ChainError;
+pub use execute::{Proposal, Refused};
+pub use signatures::VerifiedSignatures;
+
+use crate::spec::ChainSpec;
+use codec::{Decode, Encode};
+use parking_lot::{Mutex, RwLock};
+use quids_api::names;
+use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
+use quids_db::Database;
+use quids_executor::{Executor, ExecutorConfig, Runtime};
+use quids_rpc::Notification;
+use quids_state::{NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use tokio::sync::broadcast;
+
+/// The state that runtimes execute on.
+pub type State = Overlay<TrieBackend>;
+
+/// How many blocks' runtimes are remembered by block hash.
+const RUNTIMES_MAX: usize = 512;
+/// How many notifications a slow subscriber may be behind before it misses some.
+const NOTIFICATIONS_MAX: usize = 256;
+/// The longest an RPC or pool call may run.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A new block, final since nobody else authors.
+#[derive(Clone, Debug)]
+pub struct NewBlock {
+    pub hash: Hash,
+    pub header: Header,
+    /// The hash of each extrinsic, in order.
+    pub extrinsics: Vec<Hash>,
+    /// The child runs another code than this block.
+    pub code_changed: bool,
+}
+
+/// How to open a chain.
+#[derive(Clone, Debug)]
+pub struct ChainOptions {
+    pub cache_mb: usize,
+    /// Whether commits wait for the disk.
+    pub sync: bool,
+}
+
+impl Default for ChainOptions {
+    fn default() -> Self {
+        Self {
+            cache_mb: 64,
+            sync: true,
+        }
+    }
+}
+
+/// The chain service. Shared by reference; commits are serialised inside.
+pub struct Chain {
+    db: Arc<Database>,
+    cache: Arc<SharedCache>,
+    executor: Executor,
+    signatures: Arc<VerifiedSignatures>,
+    genesis: Hash,
+    best: RwLock<(Height, Hash)>,
+    runtimes: Mutex<HashMap<Hash, Arc<Runtime>>>,
+    committing: Mutex<()>,
+    notifications: broadcast::Sender<Arc<Notification>>,
+}
+
+impl Chain {
+    /// Opens the chain under `base`, or starts it from the spec's genesis.
+    pub fn open(base: &Path, spec: &ChainSpec, options: &ChainOptions) -> Result<Self, ChainError> {
+        let db_options = quids_db::Options {
+            cache_size_mb: options.cache_mb,
+            sync: options.sync,
+            ..Default::default()
+        };
+        let db = Arc::new(Database::open(&base.join("db"), db_options)?);
+        let executor = Executor::new(ExecutorConfig {
+            cache_dir: Some(spec.code_cache(base)),
+        })?;
+        let cache = Arc::new(SharedCache::new(options.cache_mb << 20));
+        let genesis = genesis::ensure(&db, &cache, &executor, spec)?;
+        let best = db.finalised()?;
+        Ok(Self {
+            db,
+            cache,
+            executor,
+            signatures: Arc::default(),
+            genesis,
+            best: RwLock::new(best),
+            runtimes: Mutex::default(),
+            committing: Mutex::default(),
+            notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
+        })
+    }
+
+    pub fn genesis(&self) -> Hash {
+        self.genesis
+    }
+
+    /// The last block, which is final.
+    pub fn best(&self) -> (Height, Hash) {
+        *self.best.read()
+    }
+
+    pub fn database(&self) -> &Arc<Database> {
+        &self.db
+    }
+
+    pub fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    /// New blocks from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Notification>> {
+        self.notifications.subscribe()
+    }
+
+    /// The header of a known block.
+    pub fn header(&self, hash: Hash) -> Result<Header, ChainError> {
+        self.db.header(&hash)?.ok_or(ChainError::UnknownBlock(hash))
+    }
+
+    /// The state after a block.
+    pub fn state_at(&self, hash: Hash) -> Result<TrieBackend, ChainError> {
+        let root = self.header(hash)?.state_root;
+        Ok(TrieBackend::new(
+            self.db.clone() as Arc<dyn NodeStore>,
+            self.cache.clone(),
+            root,
+        ))
+    }
+
+    /// As [`Chain::state_at`], to execute on.
+    pub fn overlay_at(&self, hash: Hash) -> Result<State, ChainError> {
+        Ok(Overlay::new(self.state_at(hash)?)
+            .with_verifier(self.signatures.verifier())
+            .with_logger(Arc::new(log)))
+    }
+
+    /// The runtime in the state of a block: the one that executes the block's child.
+    pub fn runtime_at(&self, hash: Hash) -> Result<Arc<Runtime>, ChainError> {
+        if let Some(runtime) = self.runtimes.lock().get(&hash) {
+            return Ok(runtime.clone());
+        }
+        let code = self
+            .state_at(hash)?
+            .get(well_known_keys::CODE)?
+            .ok_or(ChainError::NoCode(hash))?;
+        let runtime = self.executor.load(&code)?;
+        self.remember_runtime(hash, runtime.clone());
+        Ok(runtime)
+    }
+
+    fn remember_runtime(&self, hash: Hash, runtime: Arc<Runtime>) {
+        let mut runtimes = self.runtimes.lock();
+        if runtimes.len() >= RUNTIMES_MAX {
+            runtimes.clear();
+        }
+        runtimes.insert(hash, runtime);
+    }
+
+    /// Calls a runtime API on the state of a block; what it changes is discarded. Bounded in time.
+    pub fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, ChainError> {
+        let mut state = self.overlay_at(at)?;
+        Ok(self
+            .runtime_at(at)?
+            .call_with_deadline(&mut state, api, input, CALL_DEADLINE)?)
+    }
+
+    /// As [`Chain::call`], with SCALE on both sides.
+    pub fn call_typed<O: Decode>(&self, at: Hash, api: &'static str, input: &impl Encode) -> Result<O, ChainError> {
+        let output = self.call(at, api, &input.encode())?;
+        O::decode(&mut output.as_slice()).map_err(ChainError::decode(api))
+    }
+
+    /// The runtime's verdict on a transaction, on the last block's state.
+    pub fn validate(
+        &self,
+        source: quids_api::TransactionSource,
+        bytes: &[u8],
+    ) -> Result<quids_api::TransactionValidity, ChainError> {
+        let (_, best) = self.best();
+        self.call_typed(best, names::VALIDATE_TRANSACTION, &(source, bytes, best))
+    }
+
+    /// The timestamp of the last block in milliseconds, where clients know it (`timestamp.now`); 0 without one.
+    pub fn last_timestamp(&self) -> Result<u64, ChainError> {
+        let (_, best) = self.best();
+        let key = [quids_crypto::twox_128(b"Timestamp"), quids_crypto::twox_128(b"Now")].concat();
+        let value = self.state_at(best)?.get(&key)?;
+        value
+            .map_or(Ok(0), |bytes| u64::decode(&mut &bytes[..]))
+            .map_err(ChainError::decode("timestamp.now"))
+    }
+
+    /// Stores an executed block in one atomic batch and makes it the last one.
+    fn commit(&self, executed: execute::Executed) -> Result<NewBlock, ChainError> {
+        let execute::Executed {
+            header,
+            extrinsics,
+            nodes,
+        } = executed;
+        let hash = header.hash();
+        let code_changed = header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated);
+        let new = NewBlock {
+            hash,
+            header: header.clone(),
+            extrinsics: extrinsics.iter().map(|bytes| quids_txpool::hash_of(bytes)).collect(),
+            code_changed,
+        };
+        let height = header.number;
+        let parent = header.parent_hash;
+        self.db.commit_block(quids_db::BlockCommit {
+            header,
+            body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
+            nodes,
+            finalised: true,
+            aux: Vec::new(),
+        })?;
+        if !code_changed {
+            self.remember_runtime(hash, self.runtime_at(parent)?);
+        }
+        *self.best.write() = (height, hash);
+        // Nobody listening is fine.
+        let _ = self.notifications.send(Arc::new(Notification {
+            hash,
+            header: new.header.clone(),
+            is_imported: true,
+            is_new_best: true,
+            is_finalised: true,
+            code_changed,
+        }));
+        Ok(new)
+    }
+}
+
+/// The runtime's lines in the node's log.
+fn log(level: u8, message: &str) {
+    match level {
+        1 => tracing::error!(target: "runtime", "{message}"),
+        2 => tracing::warn!(target: "runtime", "{message}"),
+        3 => tracing::info!(target: "runtime", "{message}"),
+        4 => tracing::debug!(target: "runtime", "{message}"),
+        _ => tracing::trace!(target: "runtime", "{message}"),
+    }
+}

@@ -1,0 +1,146 @@
+//! The command line: parses it, runs the command, reports errors. Exit code 1 for a failed command (and for a
+//! signature that does not verify), 2 for wrong usage.
+
+mod amount;
+mod bench;
+mod connection;
+mod error;
+mod key;
+mod keys;
+mod output;
+pub mod run;
+mod runtime;
+mod tx;
+
+pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
+pub use error::CliError;
+pub use run::{RunArgs, Sealing};
+
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode};
+
+/// Where a node of ours listens by default.
+const DEFAULT_RPC_URL: &str = "ws://127.0.0.1:9944";
+
+/// A post-quantum blockchain node, and the tools to use one.
+#[derive(Parser, Debug)]
+#[command(name = "quids", version, arg_required_else_help = true, subcommand_required = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Start a node
+    Run(RunArgs),
+    /// Make and inspect keys, sign and verify messages
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Build, sign and send transactions
+    #[command(subcommand)]
+    Tx(Box<tx::TxCommand>),
+    /// Look into runtimes
+    #[command(subcommand)]
+    Runtime(runtime::RuntimeCommand),
+    /// Measure: hands over to `quids-bench`
+    #[command(disable_help_flag = true)]
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<OsString>,
+    },
+}
+
+/// How a command ended that found no error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outcome {
+    Success,
+    /// The answer is no: exit code 1, without an error message.
+    Negative,
+}
+
+/// Runs the process's command line.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too. A closed pipe leaves nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match dispatch(cli.command) {
+        Ok(Outcome::Success) => ExitCode::SUCCESS,
+        Ok(Outcome::Negative) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Outcome, CliError> {
+    match command {
+        Command::Run(args) => {
+            args.check()?;
+            crate::service::run(args)?;
+        }
+        Command::Key(command) => return key::run(command),
+        Command::Tx(command) => tx::run(*command)?,
+        Command::Runtime(command) => runtime::run(command)?,
+        Command::Bench { args } => bench::run(args)?,
+    }
+    Ok(Outcome::Success)
+}
+
+/// Runs a client's few requests on this thread.
+fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::Io {
+            context: "cannot start the network client",
+            source,
+        })?;
+    runtime.block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_of_a_benchmark_are_passed_on_as_they_are() {
+        let cli = Cli::try_parse_from(["quids", "bench", "crypto", "--help", "-n", "3"]).unwrap();
+        let Command::Bench { args } = cli.command else {
+            panic!("bench")
+        };
+        assert_eq!(args, ["crypto", "--help", "-n", "3"]);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for arguments in [
+            "quids run --tmp --base-path /x",
+            "quids run --block-time 0",
+            "quids run --sealing never",
+            "quids tx transfer --from alice --to bob --amount x",
+            "quids tx transfer --from alice --to bob --amount 1 --mortal 64 --immortal",
+            "quids tx remark --from alice text --hex 0x00",
+            "quids tx upgrade x.wasm --from alice --no-wait",
+            "quids key generate --scheme rsa",
+            "quids key sign --key alice a --hex 0x00",
+            "quids runtime info x.wasm --rpc ws://127.0.0.1:1",
+            "quids",
+        ] {
+            assert!(Cli::try_parse_from(arguments.split(' ')).is_err(), "{arguments}");
+        }
+    }
+}

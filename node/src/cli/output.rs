@@ -1,0 +1,146 @@
+//! How results are printed: aligned lines for people, or one JSON object.
+
+use super::format_amount;
+use quids_core::Balance;
+use serde_json::{Map, Value as Json};
+use std::io::{self, Write};
+
+/// Fields of events that hold plank.
+const AMOUNT_FIELDS: [&str; 8] = [
+    "amount",
+    "actual_fee",
+    "tip",
+    "free",
+    "free_balance",
+    "value",
+    "new_free",
+    "fee",
+];
+
+/// Lines of a result, in order: a label, its text for people, and its value in JSON.
+#[derive(Default)]
+pub struct Report {
+    lines: Vec<(&'static str, String)>,
+    object: Map<String, Json>,
+}
+
+impl Report {
+    /// Adds a value that reads the same both ways. The JSON key is the label with underscores.
+    pub fn line(&mut self, label: &'static str, value: impl Into<Json>) -> &mut Self {
+        let value = value.into();
+        let text = match &value {
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        self.both(label, text, value)
+    }
+
+    /// Adds a value that is written otherwise for people.
+    pub fn both(&mut self, label: &'static str, text: impl Into<String>, value: impl Into<Json>) -> &mut Self {
+        self.lines.push((label, text.into()));
+        self.json(&label.replace(' ', "_"), value)
+    }
+
+    /// Adds a value to the JSON alone.
+    pub fn json(&mut self, key: &str, value: impl Into<Json>) -> &mut Self {
+        self.object.insert(key.into(), value.into());
+        self
+    }
+
+    /// The text for people: labels in a column, further lines of a text below its first.
+    pub fn text(&self) -> String {
+        let width = self.lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+        let mut out = String::new();
+        for (label, text) in &self.lines {
+            let mut label = *label;
+            for line in text.split('\n') {
+                out.push_str(format!("{label:width$}  {line}").trim_end());
+                out.push('\n');
+                label = "";
+            }
+        }
+        out
+    }
+
+    /// Prints to stdout. A closed pipe is no error: who closed it has seen enough.
+    pub fn print(&self, json: bool) {
+        let text = if json {
+            format!("{:#}\n", Json::Object(self.object.clone()))
+        } else {
+            self.text()
+        };
+        let _ = io::stdout().write_all(text.as_bytes());
+    }
+}
+
+/// The fields of an event or of an error in one line: `from: 0x…, amount: 1.5 QDS`.
+pub fn fields_text(fields: &Json) -> String {
+    match fields {
+        Json::Object(fields) => {
+            let field = |(name, value): (&String, &Json)| format!("{name}: {}", field_text(name, value));
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+        }
+        Json::Null => String::new(),
+        other => value_text(other),
+    }
+}
+
+fn field_text(name: &str, value: &Json) -> String {
+    match value {
+        Json::String(digits) if AMOUNT_FIELDS.contains(&name) => digits
+            .parse()
+            .map_or_else(|_| digits.clone(), |plank| format_amount(Balance(plank))),
+        other => value_text(other),
+    }
+}
+
+fn value_text(value: &Json) -> String {
+    match value {
+        Json::Object(_) => format!("{{ {} }}", fields_text(value)),
+        Json::Array(items) => format!("[{}]", items.iter().map(value_text).collect::<Vec<_>>().join(", ")),
+        Json::String(text) => text.clone(),
+        Json::Null => "none".into(),
+        other => other.to_string(),
+    }
+}
+
+/// `0x` and hexadecimal digits.
+pub fn hex0x(bytes: impl AsRef<[u8]>) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_report_is_aligned_for_people_and_an_object_for_programs() {
+        let mut report = Report::default();
+        report
+            .line("block", "0x12")
+            .line("index", 3)
+            .both("fee paid", "1 QDS", "1000")
+            .json("success", true);
+        report.both("events", "a\nb", json!([]));
+        assert_eq!(
+            report.text(),
+            "block     0x12\nindex     3\nfee paid  1 QDS\nevents    a\n          b\n"
+        );
+        let object = json!({ "block": "0x12", "index": 3, "fee_paid": "1000", "success": true, "events": [] });
+        assert_eq!(Json::Object(report.object), object);
+    }
+
+    #[test]
+    fn amounts_in_events_are_written_in_qds() {
+        let fields = json!({ "who": "0xAb", "amount": "1500000000000000000", "n": "7", "limit": null });
+        let mut parts: Vec<_> = fields_text(&fields).split(", ").map(str::to_owned).collect();
+        parts.sort();
+        assert_eq!(parts, ["amount: 1.5 QDS", "limit: none", "n: 7", "who: 0xAb"]);
+        assert_eq!(
+            fields_text(&json!({ "result": { "Err": "BadOrigin" } })),
+            "result: { Err: BadOrigin }"
+        );
+        assert_eq!(fields_text(&Json::Null), "");
+    }
+}

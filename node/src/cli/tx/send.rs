@@ -1,0 +1,240 @@
+//! Signs a call for its chain, sends it, waits until it is final, and reads how it ended.
+
+use super::{super::connection::Connection, CliError, SenderArgs, keys};
+use crate::{
+    cli::{
+        format_amount,
+        output::{Report, fields_text, hex0x},
+    },
+    extrinsic_builder::{Era, Event, Failure, Metadata, Phase, SigningContext, Unsigned, decode_events, failure},
+};
+use codec::Encode;
+use quids_api::{RuntimeVersion, names};
+use quids_core::{AccountId20, Balance, Hash, Height, Nonce, OpaqueExtrinsic};
+use quids_crypto::{KeyPair, PublicKey, SignatureScheme, blake3_256, eip55, twox_128};
+use serde_json::{Value as Json, json};
+
+/// An account that sends, and the chain as it was when the command began.
+pub struct Sender {
+    connection: Connection,
+    metadata: Metadata,
+    version: RuntimeVersion,
+    genesis: Hash,
+    account: AccountId20,
+    key: KeyPair,
+    args: SenderArgs,
+}
+
+/// A transaction in a final block.
+pub struct Included {
+    hash: Hash,
+    block: Hash,
+    height: Height,
+    index: u32,
+    /// Fee and tip, if the transaction paid any.
+    paid: Option<(Balance, Balance)>,
+    failure: Option<Failure>,
+    events: Vec<Event>,
+}
+
+impl Sender {
+    /// Connects, and learns the chain's genesis, version and metadata.
+    pub async fn open(args: &SenderArgs) -> Result<Self, CliError> {
+        let key = keys::key(&args.from, args.scheme, args.index)?;
+        let connection = Connection::open(&args.rpc).await?;
+        let genesis = connection.block_hash(Some(Height::ZERO)).await?;
+        let best = connection.block_hash(None).await?;
+        let version = connection.call(names::CORE_VERSION, &[], best).await?;
+        let metadata = connection.metadata(best).await?;
+        let account = args.account.unwrap_or_else(|| key.account_id());
+        Ok(Self {
+            connection,
+            metadata,
+            version,
+            genesis,
+            account,
+            key,
+            args: args.clone(),
+        })
+    }
+
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    pub fn genesis(&self) -> Hash {
+        self.genesis
+    }
+
+    pub fn account(&self) -> AccountId20 {
+        self.account
+    }
+
+    /// The version of the runtime that transactions are signed for.
+    pub fn version(&self) -> &RuntimeVersion {
+        &self.version
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Sends a call and prints its hash, without waiting.
+    pub async fn submit(&self, call: Vec<u8>) -> Result<(), CliError> {
+        let extrinsic = self.sign(call, self.args.nonce).await?;
+        self.connection.submit(&extrinsic).await?;
+        let mut report = Report::default();
+        report
+            .line("transaction", hex0x(blake3_256(&extrinsic.0)))
+            .print(self.args.json);
+        Ok(())
+    }
+
+    /// Sends a call and waits until it is final.
+    pub async fn submit_and_wait(&self, call: Vec<u8>) -> Result<Included, CliError> {
+        self.submit_and_wait_at(call, self.args.nonce).await
+    }
+
+    /// As `submit_and_wait`, with this nonce rather than that of the command line.
+    pub(super) async fn submit_and_wait_at(&self, call: Vec<u8>, nonce: Option<u64>) -> Result<Included, CliError> {
+        let extrinsic = self.sign(call, nonce).await?;
+        let watch = self.connection.submit_and_watch(&extrinsic).await?;
+        let block = watch.finalized().await?;
+        self.included(&extrinsic, block).await
+    }
+
+    async fn sign(&self, call: Vec<u8>, nonce: Option<u64>) -> Result<OpaqueExtrinsic, CliError> {
+        let with_key = self.must_carry_key().await?;
+        let nonce = match nonce {
+            Some(nonce) => nonce,
+            None => {
+                self.connection
+                    .request("system_accountNextIndex", vec![json!(eip55(&self.account))])
+                    .await?
+            }
+        };
+        let (era, era_hash) = if self.args.immortal {
+            (Era::Immortal, self.genesis)
+        } else {
+            // From a final block, so that a reorganisation cannot take the era's first block away.
+            let (_, height) = self.connection.finalized().await?;
+            let era = Era::mortal(self.args.mortal, height);
+            (era, self.connection.block_hash(Some(era.birth(height))).await?)
+        };
+        let context = SigningContext {
+            spec_version: self.version.spec_version,
+            transaction_version: self.version.transaction_version,
+            genesis: self.genesis,
+            era,
+            era_hash,
+            nonce: Nonce(nonce),
+            tip: self.args.tip,
+        };
+        Ok(Unsigned::new(&self.metadata, call, &context)?.sign(&self.account, &self.key, with_key)?)
+    }
+
+    /// Whether the transaction binds the key and so carries it. An error if the key cannot sign for the account.
+    async fn must_carry_key(&self) -> Result<bool, CliError> {
+        let best = self.connection.block_hash(None).await?;
+        let bound: Option<PublicKey> = self
+            .connection
+            .call(names::ACCOUNT_KEY, &self.account.encode(), best)
+            .await?;
+        let account = eip55(&self.account);
+        match bound {
+            Some(bound) if bound == *self.key.public() => Ok(false),
+            Some(bound) => Err(CliError::WrongKey(format!(
+                "another key is bound to {account}, of scheme {}; only that one can sign for it",
+                bound.scheme()
+            ))),
+            None if self.account == self.key.account_id() => Ok(self.key.scheme() != SignatureScheme::Secp256k1),
+            None => Err(CliError::WrongKey(format!(
+                "this key is not that of {account}: its own account is {}, and no key is bound to {account} yet",
+                eip55(&self.key.account_id())
+            ))),
+        }
+    }
+
+    /// Finds the transaction in its block and reads its events, by the metadata that it was signed for: the block was
+    /// executed by that runtime, since the signature holds for no other version.
+    async fn included(&self, extrinsic: &OpaqueExtrinsic, block: Hash) -> Result<Included, CliError> {
+        let extrinsics = self.connection.extrinsics(block).await?;
+        let index = extrinsics.iter().position(|other| other == extrinsic);
+        let index = index.and_then(|index| u32::try_from(index).ok()).ok_or_else(|| {
+            CliError::Watch(format!(
+                "block {} is said to hold the transaction, but does not",
+                hex0x(block)
+            ))
+        })?;
+        let key = [twox_128(b"System"), twox_128(b"Events")].concat();
+        let value = self.connection.storage(&key, block).await?.unwrap_or_default();
+        let mut events = decode_events(&self.metadata, &value)?;
+        events.retain(|event| event.phase == Phase::Extrinsic(index));
+        Ok(Included {
+            hash: blake3_256(&extrinsic.0).into(),
+            block,
+            height: self.connection.height(block).await?,
+            index,
+            paid: events.iter().rev().find_map(paid),
+            failure: events.iter().find_map(|event| failure(&self.metadata, event)),
+            events,
+        })
+    }
+}
+
+/// Fee and tip, from the event that tells of them.
+fn paid(event: &Event) -> Option<(Balance, Balance)> {
+    let amount = |name| event.fields.get(name)?.as_str()?.parse().ok().map(Balance);
+    if event.name != "TransactionFeePaid" {
+        return None;
+    }
+    Some((amount("actual_fee")?, amount("tip")?))
+}
+
+impl Included {
+    /// Everything to tell of it.
+    pub fn report(&self) -> Report {
+        let mut report = Report::default();
+        report
+            .line("transaction", hex0x(self.hash))
+            .line("block", hex0x(self.block))
+            .line("height", self.height.0)
+            .line("index", self.index);
+        let (fee, tip) = self.paid.unwrap_or_default();
+        report
+            .both("fee", format_amount(fee), fee.to_string())
+            .both("tip", format_amount(tip), tip.to_string());
+        let text: Vec<_> = self.events.iter().map(event_text).collect();
+        report.both(
+            "events",
+            text.join("\n"),
+            self.events.iter().map(event_json).collect::<Vec<_>>(),
+        );
+        report.json("success", self.failure.is_none());
+        report.json(
+            "error",
+            self.failure.as_ref().map(|f| json!({ "name": f.name, "docs": f.docs })),
+        );
+        report
+    }
+
+    /// An error if the call failed.
+    pub fn into_result(self) -> Result<Self, CliError> {
+        match self.failure {
+            Some(Failure { name, docs }) => Err(CliError::CallFailed { name, docs }),
+            None => Ok(self),
+        }
+    }
+
+    pub(super) fn block(&self) -> Hash {
+        self.block
+    }
+}
+
+fn event_text(event: &Event) -> String {
+    format!("{}.{}  {}", event.pallet, event.name, fields_text(&event.fields))
+}
+
+fn event_json(event: &Event) -> Json {
+    json!({ "pallet": event.pallet, "name": event.name, "fields": event.fields })
+}

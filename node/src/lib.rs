@@ -1,0 +1,16 @@
+//! The Quids node as a library: the crates of `client/` wired together around a chain spec.
+
+pub mod author;
+pub mod backend;
+pub mod chain;
+pub mod cli;
+pub mod extrinsic_builder;
+pub mod pool;
+pub mod service;
+pub mod spec;
+pub mod testing;
+
+pub use author::Sealing;
+pub use chain::ChainOptions;
+pub use service::{Node, NodeConfig, NodeError};
+pub use spec::ChainSpec;

@@ -1,0 +1,57 @@
+//! `quids runtime` on the runtime that is built into the binary.
+
+use serde_json::Value;
+use std::process::Command;
+
+fn json(arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(arguments)
+        .arg("--json")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_built_in_runtime_its_file_and_its_build_info_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("runtime.wasm");
+    let file = file.to_str().unwrap();
+    let exported = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["runtime", "export", "--out", file])
+        .status();
+    assert!(exported.unwrap().success());
+    let (built_in, read, built) = (
+        json(&["runtime", "info"]),
+        json(&["runtime", "info", file]),
+        json(&["runtime", "build-info"]),
+    );
+    let size = std::fs::metadata(file).unwrap().len();
+    assert_eq!(
+        (built_in["source"].as_str(), read["source"].as_str()),
+        (Some("built-in"), Some(file))
+    );
+    for field in ["size", "blake3", "quantum_resistant"] {
+        assert_eq!(built_in[field], read[field], "{field}");
+        assert_eq!(built_in[field], built[field], "{field}");
+    }
+    assert_eq!(built_in["size"], size);
+    assert!(built["build"].is_object());
+    assert_eq!(built_in["metadata_versions"], serde_json::json!([14, 15]));
+    let pallets = built_in["pallets"].as_array().unwrap();
+    assert!(
+        pallets
+            .iter()
+            .any(|pallet| pallet["name"] == "System" && pallet["index"] == 0),
+        "{pallets:?}"
+    );
+    // Every API has a name: metadata and version tell of the same ones.
+    for api in built_in["apis"].as_array().unwrap() {
+        assert!(!api["name"].as_str().unwrap().starts_with("0x"), "{api}");
+    }
+}

@@ -1,0 +1,234 @@
+//! `quids run`, `tx` and `runtime` together: a development chain in a process of its own, used as people use it.
+
+use serde_json::Value;
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How long a node may take until it answers: compiling the runtime without a cache included.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers nothing but its address.
+struct Node {
+    process: Child,
+    url: String,
+}
+
+impl Node {
+    fn start() -> Self {
+        // Taken and given back: what remains of the race is an error at the node's start.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .args([
+                "run",
+                "--dev",
+                "--tmp",
+                "--sealing",
+                "instant",
+                "--log",
+                "warn",
+                "--rpc-port",
+                &port.to_string(),
+            ])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut node = Self {
+            process,
+            url: format!("ws://127.0.0.1:{port}"),
+        };
+        let start = Instant::now();
+        while !node.run(&["runtime", "info"]).status.success() {
+            assert!(node.process.try_wait().unwrap().is_none(), "the node ended");
+            assert!(start.elapsed() < START_TIMEOUT, "the node does not answer");
+            sleep(Duration::from_millis(100));
+        }
+        node
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let rpc = ["--rpc", &self.url, "--json"];
+        Command::new(env!("CARGO_BIN_EXE_quids"))
+            .args(arguments)
+            .args(rpc)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must succeed.
+    fn done(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail, and returns what it says.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn event<'a>(transaction: &'a Value, pallet: &str, name: &str) -> &'a Value {
+    let events = transaction["events"].as_array().unwrap();
+    let found = events
+        .iter()
+        .find(|event| event["pallet"] == pallet && event["name"] == name);
+    &found.unwrap_or_else(|| panic!("no {pallet}.{name} in {events:?}"))["fields"]
+}
+
+fn address(name: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["key", "inspect", name, "--json"])
+        .output()
+        .unwrap();
+    let key: Value = serde_json::from_slice(&output.stdout).unwrap();
+    key["address"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn transactions_are_sent_and_their_outcome_is_told() {
+    let node = Node::start();
+
+    let sent = node.done(&[
+        "tx", "transfer", "--from", "alice", "--to", "bob", "--amount", "1.5", "--tip", "7plank",
+    ]);
+    let transfer = event(&sent, "Balances", "Transfer");
+    assert_eq!(
+        (&transfer["from"], &transfer["to"]),
+        (&address("alice").into(), &address("bob").into())
+    );
+    assert_eq!(
+        (transfer["amount"].as_str(), sent["tip"].as_str()),
+        (Some("1500000000000000000"), Some("7"))
+    );
+    assert_ne!(sent["fee"], "0");
+    assert_eq!((&sent["success"], &sent["error"]), (&true.into(), &Value::Null));
+
+    // The key is bound by now: the second transaction goes without it. Every scheme, and a remark with an event.
+    for name in ["alice", "alice-falcon", "alice-sphincs", "eth0"] {
+        let sent = node.done(&["tx", "remark", "--from", name, "--event", "hello"]);
+        assert_eq!(event(&sent, "System", "Remarked")["sender"], address(name), "{name}");
+    }
+
+    // A failed call costs its fee and says why.
+    let output = node.run(&[
+        "tx", "transfer", "--from", "bob", "--to", "alice", "--amount", "2000000",
+    ]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &told["success"]), (Some(1), &false.into()));
+    let error = String::from_utf8(output.stderr).unwrap();
+    let name = told["error"]["name"].as_str().unwrap();
+    assert!(error.contains(&format!("the call failed: {name}")) && !told["error"]["docs"].as_str().unwrap().is_empty());
+
+    // One that never gets into a block is refused with the stable code.
+    let stale = node.refused(&["tx", "remark", "--from", "alice", "late", "--nonce", "0"]);
+    assert!(
+        stale.contains("author_submitAndWatchExtrinsic was refused with code 1010"),
+        "{stale}"
+    );
+    let ahead = node.done(&["tx", "remark", "--from", "charlie", "now", "--immortal", "--no-wait"]);
+    assert_eq!(ahead["transaction"].as_str().map(str::len), Some(66));
+}
+
+#[test]
+fn keys_are_bound_and_rotated_and_the_address_stays() {
+    let node = Node::start();
+    node.done(&["tx", "bind", "--from", "eth1", "--new-key", "dave"]);
+    let (legacy, rotated) = (address("eth1"), address("bob"));
+    let refused = node.refused(&["tx", "remark", "--from", "eth1", "ecdsa"]);
+    assert!(refused.contains("another key is bound"), "{refused}");
+    node.done(&["tx", "remark", "--from", "dave", "--account", &legacy, "post-quantum"]);
+
+    node.done(&["tx", "remark", "--from", "bob", "binds the key"]);
+    let sent = node.done(&["tx", "rotate", "--from", "bob", "--new-key", "alice-falcon"]);
+    assert_eq!(event(&sent, "System", "KeyRotated")["account"], rotated);
+    let sent = node.done(&[
+        "tx",
+        "remark",
+        "--event",
+        "--from",
+        "alice-falcon",
+        "--account",
+        "bob",
+        "still bob",
+    ]);
+    assert_eq!(event(&sent, "System", "Remarked")["sender"], rotated);
+    let stranger = node.refused(&[
+        "tx",
+        "remark",
+        "--from",
+        "eve",
+        "--account",
+        &address("ferdie"),
+        "not mine",
+    ]);
+    assert!(stranger.contains("this key is not that of"), "{stranger}");
+}
+
+#[test]
+fn the_chain_is_upgraded_to_an_exported_runtime() {
+    let folder = tempfile::tempdir().unwrap();
+    let next = folder.path().join("next.wasm");
+    let next = next.to_str().unwrap();
+    let exported = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["runtime", "export", "--next", "--out", next])
+        .status();
+    assert!(exported.unwrap().success());
+    let inspect = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["runtime", "info", next, "--json"])
+        .output()
+        .unwrap();
+    let file: Value = serde_json::from_slice(&inspect.stdout).unwrap();
+
+    let node = Node::start();
+    let before = node.done(&["runtime", "info"]);
+    // Only root may.
+    let refused = node.refused(&["tx", "upgrade", next, "--from", "bob"]);
+    assert!(
+        refused.contains("the call failed: Upgrade.NotRoot: The sender is not the root account"),
+        "{refused}"
+    );
+    let upgraded = node.done(&["tx", "upgrade", next, "--from", "alice"]);
+    assert_eq!(upgraded["old_spec_version"], before["spec_version"]);
+    assert_eq!(upgraded["new_spec_version"], file["spec_version"]);
+    assert_eq!(upgraded["code_hash"], file["quantum_resistant"]);
+    // The chain runs it: its own version signs.
+    node.done(&["tx", "remark", "--from", "alice", "after"]);
+    let after = node.done(&["runtime", "info"]);
+    for field in ["spec_version", "blake3", "quantum_resistant", "size", "pallets", "apis"] {
+        assert_eq!(after[field], file[field], "{field}");
+    }
+    // The same code again is refused by its version, and the inner failure of a root call is one of the command.
+    let again = node.refused(&["tx", "upgrade", next, "--from", "alice"]);
+    assert!(again.contains("Upgrade.SpecVersionMustIncrease"), "{again}");
+    let inner = node.refused(&[
+        "tx",
+        "call",
+        "Upgrade.as_root",
+        "call=System(remark { remark: (1) })",
+        "--from",
+        "alice",
+    ]);
+    assert!(inner.contains("the call failed: BadOrigin"), "{inner}");
+}

@@ -1,0 +1,153 @@
+//! The chain replaces its own code: the right way, and every wrong way.
+
+use quids_core::{AccountId20, Height};
+use quids_crypto::{KeyPair, hash_quantum_resistant};
+use quids_node::{
+    extrinsic_builder::{Arg, Event},
+    testing::{Signing, TestChain},
+};
+use quids_runtime_wasm::{WASM, WASM_NEXT};
+
+fn key(name: &str) -> KeyPair {
+    quids_keystore::dev_keypair(name).unwrap()
+}
+
+fn code_hash(code: &[u8]) -> Vec<u8> {
+    hash_quantum_resistant(b"quids/code/v1", code).to_vec()
+}
+
+/// Makes a block of one transaction by this account and returns the events.
+fn made(chain: &TestChain, from: &str, call: Vec<u8>) -> Vec<Event> {
+    let transaction = chain.sign(&key(from), call, Signing::default()).unwrap();
+    let (block, refused) = chain.block(vec![transaction]).unwrap();
+    assert!(refused.is_empty(), "{refused:?}");
+    assert_eq!(block.extrinsics.len(), 2);
+    chain.events().unwrap()
+}
+
+fn authorize(chain: &TestChain, code: &[u8]) -> Vec<Event> {
+    let inner = chain
+        .call(
+            "Upgrade",
+            "authorize_upgrade",
+            &[("code_hash", Arg::Encoded(code_hash(code)))],
+        )
+        .unwrap();
+    made(
+        chain,
+        "alice",
+        chain
+            .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
+            .unwrap(),
+    )
+}
+
+fn apply(chain: &TestChain, from: &str, code: &[u8]) -> Vec<Event> {
+    let arguments = [("code", Arg::Bytes(code.to_vec()))];
+    made(
+        chain,
+        from,
+        chain.call("Upgrade", "apply_authorized_upgrade", &arguments).unwrap(),
+    )
+}
+
+fn has(events: &[Event], pallet: &str, name: &str) -> bool {
+    events.iter().any(|event| event.is(pallet, name))
+}
+
+fn limit(chain: &TestChain) -> Vec<u8> {
+    chain
+        .storage(&TestChain::value_key("Template", "CurrentLimit"))
+        .unwrap()
+        .unwrap()
+}
+
+fn spec_version(chain: &TestChain) -> u32 {
+    let (_, best) = chain.chain.best();
+    chain.chain.runtime_at(best).unwrap().version().spec_version
+}
+
+#[test]
+fn new_code_takes_over_with_its_migration_and_old_blocks_keep_theirs() {
+    assert_ne!(WASM, WASM_NEXT);
+    let mut chain = TestChain::new().unwrap();
+    made(&chain, "bob", chain.transfer(&AccountId20([1; 20]), 5).unwrap());
+    assert!(has(&authorize(&chain, WASM_NEXT), "Upgrade", "UpgradeAuthorized"));
+    assert_eq!(limit(&chain), 1000u32.to_le_bytes());
+    assert!(chain.call("Template", "forget", &[]).is_err());
+
+    // Anybody may apply it; the block itself still runs the old code.
+    let events = apply(&chain, "charlie", WASM_NEXT);
+    assert!(
+        has(&events, "Upgrade", "UpgradeApplied") && has(&events, "System", "CodeUpdated"),
+        "{events:?}"
+    );
+    assert_eq!(limit(&chain), 1000u32.to_le_bytes());
+    assert_eq!(spec_version(&chain), 2, "the child of this block runs the new code");
+
+    // The first block of the new code migrates.
+    let (first, refused) = chain.block(Vec::new()).unwrap();
+    assert!(refused.is_empty());
+    assert_eq!(limit(&chain), [1u32.to_le_bytes(), 1000u32.to_le_bytes()].concat());
+    chain.refresh().unwrap();
+    let events = made(&chain, "bob", chain.call("Template", "forget", &[]).unwrap());
+    assert!(has(&events, "System", "ExtrinsicSuccess"), "{events:?}");
+    assert_eq!(
+        limit(&chain),
+        [1u32.to_le_bytes(), 1000u32.to_le_bytes()].concat(),
+        "it migrated once"
+    );
+
+    // History executes with the code of its time, from any state, and a second node comes to the same.
+    let twin = TestChain::new().unwrap();
+    let (height, best) = chain.chain.best();
+    for n in 1..=height.0 {
+        let hash = chain.chain.database().hash_at(Height(n)).unwrap().unwrap();
+        let block = chain.stored(hash).unwrap();
+        assert_eq!(chain.chain.reexecute(&block).unwrap(), block.header, "block {n}");
+        twin.chain.import(block).unwrap();
+    }
+    assert_eq!(twin.chain.best(), (height, best));
+    assert!(height > first.header.number);
+}
+
+#[test]
+fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
+    let chain = TestChain::new().unwrap();
+    let code_before = chain.storage(b":code").unwrap();
+    let wat = |text: &str| wat::parse_str(text).unwrap();
+    let bad_codes: Vec<(&str, Vec<u8>)> = vec![
+        ("no WASM", b"not a runtime".to_vec()),
+        ("truncated", WASM_NEXT[..WASM_NEXT.len() / 2].to_vec()),
+        ("no exports", wat("(module)")),
+        ("unknown import", wat(r#"(module (import "env" "ext_moon_v1" (func)))"#)),
+        ("the same version", WASM.to_vec()),
+    ];
+    for (what, code) in bad_codes {
+        assert!(has(&authorize(&chain, &code), "Upgrade", "UpgradeAuthorized"), "{what}");
+        let events = apply(&chain, "bob", &code);
+        assert!(has(&events, "System", "ExtrinsicFailed"), "{what}: {events:?}");
+        assert_eq!(chain.storage(b":code").unwrap(), code_before, "{what}");
+        let authorized = chain
+            .storage(&TestChain::value_key("Upgrade", "AuthorizedUpgrade"))
+            .unwrap();
+        assert_eq!(authorized.unwrap()[..64], code_hash(&code), "{what}");
+    }
+    // Other code than the authorized, and authorization by others than root.
+    let events = apply(&chain, "bob", WASM_NEXT);
+    assert!(has(&events, "System", "ExtrinsicFailed"), "{events:?}");
+    let inner = chain
+        .call(
+            "Upgrade",
+            "authorize_upgrade",
+            &[("code_hash", Arg::Encoded(code_hash(WASM_NEXT)))],
+        )
+        .unwrap();
+    let as_root = chain
+        .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner.clone()))])
+        .unwrap();
+    assert!(has(&made(&chain, "bob", as_root), "System", "ExtrinsicFailed"));
+    assert!(has(&made(&chain, "bob", inner), "System", "ExtrinsicFailed"));
+    assert_eq!(spec_version(&chain), 1);
+    assert_eq!(chain.storage(b":code").unwrap(), code_before);
+}

@@ -1,0 +1,20 @@
+//! The runtime APIs: their names, inputs and outputs. This and the ABI of `quids-io` are all a client knows of a
+//! runtime. Names and shapes are Substrate's where Substrate has them.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
+mod inherent;
+pub mod names;
+mod signatures;
+mod transaction;
+mod version;
+
+pub use inherent::{CheckInherentsResult, InherentData, InherentIdentifier, TIMESTAMP_INHERENT};
+pub use signatures::{ExtrinsicsCommitment, SIGNATURES_DIGEST, SignatureClaim, SignatureTask};
+pub use transaction::{
+    ApplyExtrinsicResult, DispatchClass, DispatchOutcome, FeeDetails, InclusionFee, InvalidTransaction,
+    RuntimeDispatchInfo, TransactionSource, TransactionTag, TransactionValidity, TransactionValidityError,
+    UnknownTransaction, ValidTransaction,
+};
+pub use version::{RuntimeVersion, api_id};

@@ -1,0 +1,75 @@
+//! Every runtime API with its SCALE input and output. A runtime exports a function of each name.
+
+/// `() -> RuntimeVersion`
+pub const CORE_VERSION: &str = "Core_version";
+/// `Header -> ()`: starts a block on the parent's state. `state_root` and `extrinsics_root` of the header are ignored.
+pub const CORE_INITIALIZE_BLOCK: &str = "Core_initialize_block";
+/// `Block -> ()`: executes a whole block; traps with the reason if it is invalid.
+pub const CORE_EXECUTE_BLOCK: &str = "Core_execute_block";
+/// `() -> Weight`: runs the migrations of new code. Called by the trial run; a block runs them by itself.
+pub const CORE_ON_RUNTIME_UPGRADE: &str = "Core_on_runtime_upgrade";
+/// `(index: u32, extrinsic: Vec<u8>) -> ApplyExtrinsicResult`. The index is an argument, so that no global key is read
+/// and written by every extrinsic. An `Err` leaves no trace: the extrinsic does not belong into the block.
+pub const BLOCK_BUILDER_APPLY_EXTRINSIC: &str = "BlockBuilder_apply_extrinsic";
+/// `ExtrinsicsCommitment -> Header`: ends the block; the returned header holds its roots.
+pub const BLOCK_BUILDER_FINALIZE_BLOCK: &str = "BlockBuilder_finalize_block";
+/// `InherentData -> Vec<OpaqueExtrinsic>`
+pub const BLOCK_BUILDER_INHERENT_EXTRINSICS: &str = "BlockBuilder_inherent_extrinsics";
+/// `(Block, InherentData) -> CheckInherentsResult`
+pub const BLOCK_BUILDER_CHECK_INHERENTS: &str = "BlockBuilder_check_inherents";
+/// `Vec<Vec<u8>> -> ExtrinsicsCommitment` of a block with these extrinsics.
+pub const BLOCK_BUILDER_COMMIT_EXTRINSICS: &str = "BlockBuilder_commit_extrinsics";
+/// `(extrinsic: Vec<u8>, length: u32) -> bool`: whether it fits into the block in construction, whose extrinsics have
+/// `length` bytes so far.
+pub const BLOCK_BUILDER_FITS: &str = "BlockBuilder_fits";
+/// `(TransactionSource, extrinsic: Vec<u8>, parent: Hash) -> TransactionValidity`
+pub const VALIDATE_TRANSACTION: &str = "TaggedTransactionQueue_validate_transaction";
+/// `() -> OpaqueMetadata (Vec<u8>)`, version 14
+pub const METADATA: &str = "Metadata_metadata";
+/// `u32 -> Option<OpaqueMetadata>`
+pub const METADATA_AT_VERSION: &str = "Metadata_metadata_at_version";
+/// `() -> Vec<u32>`
+pub const METADATA_VERSIONS: &str = "Metadata_metadata_versions";
+/// `AccountId20 -> Nonce`
+pub const ACCOUNT_NONCE: &str = "AccountNonceApi_account_nonce";
+/// `(extrinsic: Vec<u8>, len: u32) -> RuntimeDispatchInfo`
+pub const PAYMENT_QUERY_INFO: &str = "TransactionPaymentApi_query_info";
+/// `(extrinsic, len: u32) -> FeeDetails`
+pub const PAYMENT_QUERY_FEE_DETAILS: &str = "TransactionPaymentApi_query_fee_details";
+/// `Weight -> Balance`
+pub const PAYMENT_WEIGHT_TO_FEE: &str = "TransactionPaymentApi_query_weight_to_fee";
+/// `u32 -> Balance`
+pub const PAYMENT_LENGTH_TO_FEE: &str = "TransactionPaymentApi_query_length_to_fee";
+/// `Vec<Vec<u8>> (extrinsics) -> Vec<SignatureTask>`: what to verify before execution, one entry an extrinsic,
+/// resolved at the parent state.
+pub const SIGNATURES_COLLECT: &str = "SignatureApi_collect";
+/// `Vec<u8> (JSON, UTF-8) -> Result<(), String>`: writes the genesis state described by the JSON.
+pub const GENESIS_BUILD: &str = "GenesisBuilder_build_state";
+/// `AccountId20 -> Option<PublicKey>`: the key bound to the account.
+pub const ACCOUNT_KEY: &str = "AccountKeyApi_key";
+
+/// All of them.
+pub const ALL: &[&str] = &[
+    CORE_VERSION,
+    CORE_INITIALIZE_BLOCK,
+    CORE_EXECUTE_BLOCK,
+    CORE_ON_RUNTIME_UPGRADE,
+    BLOCK_BUILDER_APPLY_EXTRINSIC,
+    BLOCK_BUILDER_FINALIZE_BLOCK,
+    BLOCK_BUILDER_INHERENT_EXTRINSICS,
+    BLOCK_BUILDER_CHECK_INHERENTS,
+    BLOCK_BUILDER_COMMIT_EXTRINSICS,
+    BLOCK_BUILDER_FITS,
+    VALIDATE_TRANSACTION,
+    METADATA,
+    METADATA_AT_VERSION,
+    METADATA_VERSIONS,
+    ACCOUNT_NONCE,
+    PAYMENT_QUERY_INFO,
+    PAYMENT_QUERY_FEE_DETAILS,
+    PAYMENT_WEIGHT_TO_FEE,
+    PAYMENT_LENGTH_TO_FEE,
+    SIGNATURES_COLLECT,
+    GENESIS_BUILD,
+    ACCOUNT_KEY,
+];

@@ -1,0 +1,72 @@
+//! The table of host functions. The executor links exactly these; `README.md` says what they mean;
+//! tests compare the three.
+
+/// Version of the table and limits below. A runtime exports the one it was built for.
+pub const ABI_VERSION: u32 = 1;
+
+/// The most linear memory a runtime may have, in 64 KiB pages (256 MiB). Part of validity.
+pub const MEMORY_PAGES_MAX: u32 = 4096;
+
+/// The deepest nesting of storage transactions. Part of validity.
+pub const TRANSACTION_DEPTH_MAX: usize = 256;
+
+/// The largest runtime code, in bytes.
+pub const CODE_SIZE_MAX: usize = 8 * 1024 * 1024;
+
+/// The module name of all imports.
+pub const MODULE: &str = "env";
+
+/// A WASM value type of the ABI.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueType {
+    I32,
+    I64,
+}
+
+/// One import a runtime may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostFunction {
+    pub name: &'static str,
+    pub parameters: &'static [ValueType],
+    pub results: &'static [ValueType],
+}
+
+const fn function(name: &'static str, parameters: &'static [ValueType], results: &'static [ValueType]) -> HostFunction {
+    HostFunction {
+        name,
+        parameters,
+        results,
+    }
+}
+
+use ValueType::{I32, I64};
+
+/// Every host function of this ABI version, sorted by name.
+pub const HOST_FUNCTIONS: &[HostFunction] = &[
+    function("ext_crypto_secp256k1_recover_v1", &[I32, I32, I32], &[I32]),
+    function("ext_crypto_verify_v1", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    function("ext_hash_blake2b_128_v1", &[I32, I32, I32], &[]),
+    function("ext_hash_blake2b_256_v1", &[I32, I32, I32], &[]),
+    function("ext_hash_blake3_256_v1", &[I32, I32, I32], &[]),
+    function("ext_hash_keccak_256_v1", &[I32, I32, I32], &[]),
+    function("ext_hash_quantum_resistant_v1", &[I32, I32, I32, I32, I32], &[]),
+    function("ext_log_v1", &[I32, I32, I32], &[]),
+    function("ext_panic_v1", &[I32, I32], &[]),
+    function("ext_runtime_check_v1", &[I32, I32, I32, I32], &[I64]),
+    function("ext_storage_add_v1", &[I32, I32, I64, I64], &[]),
+    function("ext_storage_append_v1", &[I32, I32, I32, I32], &[]),
+    function("ext_storage_begin_v1", &[], &[]),
+    function("ext_storage_clear_prefix_v1", &[I32, I32, I32], &[I64]),
+    function("ext_storage_clear_v1", &[I32, I32], &[]),
+    function("ext_storage_commit_v1", &[], &[]),
+    function("ext_storage_exists_v1", &[I32, I32], &[I32]),
+    function("ext_storage_get_v1", &[I32, I32, I32, I32], &[I64]),
+    function("ext_storage_next_key_v1", &[I32, I32, I32, I32], &[I64]),
+    function("ext_storage_rollback_v1", &[], &[]),
+    function("ext_storage_root_v1", &[I32], &[]),
+    function("ext_storage_set_v1", &[I32, I32, I32, I32], &[]),
+];
+
+/// What a runtime exports beside its APIs: its memory, `quids_alloc(len: u32) -> u32` (a buffer for the input),
+/// `quids_reset()` (forget every allocation) and `quids_abi_version() -> u32`.
+pub const GUEST_EXPORTS: &[&str] = &["memory", "quids_abi_version", "quids_alloc", "quids_reset"];

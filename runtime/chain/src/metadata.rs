@@ -1,0 +1,82 @@
+//! This runtime's metadata.
+
+use crate::{Extensions, Extrinsic, Runtime, RuntimeCall, RuntimeError, RuntimeEvent};
+use alloc::{vec, vec::Vec};
+use quids_api::{FeeDetails, RuntimeDispatchInfo, RuntimeVersion, TransactionSource, TransactionValidity};
+use quids_core::{AccountId20, Balance, Hash, Nonce, Weight};
+use quids_crypto::{AccountSignature, PublicKey};
+use quids_support::{
+    extension::Extensions as _,
+    extrinsic::VERSION,
+    metadata::{ExtrinsicMetadata, RuntimeApiMetadata, RuntimeApiMethodMetadata, RuntimeMetadata, method},
+};
+use scale_info::meta_type;
+
+/// The metadata in a version that clients know; `None` for others.
+pub fn encoded(version: u32) -> Option<Vec<u8>> {
+    let metadata = RuntimeMetadata {
+        pallets: Runtime::pallets_metadata(),
+        extrinsic: ExtrinsicMetadata {
+            ty: meta_type::<Extrinsic>(),
+            version: VERSION,
+            address: meta_type::<AccountId20>(),
+            call: meta_type::<RuntimeCall>(),
+            signature: meta_type::<AccountSignature>(),
+            extra: meta_type::<Extensions>(),
+            extensions: Extensions::metadata(),
+        },
+        runtime: meta_type::<Runtime>(),
+        call: meta_type::<RuntimeCall>(),
+        event: meta_type::<RuntimeEvent>(),
+        error: meta_type::<RuntimeError>(),
+        apis: apis(),
+    };
+    metadata.encode(version)
+}
+
+fn api(name: &'static str, methods: Vec<RuntimeApiMethodMetadata>) -> RuntimeApiMetadata {
+    RuntimeApiMetadata {
+        name,
+        methods,
+        docs: vec![],
+    }
+}
+
+/// The APIs that clients may call with `state_call`.
+fn apis() -> Vec<RuntimeApiMetadata> {
+    vec![
+        api("Core", vec![method::<(), RuntimeVersion>("version", &[])]),
+        api(
+            "Metadata",
+            vec![
+                method::<(), Vec<u8>>("metadata", &[]),
+                method::<(u32,), Option<Vec<u8>>>("metadata_at_version", &["version"]),
+                method::<(), Vec<u32>>("metadata_versions", &[]),
+            ],
+        ),
+        api(
+            "TaggedTransactionQueue",
+            vec![method::<(TransactionSource, Extrinsic, Hash), TransactionValidity>(
+                "validate_transaction",
+                &["source", "tx", "block_hash"],
+            )],
+        ),
+        api(
+            "AccountNonceApi",
+            vec![method::<(AccountId20,), Nonce>("account_nonce", &["account"])],
+        ),
+        api(
+            "AccountKeyApi",
+            vec![method::<(AccountId20,), Option<PublicKey>>("key", &["account"])],
+        ),
+        api(
+            "TransactionPaymentApi",
+            vec![
+                method::<(Extrinsic, u32), RuntimeDispatchInfo>("query_info", &["uxt", "len"]),
+                method::<(Extrinsic, u32), FeeDetails>("query_fee_details", &["uxt", "len"]),
+                method::<(Weight,), Balance>("query_weight_to_fee", &["weight"]),
+                method::<(u32,), Balance>("query_length_to_fee", &["length"]),
+            ],
+        ),
+    ]
+}

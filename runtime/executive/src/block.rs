@@ -1,0 +1,188 @@
+//! A block's execution.
+
+use crate::{Config, Executive, Extrinsic, commitment::length_of};
+use alloc::vec::Vec;
+use codec::Encode;
+use quids_api::{
+    ApplyExtrinsicResult, CheckInherentsResult, DispatchClass, ExtrinsicsCommitment, InherentData, InvalidTransaction,
+    SIGNATURES_DIGEST,
+};
+use quids_core::{Block, DigestItem, Header, OpaqueExtrinsic, Weight};
+use quids_support::{
+    context::{Phase, set_phase},
+    dispatch::{DispatchInfo, DispatchResultWithPostInfo, GetDispatchInfo, PostDispatchInfo, dispatch_transactional},
+    extension::{Extensions, Transaction},
+    hooks::Hooks,
+    limits::BlockLimits,
+    origin::Origin,
+    system::SystemPort,
+};
+
+impl<T: Config> Executive<T> {
+    /// Starts the block that `header` describes, on its parent's state. Of the digest only what the author put in
+    /// before execution counts.
+    pub fn initialize_block(header: &Header) {
+        set_phase(Phase::Initialization);
+        let mut digest = header.digest.clone();
+        digest.logs.retain(|item| matches!(item, DigestItem::PreRuntime(..)));
+        T::System::initialize(header.number, header.parent_hash, &digest);
+        let mut weight = T::System::limits().base_block;
+        if T::System::take_code_updated() {
+            weight = weight.saturating_add(T::Pallets::on_runtime_upgrade());
+        }
+        weight = weight.saturating_add(T::Pallets::on_initialize(header.number));
+        T::System::register_weight(weight, DispatchClass::Mandatory);
+    }
+
+    /// Applies the extrinsic at `index`. An `Err` means that it does not belong into the block; the caller undoes
+    /// what it changed until then.
+    pub fn apply_extrinsic(index: u32, bytes: &[u8]) -> ApplyExtrinsicResult {
+        set_phase(Phase::ApplyExtrinsic(index));
+        let limits = T::System::limits();
+        if bytes.len() > limits.max_extrinsic_length as usize {
+            return Err(InvalidTransaction::ExhaustsResources.into());
+        }
+        let extrinsic = Extrinsic::<T>::from_bytes(bytes).map_err(|_| InvalidTransaction::MALFORMED)?;
+        let info = extrinsic.call.dispatch_info();
+        let Some((who, signature, extra)) = extrinsic.signature else {
+            return Self::apply_unsigned(extrinsic.call, info);
+        };
+        Self::check_class(&info, &limits)?;
+        let authenticated = Self::authenticate(&who, &signature, &extrinsic.call, &extra)?;
+        let transaction = Transaction {
+            who: &who,
+            info: &info,
+            length: authenticated.length,
+        };
+        let pre = extra.pre_dispatch(&transaction)?;
+        if let Some(key) = &authenticated.bind {
+            T::System::bind(&who, key);
+        }
+        let result = dispatch_transactional(extrinsic.call, Origin::Signed(who));
+        T::Extensions::post_dispatch(pre, &transaction, &post_info(&result))?;
+        T::System::note_applied(&result, &info);
+        Ok(result.map(|_| ()).map_err(|e| e.error))
+    }
+
+    fn apply_unsigned(call: T::RuntimeCall, info: DispatchInfo) -> ApplyExtrinsicResult {
+        let inherent = T::is_inherent(&call);
+        if !inherent {
+            T::validate_unsigned(quids_api::TransactionSource::InBlock, &call)?;
+        }
+        let result = dispatch_transactional(call, Origin::None);
+        if inherent && result.is_err() {
+            return Err(InvalidTransaction::BadMandatory.into());
+        }
+        T::System::note_applied(&result, &info);
+        Ok(result.map(|_| ()).map_err(|e| e.error))
+    }
+
+    /// Mandatory calls are the author's; anything else must fit into an empty block.
+    pub(crate) fn check_class(info: &DispatchInfo, limits: &BlockLimits) -> Result<(), InvalidTransaction> {
+        let limit = match info.class {
+            DispatchClass::Normal => limits.normal(),
+            DispatchClass::Operational => limits.max_weight,
+            DispatchClass::Mandatory => return Err(InvalidTransaction::MandatoryValidation),
+        };
+        if info.weight.any_gt(
+            limit
+                .saturating_sub(limits.base_block)
+                .saturating_sub(limits.base_extrinsic),
+        ) {
+            return Err(InvalidTransaction::ExhaustsResources);
+        }
+        Ok(())
+    }
+
+    /// Whether the extrinsic fits besides what the block in construction holds. For authors; a block is judged by its
+    /// sums when it ends.
+    pub fn fits(bytes: &[u8], length: u32) -> bool {
+        let limits = T::System::limits();
+        if length.saturating_add(length_of(bytes)) > limits.max_length {
+            return false;
+        }
+        let Ok(extrinsic) = Extrinsic::<T>::from_bytes(bytes) else {
+            return true;
+        };
+        let info = extrinsic.call.dispatch_info();
+        let (normal, all) = T::System::consumed_weight();
+        let weight = info.weight.saturating_add(limits.base_extrinsic);
+        let within = |used: Weight, limit: Weight| !used.saturating_add(weight).any_gt(limit);
+        match info.class {
+            DispatchClass::Normal => within(normal, limits.normal()) && within(all, limits.max_weight),
+            DispatchClass::Operational => within(all, limits.max_weight),
+            DispatchClass::Mandatory => true,
+        }
+    }
+
+    /// Ends the block. `commitment` is of the extrinsics that were applied.
+    ///
+    /// # Panics
+    /// If the block breaks a limit.
+    #[allow(clippy::panic, reason = "a panic is how a runtime calls a block invalid")]
+    pub fn finalize_block(commitment: ExtrinsicsCommitment) -> Header {
+        set_phase(Phase::Finalization);
+        let (length, max) = (commitment.length, T::System::limits().max_length);
+        if length > max {
+            panic!("invalid block: its extrinsics have {length} bytes, at most {max} are allowed");
+        }
+        let height = T::System::height();
+        let (_, used) = T::System::consumed_weight();
+        let remaining = T::System::limits().max_weight.saturating_sub(used);
+        let idle = T::Pallets::on_idle(height, remaining);
+        T::System::register_weight(idle, DispatchClass::Mandatory);
+        T::Pallets::on_finalize(height);
+        T::System::deposit_log(DigestItem::Consensus(SIGNATURES_DIGEST, commitment.signatures.encode()));
+        T::System::finalize(commitment.root)
+    }
+
+    /// Executes a whole block.
+    ///
+    /// # Panics
+    /// If the block is invalid, with the reason.
+    #[allow(clippy::panic, reason = "a panic is how a runtime calls a block invalid")]
+    pub fn execute_block(block: Block) {
+        let Block { header, extrinsics } = block;
+        Self::initialize_block(&header);
+        let extrinsics: Vec<Vec<u8>> = extrinsics.into_iter().map(|OpaqueExtrinsic(bytes)| bytes).collect();
+        for (index, bytes) in (0u32..).zip(&extrinsics) {
+            if let Err(error) = Self::apply_extrinsic(index, bytes) {
+                panic!("extrinsic {index} does not belong into the block: {error}");
+            }
+        }
+        let computed = Self::finalize_block(Self::commit_extrinsics(&extrinsics));
+        if computed != header {
+            panic!("the header differs from the computed one: {header:?} instead of {computed:?}");
+        }
+    }
+
+    /// The author's own extrinsics.
+    pub fn inherent_extrinsics(data: &InherentData) -> Vec<OpaqueExtrinsic> {
+        let encode = |call| OpaqueExtrinsic(Extrinsic::<T> { signature: None, call }.encode());
+        T::create_inherents(data).into_iter().map(encode).collect()
+    }
+
+    /// This node's opinion of a block's inherents.
+    pub fn check_inherents(block: &Block, data: &InherentData) -> CheckInherentsResult {
+        let calls: Vec<T::RuntimeCall> = block
+            .extrinsics
+            .iter()
+            .filter_map(|OpaqueExtrinsic(bytes)| Extrinsic::<T>::from_bytes(bytes).ok())
+            .filter(|extrinsic| extrinsic.signature.is_none() && T::is_inherent(&extrinsic.call))
+            .map(|extrinsic| extrinsic.call)
+            .collect();
+        T::check_inherents(&calls, data)
+    }
+
+    /// Runs all migrations; the trial run of a new runtime calls this.
+    pub fn on_runtime_upgrade() -> Weight {
+        T::Pallets::on_runtime_upgrade()
+    }
+}
+
+fn post_info(result: &DispatchResultWithPostInfo) -> PostDispatchInfo {
+    match result {
+        Ok(post) => *post,
+        Err(error) => error.post_info,
+    }
+}

@@ -1,0 +1,14 @@
+//! Attribute with another key.
+
+#[quids_support::pallet(prefix = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+}
+
+fn main() {}

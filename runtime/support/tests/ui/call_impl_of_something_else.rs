@@ -1,0 +1,19 @@
+//! Call impl of something else.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+
+    pub struct Other;
+
+    #[pallet::call]
+    impl Other {}
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+//! Call returning something else.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+
+    #[pallet::call]
+    impl<T: Config> Pallet<T> {
+        #[pallet::call_index(0)]
+        #[pallet::weight(Weight::ZERO)]
+        pub fn act(_origin: Origin) -> u32 {
+            0
+        }
+
+        #[pallet::call_index(1)]
+        #[pallet::weight(Weight::ZERO)]
+        pub fn other(_origin: Origin) {}
+    }
+}
+
+fn main() {}

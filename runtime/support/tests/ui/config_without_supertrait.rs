@@ -1,0 +1,14 @@
+//! Config without supertrait.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+}
+
+fn main() {}

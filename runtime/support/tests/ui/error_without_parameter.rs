@@ -1,0 +1,19 @@
+//! Error without parameter.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+
+    #[pallet::error]
+    pub enum Error {
+        TooLong,
+    }
+}
+
+fn main() {}

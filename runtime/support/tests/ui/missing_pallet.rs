@@ -1,0 +1,20 @@
+//! A pallet without its `Pallet` struct.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::call]
+    impl<T: Config> Pallet<T> {
+        #[pallet::call_index(0)]
+        #[pallet::weight(Weight::ZERO)]
+        pub fn act(_origin: Origin) -> DispatchResult {
+            Ok(())
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Pallet of another shape.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet;
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! Storage not an alias.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+
+    #[pallet::storage]
+    pub struct Total(u32);
+}
+
+fn main() {}

@@ -1,0 +1,110 @@
+//! The layers of the architecture, told by a crate's folder, and what each may depend on.
+
+use std::fmt;
+
+/// A layer; the names are those of the architecture's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// P: `primitives/*`, types and pure algorithms.
+    Primitive,
+    /// R: `runtime/{macros,support,executive}`.
+    Framework,
+    /// L: `pallets/system`, which every pallet may use.
+    SystemPallet,
+    /// L: any other pallet.
+    LeafPallet,
+    /// R2: `runtime/chain`, which names the pallets.
+    Chain,
+    /// `runtime/wasm`: the runtime's bytes, no code.
+    Artefact,
+    /// C0: `client/{consensus,state,txpool}`, pure.
+    PureClient,
+    /// C1: `client/metrics`, which every service may use.
+    Metrics,
+    /// C1: any other client service.
+    Service,
+    /// N: `node`, wiring only.
+    Node,
+    /// `bench`: may depend on anything; nothing depends on it.
+    Bench,
+    /// `scripts/*`: tools, and build dependencies.
+    Tool,
+}
+
+impl Layer {
+    /// The layer of a folder; `None` if the architecture has no place for it.
+    #[must_use]
+    pub fn of_folder(folder: &str) -> Option<Self> {
+        let (top, rest) = folder.split_once('/').unwrap_or((folder, ""));
+        match (top, rest) {
+            ("primitives", _) => Some(Self::Primitive),
+            ("runtime", "macros" | "support" | "executive") => Some(Self::Framework),
+            ("runtime", "chain") => Some(Self::Chain),
+            ("runtime", "wasm") => Some(Self::Artefact),
+            ("pallets", "system") => Some(Self::SystemPallet),
+            ("pallets", _) => Some(Self::LeafPallet),
+            ("client", "consensus" | "state" | "txpool") => Some(Self::PureClient),
+            ("client", "metrics") => Some(Self::Metrics),
+            ("client", _) => Some(Self::Service),
+            ("node", "") => Some(Self::Node),
+            ("bench", "") => Some(Self::Bench),
+            ("scripts", _) => Some(Self::Tool),
+            _ => None,
+        }
+    }
+
+    /// Whether a crate of this layer may link one of the layer `to`.
+    #[must_use]
+    pub fn may_link(self, to: Self) -> bool {
+        use Layer::*;
+        match self {
+            Primitive => matches!(to, Primitive),
+            // Between framework crates cargo's own rule against cycles says which is below.
+            Framework => matches!(to, Primitive | Framework),
+            SystemPallet => matches!(to, Primitive | Framework),
+            LeafPallet => matches!(to, Primitive | Framework | SystemPallet),
+            Chain => matches!(to, Primitive | Framework | SystemPallet | LeafPallet),
+            Artefact => false,
+            PureClient => matches!(to, Primitive),
+            Metrics => matches!(to, Primitive | PureClient),
+            Service => matches!(to, Primitive | PureClient | Metrics),
+            Node => matches!(to, Primitive | PureClient | Metrics | Service | Artefact),
+            Bench => to != Bench,
+            Tool => to == Tool,
+        }
+    }
+
+    /// Whether it is on the runtime's side: code that becomes WASM.
+    #[must_use]
+    pub fn is_runtime_code(self) -> bool {
+        matches!(
+            self,
+            Self::Framework | Self::SystemPallet | Self::LeafPallet | Self::Chain
+        )
+    }
+
+    /// Whether it is on the client's side.
+    #[must_use]
+    pub fn is_client_code(self) -> bool {
+        matches!(self, Self::PureClient | Self::Metrics | Self::Service | Self::Node)
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primitive => "P primitives",
+            Self::Framework => "R framework",
+            Self::SystemPallet => "L pallets/system",
+            Self::LeafPallet => "L leaf pallet",
+            Self::Chain => "R2 runtime/chain",
+            Self::Artefact => "runtime/wasm (bytes)",
+            Self::PureClient => "C0 pure client",
+            Self::Metrics => "C1 client/metrics",
+            Self::Service => "C1 client service",
+            Self::Node => "N node",
+            Self::Bench => "bench",
+            Self::Tool => "scripts (tool)",
+        })
+    }
+}
