@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, broadcast};
 
 /// How many events a slow watcher may be behind before it misses some.
-const EVENTS_MAX: usize = 4096;
+const EVENTS_MAX: usize = 65_536;
 
 /// The pool, the chain that judges its transactions, and its listeners.
 pub struct SharedPool {

@@ -98,7 +98,7 @@ fn every_bad_transaction_has_a_code_and_changes_nothing() {
             ),
             3,
         ),
-        ("flipped bit in the call", with_bit_flipped(good(), 1), 5),
+        ("flipped bit in the call", with_bit_flipped(good(), 2), 5),
         ("flipped bit in the signature", with_bit_flipped(good(), 300), 5),
         (
             "another's key",

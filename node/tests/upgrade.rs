@@ -1,5 +1,7 @@
 //! The chain replaces its own code: the right way, and every wrong way.
 
+use codec::Encode;
+use quids_api::{RuntimeVersion, names};
 use quids_core::{AccountId20, Height};
 use quids_crypto::{KeyPair, hash_quantum_resistant};
 use quids_node::{
@@ -111,6 +113,45 @@ fn new_code_takes_over_with_its_migration_and_old_blocks_keep_theirs() {
     assert!(height > first.header.number);
 }
 
+/// A runtime in a few lines that states `spec_name` and version 9, and whose migration is `migration`.
+fn tiny_runtime(spec_name: &str, migration: &str) -> Vec<u8> {
+    let version = RuntimeVersion {
+        spec_name: spec_name.into(),
+        impl_name: "tiny".into(),
+        authoring_version: 1,
+        spec_version: 9,
+        impl_version: 1,
+        apis: Vec::new(),
+        transaction_version: 1,
+        state_version: 1,
+    }
+    .encode();
+    let data: String = version.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let packed = (version.len() as u64) << 32 | 1024;
+    let stubs: String = names::REQUIRED
+        .iter()
+        .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE].contains(name))
+        .map(|name| format!("(func (export \"{name}\") (param i32 i32) (result i64) (i64.const 0))"))
+        .collect();
+    wat::parse_str(format!(
+        r#"(module
+  (import "env" "ext_panic_v1" (func $panic (param i32 i32)))
+  (import "env" "ext_storage_set_v1" (func $set (param i32 i32 i32 i32)))
+  (memory (export "memory") 17)
+  (data (i32.const 1024) "{data}")
+  (data (i32.const 2048) ":code and a reason")
+  (func (export "quids_abi_version") (result i32) (i32.const 1))
+  (func (export "quids_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "quids_reset"))
+  (func $deep (call $deep))
+  (func (export "Core_version") (param i32 i32) (result i64) (i64.const {packed}))
+  (func (export "Core_on_runtime_upgrade") (param i32 i32) (result i64) {migration} (i64.const {weight}))
+  {stubs})"#,
+        weight = 2u64 << 32 | 4096,
+    ))
+    .unwrap()
+}
+
 #[test]
 fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
     let chain = TestChain::new().unwrap();
@@ -122,6 +163,28 @@ fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
         ("no exports", wat("(module)")),
         ("unknown import", wat(r#"(module (import "env" "ext_moon_v1" (func)))"#)),
         ("the same version", WASM.to_vec()),
+        ("another chain's", tiny_runtime("other", "")),
+        ("a migration that traps", tiny_runtime("quids", "unreachable")),
+        (
+            "a migration that panics",
+            tiny_runtime("quids", "(call $panic (i32.const 2048) (i32.const 18)) unreachable"),
+        ),
+        ("a migration without end", tiny_runtime("quids", "(loop (br 0))")),
+        ("a migration that recurses", tiny_runtime("quids", "(call $deep)")),
+        (
+            "a migration that takes all memory",
+            tiny_runtime(
+                "quids",
+                "(loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable",
+            ),
+        ),
+        (
+            "a migration that overwrites the code and then fails",
+            tiny_runtime(
+                "quids",
+                "(call $set (i32.const 2048) (i32.const 5) (i32.const 2048) (i32.const 18)) unreachable",
+            ),
+        ),
     ];
     for (what, code) in bad_codes {
         assert!(has(&authorize(&chain, &code), "Upgrade", "UpgradeAuthorized"), "{what}");

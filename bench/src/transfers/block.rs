@@ -79,10 +79,11 @@ pub fn execute<B: StateBackend>(
 
     let (commitment, lap) =
         timed(|| engine.call_typed(&mut state, names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &extrinsics));
-    let commitment: ExtrinsicsCommitment = commitment?;
+    let mut commitment: ExtrinsicsCommitment = commitment?;
     steps.commitment = lap;
 
-    // The block may be larger than the chain's limits: FRAME's was measured without them as well.
+    // The block may be larger than the chain's limits on bytes and weight: FRAME's was measured without them as well.
+    commitment.length = 0;
     state.clear(&pallet_system::ConsumedNormal::<Runtime>::key())?;
     let mut finishing = Tally::new();
     let mut meter = Meter::new(&mut state, &mut finishing);

@@ -9,7 +9,7 @@ use crate::{
 };
 use codec::DecodeAll;
 use parking_lot::Mutex;
-use quids_api::{RuntimeVersion, names};
+use quids_api::{CheckedRuntime, RuntimeVersion, names};
 use quids_core::{Hash, Weight};
 use quids_io::{abi, with_externalities};
 use std::{path::Path, sync::Arc};
@@ -51,14 +51,11 @@ impl Checker {
     }
 
     /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were.
-    pub fn check(&self, code: &[u8]) -> Result<RuntimeVersion, CheckError> {
+    pub fn check(&self, code: &[u8]) -> Result<CheckedRuntime, CheckError> {
         let facts = validate(code)?;
-        if facts
-            .apis
-            .binary_search_by(|name| name.as_str().cmp(names::CORE_ON_RUNTIME_UPGRADE))
-            .is_err()
-        {
-            return Err(ExecutorError::MissingExport(names::CORE_ON_RUNTIME_UPGRADE.into()).into());
+        let has = |api: &&&str| facts.apis.binary_search_by(|name| name.as_str().cmp(api)).is_ok();
+        if let Some(missing) = names::REQUIRED.iter().find(|api| !has(api)) {
+            return Err(ExecutorError::MissingExport((*missing).into()).into());
         }
         let prepared = self.prepare(code, &facts)?;
         with_externalities(|e| e.begin_transaction()).map_err(ExecutorError::Host)?;
@@ -80,13 +77,13 @@ impl Checker {
     }
 }
 
-fn trial(prepared: &Arc<Prepared>) -> Result<RuntimeVersion, ExecutorError> {
+fn trial(prepared: &Arc<Prepared>) -> Result<CheckedRuntime, ExecutorError> {
     let mut instance = Instance::new(prepared.clone(), None)?;
     let version = read_version(&mut instance, prepared, NO_DEADLINE)?;
     let upgrade = prepared.find(names::CORE_ON_RUNTIME_UPGRADE)?;
     let weight = instance.call(upgrade, &[], NO_DEADLINE)?;
-    decode::<Weight>(names::CORE_ON_RUNTIME_UPGRADE, &weight)?;
-    Ok(version)
+    let migrations: Weight = decode(names::CORE_ON_RUNTIME_UPGRADE, &weight)?;
+    Ok(CheckedRuntime { version, migrations })
 }
 
 /// Asks an instance for its ABI version, which must be ours, and its `RuntimeVersion`.

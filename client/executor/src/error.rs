@@ -72,6 +72,7 @@ impl ExecutorError {
         matches!(
             self,
             Self::Deadline
+                | Self::Compile(_)
                 | Self::Exhausted { .. }
                 | Self::OutOfMemory(_)
                 | Self::Engine(_)
@@ -84,7 +85,6 @@ impl ExecutorError {
     pub(crate) fn stable_reason(&self) -> String {
         let mut reason = match self {
             Self::Invalid(_) => "runtime code is not valid webassembly".into(),
-            Self::Compile(_) => "runtime code does not compile".into(),
             Self::Undecodable { api, .. } => format!("output of {api} does not decode"),
             Self::Trap { .. } => "runtime trapped".into(),
             other => other.to_string(),

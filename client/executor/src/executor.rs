@@ -10,7 +10,7 @@ use crate::{
     validate::validate,
 };
 use parking_lot::Mutex;
-use quids_api::RuntimeVersion;
+use quids_api::CheckedRuntime;
 use quids_core::Hash;
 use quids_io::{Externalities, MemoryExternalities, within};
 use std::{path::PathBuf, sync::Arc};
@@ -110,7 +110,7 @@ impl Executor {
 
     /// Static checks and trial run of `code` on the state of `ext`, which is left as it was. Whether the version may
     /// follow the present one is for the caller to judge.
-    pub fn check_runtime(&self, code: &[u8], ext: &mut dyn Externalities) -> Result<RuntimeVersion, CheckError> {
+    pub fn check_runtime(&self, code: &[u8], ext: &mut dyn Externalities) -> Result<CheckedRuntime, CheckError> {
         within(ext, || self.inner.services.checker.check(code))
     }
 }

@@ -199,7 +199,8 @@ impl Pool {
         };
         let transaction = &entry.transaction;
         let verdict = match validator.validate(transaction.source, &transaction.bytes) {
-            Err(_) => return self.remove(hash, TransactionStatus::Dropped),
+            // This node could not ask: that says nothing of the transaction.
+            Err(_) => return Vec::new(),
             Ok(Err(reason)) => return self.remove(hash, TransactionStatus::Invalid(reason)),
             Ok(Ok(verdict)) => verdict,
         };

@@ -1,6 +1,8 @@
 //! Why the chain could not do something.
 
 use quids_core::{Hash, Height};
+use quids_executor::ExecutorError;
+use quids_io::ExtError;
 
 /// An error of the chain service.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,10 @@ pub enum ChainError {
     InvalidBlock { number: Height, hash: Hash, reason: String },
     #[error("the author's own {what} was refused: {reason}")]
     Inherent { what: &'static str, reason: String },
+    #[error("the runtime stated the root {stated:?} for a state whose root is {computed:?}")]
+    WrongRoot { stated: Hash, computed: Hash },
+    #[error("too many calls of the runtime are under way")]
+    Busy,
     #[error("a thread of the node panicked: {0}")]
     Task(String),
 }
@@ -36,7 +42,11 @@ impl ChainError {
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,
-            Self::Database(_) | Self::State(_) | Self::Backend(_) | Self::Task(_)
+            Self::Database(_)
+                | Self::State(_)
+                | Self::Backend(_)
+                | Self::Task(_)
+                | Self::Executor(ExecutorError::Host(ExtError::Backend(_)))
         )
     }
 

@@ -10,10 +10,13 @@ use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, O
 use quids_executor::{ExecutorError, Session};
 use quids_io::Externalities;
 use rayon::prelude::*;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Extrinsics that one call of `SignatureApi_collect` looks at.
 const COLLECT_CHUNK: usize = 64;
+
+/// The longest one call of the runtime may take an author; a trial run of new code compiles it.
+const AUTHOR_CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A block with what has to be stored for it.
 pub(super) struct Executed {
@@ -54,10 +57,12 @@ struct Execution {
     extrinsics: Vec<Vec<u8>>,
     /// Their bytes.
     length: u32,
+    /// The longest a call may take. Only an author has one: whether a block is valid is no matter of time.
+    deadline: Option<Duration>,
 }
 
 impl Execution {
-    fn begin(chain: &Chain, header: &Header) -> Result<Self, ChainError> {
+    fn begin(chain: &Chain, header: &Header, deadline: Option<Duration>) -> Result<Self, ChainError> {
         let session = chain.runtime_at(header.parent_hash)?.session()?;
         let state = chain.overlay_at(header.parent_hash)?;
         let mut this = Self {
@@ -65,13 +70,20 @@ impl Execution {
             state,
             extrinsics: Vec::new(),
             length: 0,
+            deadline,
         };
         this.call(names::CORE_INITIALIZE_BLOCK, header)?;
         Ok(this)
     }
 
     fn call(&mut self, api: &'static str, input: &impl Encode) -> Result<Vec<u8>, ChainError> {
-        Ok(self.session.call(&mut self.state, api, &input.encode())?)
+        let input = input.encode();
+        Ok(match self.deadline {
+            None => self.session.call(&mut self.state, api, &input)?,
+            Some(deadline) => self
+                .session
+                .call_with_deadline(&mut self.state, api, &input, deadline)?,
+        })
     }
 
     fn call_typed<O: Decode>(&mut self, api: &'static str, input: &impl Encode) -> Result<O, ChainError> {
@@ -106,11 +118,46 @@ impl Execution {
         }
     }
 
+    /// Applies a transaction of the pool. `Some`: it must leave the pool. Nothing that a transaction does ends the
+    /// block; only a state that cannot be read does.
+    fn try_transaction(&mut self, hash: Hash, bytes: Vec<u8>) -> Result<Option<TransactionValidityError>, ChainError> {
+        let fits = self.call_typed::<bool>(names::BLOCK_BUILDER_FITS, &(&bytes, self.length));
+        let applied = match fits {
+            Ok(true) => self.apply(bytes),
+            Ok(false) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        match applied {
+            Ok(Applied::Included) => Ok(None),
+            // An earlier one of the same account did not fit: the pool keeps both.
+            Ok(Applied::Refused(TransactionValidityError::Invalid(
+                InvalidTransaction::Future | InvalidTransaction::ExhaustsResources,
+            ))) => Ok(None),
+            Ok(Applied::Refused(reason)) => Ok(Some(reason)),
+            Err(error) if error.is_fatal() => Err(error),
+            Err(ChainError::Executor(error)) if error.is_local() && error != ExecutorError::Deadline => {
+                tracing::warn!("transaction {hash:?} is left for a later block: {error}");
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::error!("transaction {hash:?} made the runtime fail: {error}");
+                Ok(Some(InvalidTransaction::Call.into()))
+            }
+        }
+    }
+
     fn finish(mut self) -> Result<Executed, ChainError> {
         let extrinsics = std::mem::take(&mut self.extrinsics);
         let commitment: ExtrinsicsCommitment = self.call_typed(names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &extrinsics)?;
         let header: Header = self.call_typed(names::BLOCK_BUILDER_FINALIZE_BLOCK, &commitment)?;
         let (commit, _) = self.state.into_commit()?;
+        // A header that lies about its state would be final, and its child could never be made.
+        if commit.root != header.state_root {
+            return Err(ChainError::WrongRoot {
+                stated: header.state_root,
+                computed: commit.root,
+            });
+        }
         Ok(Executed {
             header,
             extrinsics,
@@ -138,7 +185,7 @@ impl Chain {
                 logs: author.into_iter().collect(),
             },
         };
-        let mut execution = Execution::begin(self, &header)?;
+        let mut execution = Execution::begin(self, &header, Some(AUTHOR_CALL_DEADLINE))?;
         let inherents: Vec<OpaqueExtrinsic> =
             execution.call_typed(names::BLOCK_BUILDER_INHERENT_EXTRINSICS, &proposal.inherents)?;
         for OpaqueExtrinsic(bytes) in inherents {
@@ -154,21 +201,9 @@ impl Chain {
             if Instant::now() >= proposal.deadline {
                 break;
             }
-            if !execution.call_typed::<bool>(names::BLOCK_BUILDER_FITS, &(&bytes, execution.length))? {
-                continue;
-            }
             let hash = quids_txpool::hash_of(&bytes);
-            match execution.apply(bytes) {
-                Ok(Applied::Included) => {}
-                Ok(Applied::Refused(reason)) => refused.push(Refused { hash, reason }),
-                Err(ChainError::Executor(error)) if !error.is_local() => {
-                    tracing::error!("transaction {hash:?} made the runtime fail: {error}");
-                    refused.push(Refused {
-                        hash,
-                        reason: InvalidTransaction::Call.into(),
-                    });
-                }
-                Err(error) => return Err(error),
+            if let Some(reason) = execution.try_transaction(hash, bytes)? {
+                refused.push(Refused { hash, reason });
             }
         }
         let new = self.commit(execution.finish()?)?;
@@ -211,7 +246,7 @@ impl Chain {
             reason,
         };
         self.verify_signatures(block)?;
-        let mut execution = Execution::begin(self, header)?;
+        let mut execution = Execution::begin(self, header, None)?;
         for (index, OpaqueExtrinsic(bytes)) in block.extrinsics.iter().enumerate() {
             match execution.apply(bytes.clone()) {
                 Ok(Applied::Included) => {}
@@ -228,23 +263,28 @@ impl Chain {
     /// Verifies on all cores what the runtime will ask for at the parent's state.
     fn verify_signatures(&self, block: &Block) -> Result<(), ChainError> {
         let runtime = self.runtime_at(block.header.parent_hash)?;
-        block.extrinsics.par_chunks(COLLECT_CHUNK).try_for_each(|chunk| {
+        let collect = |chunk: &[OpaqueExtrinsic]| -> Result<Vec<SignatureTask>, ChainError> {
             let mut state = self.overlay_at(block.header.parent_hash)?;
             let mut session = runtime.session()?;
             session.call(&mut state, names::CORE_INITIALIZE_BLOCK, &block.header.encode())?;
             let chunk: Vec<&[u8]> = chunk.iter().map(|OpaqueExtrinsic(bytes)| bytes.as_slice()).collect();
             let output = session.call(&mut state, names::SIGNATURES_COLLECT, &chunk.encode())?;
-            let tasks = Vec::<SignatureTask>::decode(&mut output.as_slice())
-                .map_err(ChainError::decode(names::SIGNATURES_COLLECT))?;
-            let claims: Vec<_> = tasks
-                .into_iter()
-                .filter_map(|task| match task {
-                    SignatureTask::Verify(claim) => Some(claim),
-                    SignatureTask::Inline => None,
-                })
-                .collect();
-            self.signatures.verify_all(&claims);
-            Ok(())
-        })
+            Decode::decode(&mut output.as_slice()).map_err(ChainError::decode(names::SIGNATURES_COLLECT))
+        };
+        let tasks: Vec<Vec<SignatureTask>> = block
+            .extrinsics
+            .par_chunks(COLLECT_CHUNK)
+            .map(collect)
+            .collect::<Result<_, _>>()?;
+        let claims: Vec<_> = tasks
+            .into_iter()
+            .flatten()
+            .filter_map(|task| match task {
+                SignatureTask::Verify(claim) => Some(claim),
+                SignatureTask::Inline => None,
+            })
+            .collect();
+        self.signatures.verify_all(&claims);
+        Ok(())
     }
 }

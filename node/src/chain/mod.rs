@@ -3,6 +3,7 @@
 mod error;
 mod execute;
 mod genesis;
+mod permits;
 mod signatures;
 
 pub use error::ChainError;
@@ -12,6 +13,7 @@ pub use signatures::VerifiedSignatures;
 use crate::spec::ChainSpec;
 use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
+use permits::Permits;
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::Database;
@@ -28,7 +30,9 @@ pub type State = Overlay<TrieBackend>;
 const RUNTIMES_MAX: usize = 512;
 /// How many notifications a slow subscriber may be behind before it misses some.
 const NOTIFICATIONS_MAX: usize = 256;
-/// The longest an RPC or pool call may run.
+/// Calls of RPC and pool under way at once; more wait.
+const CALLS_MAX: usize = 16;
+/// The longest an RPC or pool call may run, and the longest it may wait to run.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A new block, final since nobody else authors.
@@ -69,6 +73,8 @@ pub struct Chain {
     best: RwLock<(Height, Hash)>,
     runtimes: Mutex<HashMap<Hash, Arc<Runtime>>>,
     committing: Mutex<()>,
+    /// Bounds the calls of RPC and pool, so that authoring always finds a free instance.
+    calls: Permits,
     notifications: broadcast::Sender<Arc<Notification>>,
 }
 
@@ -96,6 +102,7 @@ impl Chain {
             best: RwLock::new(best),
             runtimes: Mutex::default(),
             committing: Mutex::default(),
+            calls: Permits::new(CALLS_MAX),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
         })
     }
@@ -168,6 +175,7 @@ impl Chain {
 
     /// Calls a runtime API on the state of a block; what it changes is discarded. Bounded in time.
     pub fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, ChainError> {
+        let _permit = self.calls.acquire(CALL_DEADLINE).ok_or(ChainError::Busy)?;
         let mut state = self.overlay_at(at)?;
         Ok(self
             .runtime_at(at)?
@@ -216,7 +224,12 @@ impl Chain {
             code_changed,
         };
         let height = header.number;
-        let parent = header.parent_hash;
+        // Before anything is stored: from then on nothing may fail.
+        let runtime = if code_changed {
+            None
+        } else {
+            Some(self.runtime_at(header.parent_hash)?)
+        };
         self.db.commit_block(quids_db::BlockCommit {
             header,
             body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
@@ -224,8 +237,8 @@ impl Chain {
             finalised: true,
             aux: Vec::new(),
         })?;
-        if !code_changed {
-            self.remember_runtime(hash, self.runtime_at(parent)?);
+        if let Some(runtime) = runtime {
+            self.remember_runtime(hash, runtime);
         }
         *self.best.write() = (height, hash);
         // Nobody listening is fine.

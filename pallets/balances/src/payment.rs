@@ -5,7 +5,7 @@ use crate::{Config, Event, FeePot, Pallet};
 use codec::{Decode, Encode};
 use core::marker::PhantomData;
 use pallet_system::OpenAccount;
-use quids_api::{DispatchClass, InvalidTransaction, TransactionValidityError, ValidTransaction};
+use quids_api::{InvalidTransaction, TransactionValidityError, ValidTransaction};
 use quids_core::Balance;
 use quids_support::{
     dispatch::PostDispatchInfo,
@@ -16,8 +16,6 @@ use scale_info::TypeInfo;
 
 /// Tips are compared in steps of this many smallest units.
 const TIP_STEP: u128 = 1_000_000_000;
-/// Where the priorities of operational transactions begin and those of normal ones end.
-const OPERATIONAL: u64 = u64::MAX / 2;
 
 /// Pays for the transaction, and a tip to the block's author.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
@@ -56,7 +54,8 @@ impl<T: Config> ChargeTransactionPayment<T> {
     }
 
     /// `(tip / 10^9 + 1) × n`, where `n` is how many such transactions fit into a block by time, proof size and
-    /// length: the block earns most by taking the highest first. Operational transactions come before all normal ones.
+    /// length: the block earns most by taking the highest first. Operational calls get no bonus: anybody
+    /// can make them, so a bonus would let anybody push out everybody for the price of failed calls.
     pub fn priority(tip: Balance, transaction: &Transaction<'_>) -> u64 {
         let limits = T::BlockLimits::get();
         let weight = transaction.info.weight.saturating_add(limits.base_extrinsic);
@@ -67,11 +66,7 @@ impl<T: Config> ChargeTransactionPayment<T> {
             .min(fit(limits.max_length.into(), transaction.length.into()))
             .max(1);
         let priority = (tip.0 / TIP_STEP).saturating_add(1).saturating_mul(count.into());
-        let priority = u64::try_from(priority).unwrap_or(u64::MAX).min(OPERATIONAL);
-        match transaction.info.class {
-            DispatchClass::Normal => priority,
-            DispatchClass::Operational | DispatchClass::Mandatory => priority.saturating_add(OPERATIONAL),
-        }
+        u64::try_from(priority).unwrap_or(u64::MAX)
     }
 }
 

@@ -132,9 +132,16 @@ impl<T: Config> SystemPort for Pallet<T> {
         let updated = quids_io::storage::exists(well_known_keys::CODE_UPDATED);
         if updated {
             quids_io::storage::clear(well_known_keys::CODE_UPDATED);
-            LastRuntimeUpgrade::<T>::put(LastRuntimeUpgradeInfo::of(&T::Version::get()));
         }
         updated
+    }
+
+    fn note_upgraded() {
+        LastRuntimeUpgrade::<T>::put(LastRuntimeUpgradeInfo::of(&T::Version::get()));
+    }
+
+    fn code_update_pending() -> bool {
+        Self::code_update_pending()
     }
 }
 

@@ -4,16 +4,6 @@ use quids_core::Weight;
 use quids_crypto::SignatureScheme;
 use quids_support::limits::cost;
 
-/// Time to verify one signature, in picoseconds on the reference machine.
-pub const fn verification(scheme: SignatureScheme) -> u64 {
-    match scheme {
-        SignatureScheme::MlDsa87 => 60_000_000,
-        SignatureScheme::Falcon512 => 15_000_000,
-        SignatureScheme::Secp256k1 => 60_000_000,
-        SignatureScheme::SphincsShake256f => 1_800_000_000,
-    }
-}
-
 /// Copying and decoding: half a nanosecond a byte.
 pub const fn remark(bytes: usize) -> Weight {
     cost::of(1_000_000u64.saturating_add((bytes as u64).saturating_mul(500)), 0, 0)
@@ -26,10 +16,10 @@ pub const fn remark_with_event(bytes: usize) -> Weight {
 
 /// Reads: key, genesis hash, account; writes: key, account.
 pub const fn bind_key(scheme: SignatureScheme) -> Weight {
-    cost::of(verification(scheme).saturating_add(10_000_000), 3, 2)
+    cost::of(10_000_000, 3, 2).saturating_add(cost::verification(scheme))
 }
 
 /// Reads: key, genesis hash; writes: key.
 pub const fn rotate_key(scheme: SignatureScheme) -> Weight {
-    cost::of(verification(scheme).saturating_add(10_000_000), 2, 1)
+    cost::of(10_000_000, 2, 1).saturating_add(cost::verification(scheme))
 }

@@ -3,7 +3,7 @@
 use crate::{Config, Error, Event, Pallet};
 use alloc::format;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use quids_api::RuntimeVersion;
+use quids_api::{CheckedRuntime, RuntimeVersion};
 use quids_core::DispatchError;
 use quids_io::{abi::CODE_SIZE_MAX, log};
 use quids_support::{ensure, traits::Get};
@@ -48,19 +48,27 @@ impl<T: Config> Pallet<T> {
     /// the code states. What the host answers is a function of the code and the state, so every node agrees.
     fn check(code: &[u8], check_version: bool) -> Result<RuntimeVersion, DispatchError> {
         ensure!(code.len() <= CODE_SIZE_MAX, Error::<T>::CodeTooLarge);
-        let version = quids_io::runtime::check(code).map_err(|reason| {
+        let checked = quids_io::runtime::check(code).map_err(|reason| {
             log::write(
                 log::Level::Warn,
                 &format!("upgrade: the trial run refused the code: {reason}"),
             );
             Error::<T>::FailedTrialRun
         })?;
-        let new = RuntimeVersion::decode(&mut version.as_slice()).map_err(|_| Error::<T>::InvalidVersion)?;
+        let CheckedRuntime {
+            version: new,
+            migrations,
+        } = CheckedRuntime::decode(&mut checked.as_slice()).map_err(|_| Error::<T>::InvalidVersion)?;
         let running = T::Version::get();
         ensure!(new.spec_name == running.spec_name, Error::<T>::InvalidSpecName);
         ensure!(
             !check_version || new.spec_version > running.spec_version,
             Error::<T>::SpecVersionMustIncrease
+        );
+        // A first block over the limit would be no block, and no later code could replace the one that made it.
+        ensure!(
+            !migrations.any_gt(T::BlockLimits::get().normal()),
+            Error::<T>::MigrationsTooHeavy
         );
         Ok(new)
     }

@@ -75,6 +75,8 @@ pub mod pallet {
         InvalidSpecName,
         /// The spec version is not greater than the running one.
         SpecVersionMustIncrease,
+        /// The migrations weigh more than normal transactions may in a block.
+        MigrationsTooHeavy,
     }
 
     #[pallet::call]

@@ -114,13 +114,17 @@ fn test(verdict: Verdict, f: impl FnOnce()) {
     });
 }
 
-fn states(name: &str, spec_version: u32) -> Verdict {
-    Ok(RuntimeVersion {
+fn weighs(name: &str, spec_version: u32, migrations: Weight) -> Verdict {
+    let version = RuntimeVersion {
         spec_name: name.into(),
         spec_version,
         ..<Version as quids_support::traits::Get<_>>::get()
-    }
-    .encode())
+    };
+    Ok(quids_api::CheckedRuntime { version, migrations }.encode())
+}
+
+fn states(name: &str, spec_version: u32) -> Verdict {
+    weighs(name, spec_version, Weight::ZERO)
 }
 
 fn apply(origin: Origin, call: impl Into<RuntimeCall>) -> DispatchResultWithPostInfo {
@@ -290,6 +294,7 @@ fn code_that_fails_a_check_never_becomes_the_chains() {
         (states("other", 6), Error::InvalidSpecName),
         (states("test", 5), Error::SpecVersionMustIncrease),
         (states("test", 4), Error::<Runtime>::SpecVersionMustIncrease),
+        (weighs("test", 6, Weight::MAX), Error::MigrationsTooHeavy),
     ];
     for (verdict, error) in cases {
         test(verdict, || {

@@ -17,4 +17,4 @@ pub use transaction::{
     RuntimeDispatchInfo, TransactionSource, TransactionTag, TransactionValidity, TransactionValidityError,
     UnknownTransaction, ValidTransaction,
 };
-pub use version::{RuntimeVersion, api_id};
+pub use version::{CheckedRuntime, RuntimeVersion, api_id};

@@ -48,6 +48,21 @@ pub const GENESIS_BUILD: &str = "GenesisBuilder_build_state";
 /// `AccountId20 -> Option<PublicKey>`: the key bound to the account.
 pub const ACCOUNT_KEY: &str = "AccountKeyApi_key";
 
+/// What a chain cannot go on without: code that lacks one of these never becomes the chain's.
+pub const REQUIRED: &[&str] = &[
+    CORE_VERSION,
+    CORE_INITIALIZE_BLOCK,
+    CORE_EXECUTE_BLOCK,
+    CORE_ON_RUNTIME_UPGRADE,
+    BLOCK_BUILDER_APPLY_EXTRINSIC,
+    BLOCK_BUILDER_FINALIZE_BLOCK,
+    BLOCK_BUILDER_INHERENT_EXTRINSICS,
+    BLOCK_BUILDER_COMMIT_EXTRINSICS,
+    BLOCK_BUILDER_FITS,
+    VALIDATE_TRANSACTION,
+    SIGNATURES_COLLECT,
+];
+
 /// All of them.
 pub const ALL: &[&str] = &[
     CORE_VERSION,

@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 use codec::{Decode, Encode};
+use quids_core::Weight;
 use scale_info::TypeInfo;
 
 /// Substrate's `RuntimeVersion`, field for field.
@@ -20,6 +21,14 @@ pub struct RuntimeVersion {
     pub transaction_version: u32,
     /// 1: the state trie hashes values of 33 bytes and more.
     pub state_version: u8,
+}
+
+/// What the host's check of a new runtime found (`ext_runtime_check_v1`).
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct CheckedRuntime {
+    pub version: RuntimeVersion,
+    /// What its migrations used in the trial run: the first block of the code has to hold them.
+    pub migrations: Weight,
 }
 
 /// The identifier of a runtime API: BLAKE2b, 8 bytes, of the trait's name, as in Substrate.

@@ -57,7 +57,7 @@ pub trait Externalities {
         quids_crypto::verify_raw(scheme, public_key, message, signature)
     }
     /// Trial run of a runtime: its checks, `Core_version` and migrations on a discarded overlay.
-    /// `Ok` holds the SCALE-encoded `RuntimeVersion`.
+    /// `Ok` holds a SCALE-encoded `quids_api::CheckedRuntime`.
     fn check_runtime(&mut self, _code: &[u8]) -> ExtResult<Result<Vec<u8>, String>> {
         Err(ExtError::Unavailable("the trial run of a runtime"))
     }

@@ -42,8 +42,8 @@ unsafe extern "C" {
 // SAFETY of every call below: pointers and lengths come from live slices or from buffers of the stated capacity,
 // and the host writes at most `capacity` bytes (32, 16, 64 or 20 for fixed outputs).
 
-/// Bytes of stack a read may use before it allocates.
-const READ_BUFFER: usize = 512;
+/// Bytes of stack a read may use before it allocates: an ML-DSA-87 key fits, so it is read once.
+const READ_BUFFER: usize = 3072;
 
 /// Reads through `call(buffer, capacity) -> length or -1`, again with a larger buffer if the first was too small.
 fn read_with<R>(call: impl Fn(*mut u8, usize) -> i64, read: impl FnOnce(Option<&[u8]>) -> R) -> R {

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 /// Has the host check and trial-run `code` on a discarded overlay (see `README.md`, `ext_runtime_check`).
-/// `Ok` holds the SCALE-encoded `RuntimeVersion` of the new code, `Err` the reason in words.
+/// `Ok` holds a SCALE-encoded `quids_api::CheckedRuntime`, `Err` the reason in words.
 pub fn check(code: &[u8]) -> Result<Vec<u8>, String> {
     #[cfg(target_arch = "wasm32")]
     return crate::guest::runtime_check(code);

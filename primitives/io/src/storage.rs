@@ -13,7 +13,7 @@ pub fn get(key: &[u8]) -> Option<Vec<u8>> {
     host::storage_get(key)
 }
 
-/// Decodes the value at `key` where it lies: values up to 512 bytes are read without an allocation.
+/// Decodes the value at `key` where it lies: values up to 3 KiB are read without an allocation.
 pub fn get_with<R>(key: &[u8], read: impl FnOnce(Option<&[u8]>) -> R) -> R {
     host::storage_get_with(key, read)
 }

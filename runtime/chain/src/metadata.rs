@@ -1,9 +1,12 @@
 //! This runtime's metadata.
 
 use crate::{Extensions, Extrinsic, Runtime, RuntimeCall, RuntimeError, RuntimeEvent};
-use alloc::{vec, vec::Vec};
-use quids_api::{FeeDetails, RuntimeDispatchInfo, RuntimeVersion, TransactionSource, TransactionValidity};
-use quids_core::{AccountId20, Balance, Hash, Nonce, Weight};
+use alloc::{string::String, vec, vec::Vec};
+use quids_api::{
+    ApplyExtrinsicResult, CheckInherentsResult, ExtrinsicsCommitment, FeeDetails, InherentData, RuntimeDispatchInfo,
+    RuntimeVersion, SignatureTask, TransactionSource, TransactionValidity,
+};
+use quids_core::{AccountId20, Balance, Block, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
 use quids_support::{
     extension::Extensions as _,
@@ -53,6 +56,28 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                 method::<(u32,), Option<Vec<u8>>>("metadata_at_version", &["version"]),
                 method::<(), Vec<u32>>("metadata_versions", &[]),
             ],
+        ),
+        api(
+            "BlockBuilder",
+            vec![
+                method::<(u32, Extrinsic), ApplyExtrinsicResult>("apply_extrinsic", &["index", "extrinsic"]),
+                method::<(ExtrinsicsCommitment,), Header>("finalize_block", &["commitment"]),
+                method::<(InherentData,), Vec<OpaqueExtrinsic>>("inherent_extrinsics", &["inherent"]),
+                method::<(Block, InherentData), CheckInherentsResult>("check_inherents", &["block", "data"]),
+                method::<(Vec<Vec<u8>>,), ExtrinsicsCommitment>("commit_extrinsics", &["extrinsics"]),
+                method::<(Vec<u8>, u32), bool>("fits", &["extrinsic", "length"]),
+            ],
+        ),
+        api(
+            "SignatureApi",
+            vec![method::<(Vec<Vec<u8>>,), Vec<SignatureTask>>(
+                "collect",
+                &["extrinsics"],
+            )],
+        ),
+        api(
+            "GenesisBuilder",
+            vec![method::<(Vec<u8>,), Result<(), String>>("build_state", &["json"])],
         ),
         api(
             "TaggedTransactionQueue",

@@ -1,6 +1,6 @@
 //! Who signed: from an extrinsic's account and signature and the key bound in state to what must be verified.
 
-use crate::{Config, Executive, Extrinsic};
+use crate::{Config, Executive, Extrinsic, commitment::length_of};
 use alloc::vec::Vec;
 use codec::Encode;
 use quids_api::{InvalidTransaction, SignatureClaim, SignatureTask, TransactionValidityError};
@@ -84,6 +84,9 @@ impl<T: Config> Executive<T> {
                 .saturating_add(call.encoded_size())
                 .saturating_add(extra.encoded_size()),
         );
+        // A key that need not be there is paid for as well.
+        let needless = bound.as_ref().and(signature.public_key_bytes()).map_or(0, length_of);
+        let length = length.saturating_add(needless);
         let proof = required_proof(bound, who, signature)?;
         let payload = Extrinsic::<T>::payload(call, extra)?;
         let (verified, bind) = match proof {

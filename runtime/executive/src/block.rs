@@ -8,12 +8,13 @@ use quids_api::{
     SIGNATURES_DIGEST,
 };
 use quids_core::{Block, DigestItem, Header, OpaqueExtrinsic, Weight};
+use quids_crypto::SignatureScheme;
 use quids_support::{
     context::{Phase, set_phase},
-    dispatch::{DispatchInfo, DispatchResultWithPostInfo, GetDispatchInfo, PostDispatchInfo, dispatch_transactional},
+    dispatch::{DispatchInfo, GetDispatchInfo, dispatch_transactional},
     extension::{Extensions, Transaction},
     hooks::Hooks,
-    limits::BlockLimits,
+    limits::{BlockLimits, cost},
     origin::Origin,
     system::SystemPort,
 };
@@ -29,6 +30,7 @@ impl<T: Config> Executive<T> {
         let mut weight = T::System::limits().base_block;
         if T::System::take_code_updated() {
             weight = weight.saturating_add(T::Pallets::on_runtime_upgrade());
+            T::System::note_upgraded();
         }
         weight = weight.saturating_add(T::Pallets::on_initialize(header.number));
         T::System::register_weight(weight, DispatchClass::Mandatory);
@@ -43,10 +45,15 @@ impl<T: Config> Executive<T> {
             return Err(InvalidTransaction::ExhaustsResources.into());
         }
         let extrinsic = Extrinsic::<T>::from_bytes(bytes).map_err(|_| InvalidTransaction::MALFORMED)?;
-        let info = extrinsic.call.dispatch_info();
         let Some((who, signature, extra)) = extrinsic.signature else {
+            let info = extrinsic.call.dispatch_info();
             return Self::apply_unsigned(extrinsic.call, info);
         };
+        let info = Self::info(&extrinsic.call, Some(signature.scheme()));
+        // The migrations were tried on the state that the new code found: nothing may change it after that.
+        if T::System::code_update_pending() {
+            return Err(InvalidTransaction::ExhaustsResources.into());
+        }
         Self::check_class(&info, &limits)?;
         let authenticated = Self::authenticate(&who, &signature, &extrinsic.call, &extra)?;
         let transaction = Transaction {
@@ -58,8 +65,16 @@ impl<T: Config> Executive<T> {
         if let Some(key) = &authenticated.bind {
             T::System::bind(&who, key);
         }
-        let result = dispatch_transactional(extrinsic.call, Origin::Signed(who));
-        T::Extensions::post_dispatch(pre, &transaction, &post_info(&result))?;
+        let mut result = dispatch_transactional(extrinsic.call, Origin::Signed(who));
+        let post = match &mut result {
+            Ok(post) => post,
+            Err(error) => &mut error.post_info,
+        };
+        // Calls report what they used themselves; the signature is verified in any case.
+        let verification = cost::verification(signature.scheme());
+        post.actual_weight = post.actual_weight.map(|used| used.saturating_add(verification));
+        let post = *post;
+        T::Extensions::post_dispatch(pre, &transaction, &post)?;
         T::System::note_applied(&result, &info);
         Ok(result.map(|_| ()).map_err(|e| e.error))
     }
@@ -75,6 +90,16 @@ impl<T: Config> Executive<T> {
         }
         T::System::note_applied(&result, &info);
         Ok(result.map(|_| ()).map_err(|e| e.error))
+    }
+
+    /// What a call declares, and the verification of the signature it comes with.
+    pub(crate) fn info(call: &T::RuntimeCall, scheme: Option<SignatureScheme>) -> DispatchInfo {
+        let info = call.dispatch_info();
+        let verification = scheme.map_or(Weight::ZERO, cost::verification);
+        DispatchInfo {
+            weight: info.weight.saturating_add(verification),
+            ..info
+        }
     }
 
     /// Mandatory calls are the author's; anything else must fit into an empty block.
@@ -101,10 +126,19 @@ impl<T: Config> Executive<T> {
         if length.saturating_add(length_of(bytes)) > limits.max_length {
             return false;
         }
+        if T::System::code_update_pending() {
+            return false;
+        }
+        if T::System::code_update_pending() {
+            return false;
+        }
         let Ok(extrinsic) = Extrinsic::<T>::from_bytes(bytes) else {
             return true;
         };
-        let info = extrinsic.call.dispatch_info();
+        let info = Self::info(
+            &extrinsic.call,
+            extrinsic.signature.as_ref().map(|(_, sent, _)| sent.scheme()),
+        );
         let (normal, all) = T::System::consumed_weight();
         let weight = info.weight.saturating_add(limits.base_extrinsic);
         let within = |used: Weight, limit: Weight| !used.saturating_add(weight).any_gt(limit);
@@ -177,12 +211,5 @@ impl<T: Config> Executive<T> {
     /// Runs all migrations; the trial run of a new runtime calls this.
     pub fn on_runtime_upgrade() -> Weight {
         T::Pallets::on_runtime_upgrade()
-    }
-}
-
-fn post_info(result: &DispatchResultWithPostInfo) -> PostDispatchInfo {
-    match result {
-        Ok(post) => *post,
-        Err(error) => error.post_info,
     }
 }

@@ -6,7 +6,7 @@ use quids_api::{
 };
 use quids_core::{Digest, Hash, Height};
 use quids_support::{
-    dispatch::{DispatchInfo, GetDispatchInfo},
+    dispatch::DispatchInfo,
     extension::{Extensions, Transaction},
     system::SystemPort,
 };
@@ -21,7 +21,8 @@ impl<T: Config> Executive<T> {
             return Err(InvalidTransaction::ExhaustsResources.into());
         }
         let extrinsic = Extrinsic::<T>::from_bytes(bytes).map_err(|_| InvalidTransaction::MALFORMED)?;
-        let info = extrinsic.call.dispatch_info();
+        let scheme = extrinsic.signature.as_ref().map(|(_, sent, _)| sent.scheme());
+        let info = Self::info(&extrinsic.call, scheme);
         Self::check_class(&info, &limits)?;
         let Some((who, signature, extra)) = extrinsic.signature else {
             return T::validate_unsigned(source, &extrinsic.call);
@@ -46,7 +47,11 @@ impl<T: Config> Executive<T> {
     /// Declared weight and paid length of an extrinsic; its signature may be made up.
     pub fn cost(bytes: &[u8]) -> Result<(DispatchInfo, u32), TransactionValidityError> {
         let extrinsic = Extrinsic::<T>::from_bytes(bytes).map_err(|_| InvalidTransaction::MALFORMED)?;
-        let info = extrinsic.call.dispatch_info();
+        let scheme = extrinsic
+            .signature
+            .as_ref()
+            .map(|(who, sent, _)| T::System::key(who).map_or(sent.scheme(), |key| key.scheme()));
+        let info = Self::info(&extrinsic.call, scheme);
         Ok((info, Self::estimated_length(&extrinsic)))
     }
 }

@@ -34,11 +34,23 @@ impl BlockLimits {
 /// Reference costs of the database, for weights written by hand: picoseconds and proof bytes.
 pub mod cost {
     use quids_core::Weight;
+    use quids_crypto::SignatureScheme;
 
     /// One read of a small value from the trie.
     pub const READ: Weight = Weight::new(10_000_000, 1_024);
     /// One write of a small value.
     pub const WRITE: Weight = Weight::new(10_000_000, 0);
+
+    /// Verifying one signature and reading the bound key it hangs on.
+    pub const fn verification(scheme: SignatureScheme) -> Weight {
+        let ref_time = match scheme {
+            SignatureScheme::MlDsa87 => 150_000_000,
+            SignatureScheme::Falcon512 => 15_000_000,
+            SignatureScheme::Secp256k1 => 60_000_000,
+            SignatureScheme::SphincsShake256f => 1_800_000_000,
+        };
+        Weight::new(ref_time, scheme.public_key_len() as u64)
+    }
 
     /// `reads` and `writes` of small values, and `ref_time` for the code between.
     pub const fn of(ref_time: u64, reads: u64, writes: u64) -> Weight {

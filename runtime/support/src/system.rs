@@ -29,4 +29,8 @@ pub trait SystemPort {
     fn bind(who: &AccountId20, key: &PublicKey);
     /// True in the first block of a new code, once.
     fn take_code_updated() -> bool;
+    /// The migrations of this code have run.
+    fn note_upgraded();
+    /// Whether this block has replaced the code.
+    fn code_update_pending() -> bool;
 }

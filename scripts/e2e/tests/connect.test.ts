@@ -28,14 +28,12 @@ suite(import.meta.filename, (chain) => {
 
   it('says which chain it is', async () => {
     const { api } = chain();
-    const [name, properties, health] = await Promise.all([
-      api.rpc.system.chain(),
-      api.rpc.system.properties(),
-      api.rpc.system.health(),
-    ]);
+    const [name, health] = await Promise.all([api.rpc.system.chain(), api.rpc.system.health()]);
     assert.match(name.toString(), /dev/i);
-    const shown = properties.toJSON();
-    assert.deepEqual([shown.tokenSymbol, shown.tokenDecimals, shown.isEthereum], [['QDS'], [18], true]);
+    const { chainTokens, chainDecimals, chainIsEthereum } = api.registry;
+    assert.deepEqual({ chainTokens, chainDecimals, chainIsEthereum }, {
+      chainTokens: ['QDS'], chainDecimals: [18], chainIsEthereum: true,
+    });
     assert.equal(health.isSyncing.isFalse, true);
     assert.equal(api.extrinsicVersion, 4);
     assert.deepEqual(api.registry.signedExtensions, [

@@ -81,7 +81,9 @@ suite(import.meta.filename, (chain) => {
     const { node, api } = chain();
     await api.rpc.author.submitExtrinsic(first);
     await refused(node.http, first, Refusal.AlreadyKnown);
-    await refused(node.http, await chain().sign(chain().transfer(charlie.address, 2n), bob, { nonce: next }), Refusal.TooLowPriority);
+    // Of the same length: a shorter one fits into a block more often, which alone makes it better.
+    const rival = await chain().sign(chain().transfer(charlie.address, UNIT + 1n), bob, { nonce: next });
+    await refused(node.http, rival, Refusal.TooLowPriority);
     const better = await signed({ nonce: next, tip: UNIT });
     const done = chain().submit(better);
     await chain().succeed(transfer(), bob, { nonce: next - 1 });

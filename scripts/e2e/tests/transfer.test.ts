@@ -88,7 +88,7 @@ suite(import.meta.filename, (chain) => {
     const tx = chain().transfer(charlie.address, UNIT);
     const info = await tx.paymentInfo(bob.address);
     const signed = await chain().sign(tx, bob);
-    const details = await chain().api.call.transactionPaymentApi!.queryFeeDetails!(signed.toHex(), signed.encodedLength);
+    const details = await chain().api.call.transactionPaymentApi!.queryFeeDetails!(signed.toU8a(), signed.encodedLength);
     const receipt = await chain().submit(signed);
     assert.equal(info.partialFee.toBigInt(), receipt.fee);
     assert.ok(info.weight.refTime.toBigInt() > 0n);

@@ -42,7 +42,7 @@ pub(super) fn runtime_check(mut caller: Ctx<'_>, code: u32, length: u32, out: u3
     // One byte more than allowed is enough to be refused for its size.
     let code = code[..code.len().min(CODE_SIZE_MAX + 1)].to_vec();
     let verdict: std::result::Result<Vec<u8>, String> = match checker.check(&code) {
-        Ok(version) => Ok(version.encode()),
+        Ok(checked) => Ok(checked.encode()),
         Err(CheckError::Refused(error)) => {
             tracing::debug!("a runtime was refused: {error}");
             Err(error.stable_reason())

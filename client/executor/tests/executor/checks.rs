@@ -2,6 +2,8 @@
 
 use crate::guests::{Guest, SCRATCH, api, executor, version};
 use codec::{Decode, Encode};
+use quids_api::CheckedRuntime;
+use quids_core::Weight;
 use quids_executor::{CheckError, ExecutorError, limits::CHECK_FUEL_MAX};
 use quids_io::{ExtError, Externalities, MemoryExternalities};
 
@@ -34,7 +36,7 @@ fn check(code: &[u8], expected: Result<(), ExecutorError>) {
     let mut ext = MemoryExternalities::default();
     ext.set(b"k", b"old").unwrap();
     let before = ext.state().clone();
-    let verdict = executor().check_runtime(code, &mut ext);
+    let verdict = executor().check_runtime(code, &mut ext).map(|checked| checked.version);
     assert_eq!(
         verdict,
         expected.clone().map(|()| version()).map_err(CheckError::Refused)
@@ -42,7 +44,10 @@ fn check(code: &[u8], expected: Result<(), ExecutorError>) {
     let output = pallet().load().call(&mut ext, "Check", code).unwrap();
     let inside = Result::<Vec<u8>, String>::decode(&mut &output[..]).unwrap();
     match (inside, expected) {
-        (Ok(found), Ok(())) => assert_eq!(found, version().encode()),
+        (Ok(found), Ok(())) => {
+            let checked = CheckedRuntime::decode(&mut &found[..]).unwrap();
+            assert_eq!((checked.version, checked.migrations), (version(), Weight::ZERO));
+        }
         (Err(_), Err(_)) => {}
         (inside, expected) => panic!("{inside:?} inside, {expected:?} outside"),
     }
@@ -103,13 +108,10 @@ fn code_that_breaks_the_abi_is_refused() {
         .code(),
         Err(E::AbiVersion { found: 9, supported: 1 }),
     );
-    let wat = Guest::default()
-        .wat()
-        .replace("(export \"Core_on_runtime_upgrade\")", "");
-    check(
-        &wat::parse_str(wat).unwrap(),
-        Err(E::MissingExport("Core_on_runtime_upgrade".into())),
-    );
+    for name in quids_api::names::REQUIRED {
+        let wat = Guest::default().wat().replace(&format!("(export \"{name}\")"), "");
+        check(&wat::parse_str(wat).unwrap(), Err(E::MissingExport((*name).into())));
+    }
     // Depth one of nesting is all there is.
     let nested = upgrade("(drop (call $ext_runtime_check_v1 (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))");
     check(

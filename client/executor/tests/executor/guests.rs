@@ -1,7 +1,7 @@
 //! Hand-written guests: a prelude with everything a runtime must export, and what a test adds to it.
 
 use codec::Encode;
-use quids_api::RuntimeVersion;
+use quids_api::{RuntimeVersion, names};
 use quids_executor::{Executor, ExecutorConfig, Runtime};
 use quids_io::abi::{HOST_FUNCTIONS, ValueType};
 use std::sync::{Arc, LazyLock};
@@ -87,6 +87,11 @@ impl Guest {
             on_upgrade,
             body,
         } = self;
+        let stubs: String = names::REQUIRED
+            .iter()
+            .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE].contains(name))
+            .map(|name| format!("(func (export \"{name}\") (param i32 i32) (result i64) (i64.const 0))\n"))
+            .collect();
         format!(
             r#"(module
   {imports}
@@ -104,6 +109,7 @@ impl Guest {
     ;; an encoded weight of zeros: two compact integers
     (i32.store16 (i32.const 4096) (i32.const 0))
     (i64.const {weight}))
+  {stubs}
   {body}
 )"#,
             weight = 2u64 << 32 | 4096,

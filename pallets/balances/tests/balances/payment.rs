@@ -176,8 +176,8 @@ fn the_pool_takes_first_what_pays_most_for_its_room() {
         priority(1_000 * gwei, large, 100, Normal),
         priority(1_000 * gwei, small, 100, Normal),
         priority(u128::MAX, small, 100, Normal),
-        priority(0, large, 100, Operational),
     ];
+    assert_eq!(priority(0, large, 100, Operational), priority(0, large, 100, Normal));
     assert!(ascending.is_sorted_by(|a, b| a < b), "{ascending:?}");
 }
 
