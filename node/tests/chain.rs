@@ -195,7 +195,8 @@ fn a_tampered_block_is_refused_and_changes_nothing() {
     let block = original.stored(first).unwrap();
     let twin = TestChain::new().unwrap();
     let before = twin.chain.best();
-    let tamper: [(&str, fn(&mut quids_core::Block)); 6] = [
+    type Change = fn(&mut quids_core::Block);
+    let tamper: [(&str, Change); 6] = [
         ("state root", |b| b.header.state_root.0[0] ^= 1),
         ("extrinsics root", |b| b.header.extrinsics_root.0[0] ^= 1),
         ("height", |b| b.header.number.0 += 1),
@@ -230,4 +231,41 @@ fn the_extrinsics_root_does_not_depend_on_post_quantum_signatures() {
         .collect();
     assert_eq!(roots.iter().map(|(root, _)| root).collect::<BTreeSet<_>>().len(), 1);
     assert_eq!(roots.len(), 2, "the signatures were equal, so this shows nothing");
+}
+
+#[test]
+fn what_an_author_tried_and_left_out_leaves_no_trace_in_the_block() {
+    let original = TestChain::new().unwrap();
+    let transfer = |name: &str, signing: Signing, amount| {
+        let call = original.transfer(&AccountId20([3; 20]), amount).unwrap();
+        original.sign(&key(name), call, signing).unwrap()
+    };
+    let nonce = |nonce| Signing {
+        nonce: Some(nonce),
+        ..Signing::default()
+    };
+    let mut broken = transfer("charlie", Signing::default(), 1);
+    let middle = broken.len() - 300;
+    broken[middle] ^= 1;
+    let transactions = vec![
+        broken,
+        transfer("bob", nonce(0), 5),
+        transfer("bob", nonce(5), 5),
+        vec![0x84; 100],
+        transfer("eth2", nonce(0), 9_000_000 * QDS),
+        transfer("bob", nonce(0), 6),
+        transfer("bob", nonce(1), 7),
+        vec![0x84; 10 << 20],
+    ];
+    let (block, refused) = original.block(transactions).unwrap();
+    assert_eq!(
+        block.extrinsics.len(),
+        4,
+        "the timestamp, two of bob and the failing one of eth2"
+    );
+    // A gap in the nonces and what does not fit are left to the pool.
+    assert_eq!(refused.len(), 3, "{refused:?}");
+    let twin = TestChain::new().unwrap();
+    let imported = twin.chain.import(original.stored(block.hash).unwrap()).unwrap();
+    assert_eq!(imported.header, block.header);
 }

@@ -86,7 +86,7 @@ impl Chain {
             sync: options.sync,
             ..Default::default()
         };
-        let db = Arc::new(Database::open(&base.join("db"), db_options)?);
+        let db = Arc::new(Database::open(base.join("db"), db_options)?);
         let executor = Executor::new(ExecutorConfig {
             cache_dir: Some(spec.code_cache(base)),
         })?;

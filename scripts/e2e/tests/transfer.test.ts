@@ -98,14 +98,15 @@ suite(import.meta.filename, (chain) => {
     assert.equal(parts, receipt.fee);
   });
 
-  it('a fee grows with the call, and is the same whether or not the key comes along', async () => {
+  it('a fee grows by the byte, those of a needless key included', async () => {
+    const { perByte } = chain().api.consts.balances!.fees!.toJSON() as { perByte: number };
     const fee = async (length: number, policy: 'always' | 'never'): Promise<bigint> => {
       const remark = chain().api.tx.system!.remark!(`0x${'00'.repeat(length)}`);
       return (await chain().succeed(remark, bob, { policy })).fee;
     };
     const [without, along, larger] = [await fee(10, 'never'), await fee(10, 'always'), await fee(5_000, 'never')];
-    assert.equal(without, along);
-    assert.ok(larger > without, `${larger} > ${without}`);
+    assert.equal(along - without, BigInt(perByte) * BigInt(bob.publicKey.length));
+    assert.ok(larger - without >= BigInt(perByte) * 4_990n, `${larger}, ${without}`);
   });
 
   it('a tip is paid on top', async () => {

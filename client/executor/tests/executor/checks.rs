@@ -1,7 +1,7 @@
 //! The trial run, from the client and from inside a runtime.
 
 use crate::guests::{Guest, SCRATCH, api, executor, version};
-use codec::{Decode, Encode};
+use codec::Decode;
 use quids_api::CheckedRuntime;
 use quids_core::Weight;
 use quids_executor::{CheckError, ExecutorError, limits::CHECK_FUEL_MAX};
