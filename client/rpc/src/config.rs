@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Config {
     /// Address and port; port 0 lets the system choose.
     pub addr: SocketAddr,
-    /// Bytes of a request, a batch included.
+    /// Bytes of a request, a batch included. The largest transaction, in hexadecimal, has to fit.
     pub max_request_bytes: u32,
     /// Bytes of a response, a batch's included.
     pub max_response_bytes: u32,
@@ -31,6 +31,8 @@ impl Config {
     pub const KEYS_PAGE_MAX: u32 = 1000;
     /// Keys that one request or subscription may name.
     pub const KEYS_PER_REQUEST_MAX: usize = 1024;
+    /// Bytes of all values that one request may read.
+    pub const VALUES_BYTES_MAX: usize = 6 << 20;
     /// Blocks that one `state_queryStorage` may cover.
     pub const QUERY_BLOCKS_MAX: u32 = 256;
     /// Block numbers in one `chain_getBlockHash`.
@@ -41,7 +43,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             addr: (Ipv4Addr::LOCALHOST, 9944).into(),
-            max_request_bytes: 15 << 20,
+            max_request_bytes: 20 << 20,
             max_response_bytes: 15 << 20,
             max_connections: 100,
             max_subscriptions_per_connection: 1024,

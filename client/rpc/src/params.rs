@@ -6,6 +6,7 @@ use codec::{Decode, DecodeAll};
 use jsonrpsee::types::{Params, params::ParamsSequence};
 use quids_core::{AccountId20, Hash, Height, OpaqueExtrinsic};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// One request's parameters, taken in order. What is left over is ignored, as Substrate does.
 pub struct Arguments<'a>(ParamsSequence<'a>);
@@ -77,7 +78,16 @@ impl<'a> Arguments<'a> {
         if keys.len() > Config::KEYS_PER_REQUEST_MAX {
             return Err(error::too_many(keys.len(), Config::KEYS_PER_REQUEST_MAX));
         }
-        keys.iter().map(|key| bytes(name, key)).collect()
+        // A key named twice is answered once: else a short request could ask for gigabytes.
+        let mut seen = HashSet::new();
+        let mut distinct = Vec::new();
+        for key in &keys {
+            let key = bytes(name, key)?;
+            if seen.insert(key.clone()) {
+                distinct.push(key);
+            }
+        }
+        Ok(distinct)
     }
 
     pub fn block_numbers(&mut self) -> Result<BlockNumbers, RpcError> {

@@ -42,13 +42,50 @@ pub enum Signature {
     SphincsShake256f(BoundedBytes<49856>),
 }
 
+/// How metadata describes the fields of a post-quantum [`AccountSignature`]: an enum of the same encoding as an optional
+/// key followed by the signature. polkadot-js holds a signature for absent if the first variant's default is empty,
+/// which a structure never is: it would take every unsigned extrinsic for a signed one.
+#[derive(TypeInfo)]
+#[expect(dead_code, reason = "it only describes")]
+enum CarriedSignature {
+    /// The key is bound: only the signature.
+    #[codec(index = 0)]
+    Bound(alloc::vec::Vec<u8>),
+    /// The first one: with the key.
+    #[codec(index = 1)]
+    First {
+        public_key: alloc::vec::Vec<u8>,
+        signature: alloc::vec::Vec<u8>,
+    },
+}
+
+impl TypeInfo for AccountSignature {
+    type Identity = Self;
+    fn type_info() -> scale_info::Type {
+        use scale_info::{
+            Path,
+            build::{Fields, Variants},
+        };
+        let carried = || Fields::unnamed().field(|f| f.ty::<CarriedSignature>());
+        scale_info::Type::builder()
+            .path(Path::new("AccountSignature", "quids_crypto"))
+            .variant(
+                Variants::new()
+                    .variant("MlDsa87", |v| v.index(0).fields(carried()))
+                    .variant("Falcon512", |v| v.index(1).fields(carried()))
+                    .variant("Secp256k1", |v| {
+                        v.index(2).fields(Fields::unnamed().field(|f| f.ty::<[u8; 65]>()))
+                    })
+                    .variant("SphincsShake256f", |v| v.index(3).fields(carried())),
+            )
+    }
+}
+
 /// What a signed extrinsic carries: a signature and, until the key is bound in state, the key.
 ///
 /// Lengths are only bounded at decoding: polkadot-js asks for fees with a fake signature of 256 bytes of 0x01, which
 /// must decode (as variant 1, key and signature of 64 bytes each). Verification demands the exact lengths.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub enum AccountSignature {
     /// ML-DSA-87.
     #[codec(index = 0)]

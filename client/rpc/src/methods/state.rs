@@ -146,8 +146,16 @@ fn value(node: &dyn Backend, arguments: &mut Arguments) -> Result<Option<Vec<u8>
 }
 
 fn read(node: &dyn Backend, at: Hash, keys: &[Vec<u8>]) -> Result<Changes, RpcError> {
-    let read = |key: &Vec<u8>| Ok((key.clone(), node.storage(at, key).map_err(from_backend)?));
-    keys.iter().map(read).collect()
+    let mut left = Config::VALUES_BYTES_MAX;
+    let mut values = Changes::new();
+    for key in keys {
+        let value = node.storage(at, key).map_err(from_backend)?;
+        left = left
+            .checked_sub(value.as_ref().map_or(0, Vec::len))
+            .ok_or_else(|| error::too_many(Config::VALUES_BYTES_MAX + 1, Config::VALUES_BYTES_MAX))?;
+        values.push((key.clone(), value));
+    }
+    Ok(values)
 }
 
 fn runtime_version(node: &dyn Backend, at: Hash) -> Result<Value, RpcError> {
@@ -171,11 +179,20 @@ fn query(node: &dyn Backend, keys: &[Vec<u8>], from: Hash, to: Hash) -> Result<V
     }
     let mut sets = Vec::new();
     let mut before: Option<Changes> = None;
+    let mut bytes = 0;
     for number in first.0..=last.0 {
         let hash = node.hash_at(Height(number)).map_err(from_backend)?;
         let hash = hash.ok_or_else(|| from_backend(BackendError::Internal(format!("no block {number}"))))?;
         let now = read(node, hash, keys)?;
         let changes = difference(before.as_ref(), &now);
+        bytes += changes
+            .iter()
+            .filter_map(|(_, value)| value.as_ref())
+            .map(Vec::len)
+            .sum::<usize>();
+        if bytes > Config::VALUES_BYTES_MAX {
+            return Err(error::too_many(bytes, Config::VALUES_BYTES_MAX));
+        }
         if before.is_none() || !changes.is_empty() {
             sets.push(json::change_set(&hash, &changes));
         }
@@ -250,10 +267,7 @@ impl Feed for Storage {
 
 impl Storage {
     fn read(&self, node: &dyn Backend, at: Hash) -> Result<Changes, RpcError> {
-        let read = |(key, _): &(Vec<u8>, _)| {
-            let value = node.storage(at, key).map_err(from_backend)?;
-            Ok((key.clone(), value))
-        };
-        self.last.iter().map(read).collect()
+        let keys: Vec<Vec<u8>> = self.last.iter().map(|(key, _)| key.clone()).collect();
+        read(node, at, &keys)
     }
 }
