@@ -167,7 +167,7 @@ async fn run_until_stopped(args: RunArgs) -> Result<(), NodeError> {
     };
     let temporary = args
         .tmp
-        .then(tempfile::tempdir)
+        .then(|| tempfile::Builder::new().prefix("quids-").tempdir())
         .transpose()
         .map_err(io("cannot make a temporary folder"))?;
     let base_path = match (&temporary, args.base_path) {

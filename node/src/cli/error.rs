@@ -102,7 +102,11 @@ impl CliError {
         let mut text = format!("error: {self}");
         let mut cause = self.source();
         while let Some(error) = cause {
-            text.push_str(&format!("\n  caused by: {error}"));
+            // Many messages end with that of their cause.
+            let message = error.to_string();
+            if !text.ends_with(&message) {
+                text.push_str(&format!("\n  caused by: {message}"));
+            }
             cause = error.source();
         }
         text

@@ -219,3 +219,21 @@ fn kem_shares_a_secret_and_refuses_bad_keys() {
         Err(CryptoError::KemLength { actual: 5, .. })
     ));
 }
+
+/// Verification keeps Falcon keys decoded: more keys than it keeps, in turns, and none is taken for another.
+#[test]
+fn falcon_keys_in_turns_verify_only_their_own() {
+    let keys: Vec<_> = (0..80u8)
+        .map(|i| KeyPair::from_seed(SignatureScheme::Falcon512, &[i; 32]).unwrap())
+        .collect();
+    let signatures: Vec<_> = keys.iter().map(|key| key.sign(b"turn")).collect();
+    for _ in 0..2 {
+        for (i, key) in keys.iter().enumerate() {
+            assert!(verify(key.public(), b"turn", &signatures[i]), "key {i}");
+            assert!(
+                !verify(key.public(), b"turn", &signatures[(i + 1) % keys.len()]),
+                "key {i}"
+            );
+        }
+    }
+}

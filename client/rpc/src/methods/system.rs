@@ -36,12 +36,18 @@ pub fn register(module: &mut Module) -> Registered {
 
 /// The nonce after the account's ready transactions: those provide the tag `(account, nonce)`.
 fn next_nonce(node: &dyn Backend, account: AccountId20) -> Result<Nonce, RpcError> {
-    let answer = node
-        .call(node.best_hash(), names::ACCOUNT_NONCE, &account.encode())
-        .map_err(from_runtime_call)?;
-    let mut nonce = Nonce::decode_all(&mut &answer[..]).map_err(|_| undecodable("nonce"))?;
-    while node.is_provided_by_pool(&(account, nonce).encode()) {
-        nonce = nonce.saturating_add(Nonce(1));
+    loop {
+        let best = node.best_hash();
+        let answer = node
+            .call(best, names::ACCOUNT_NONCE, &account.encode())
+            .map_err(from_runtime_call)?;
+        let mut nonce = Nonce::decode_all(&mut &answer[..]).map_err(|_| undecodable("nonce"))?;
+        while node.is_provided_by_pool(&(account, nonce).encode()) {
+            nonce = nonce.saturating_add(Nonce(1));
+        }
+        // A block in between takes transactions from the pool to the state: neither had them all.
+        if node.best_hash() == best {
+            return Ok(nonce);
+        }
     }
-    Ok(nonce)
 }

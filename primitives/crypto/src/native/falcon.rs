@@ -4,7 +4,10 @@ use fn_dsa::{
     DOMAIN_NONE, FN_DSA_LOGN_512, HASH_ID_ORIGINAL_FALCON, KeyPairGenerator, KeyPairGenerator512, SigningKey,
     SigningKey512, VerifyingKey, VerifyingKey512, sign_key_size, signature_size, vrfy_key_size,
 };
-use std::sync::{Mutex, PoisonError};
+use std::{
+    cell::RefCell,
+    sync::{Mutex, PoisonError},
+};
 use zeroize::Zeroizing;
 
 pub const SECRET_LEN: usize = sign_key_size(FN_DSA_LOGN_512);
@@ -57,10 +60,36 @@ impl Signer {
     }
 }
 
-/// Verifies a padded signature; `false` for any wrong length or encoding. Decoding the key is part of it.
+/// Keys that a thread keeps decoded, each in the place that its bytes name.
+const DECODED_MAX: usize = 64;
+
+/// A public key's bytes and what they decode to.
+type Decoded = (Vec<u8>, VerifyingKey512);
+
+thread_local! {
+    /// Decoding is a quarter of a verification, and who signs often (validators, busy accounts) signs again.
+    static DECODED: RefCell<[Option<Box<Decoded>>; DECODED_MAX]> = const { RefCell::new([const { None }; DECODED_MAX]) };
+}
+
+/// Verifies a padded signature; `false` for any wrong length or encoding.
 pub fn verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    public_key.len() == PUBLIC_LEN
-        && signature.len() == SIGNATURE_LEN
-        && VerifyingKey512::decode(public_key)
-            .is_some_and(|key| key.verify(signature, &DOMAIN_NONE, &HASH_ID_ORIGINAL_FALCON, message))
+    if public_key.len() != PUBLIC_LEN || signature.len() != SIGNATURE_LEN {
+        return false;
+    }
+    // Byte 0 is the same for all keys, those after it are as good as random.
+    let place = usize::from(public_key[1] ^ public_key[PUBLIC_LEN / 2]) % DECODED_MAX;
+    DECODED.with_borrow_mut(|decoded| {
+        let slot = &mut decoded[place];
+        if slot.as_ref().is_none_or(|known| known.0 != public_key) {
+            let Some(key) = VerifyingKey512::decode(public_key) else {
+                return false;
+            };
+            *slot = Some(Box::new((public_key.to_vec(), key)));
+        }
+        slot.as_ref().is_some_and(|known| {
+            known
+                .1
+                .verify(signature, &DOMAIN_NONE, &HASH_ID_ORIGINAL_FALCON, message)
+        })
+    })
 }
