@@ -46,6 +46,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     match Args::parse(words).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
