@@ -23,7 +23,7 @@ pub enum TransactionStatus {
     Broadcast,
     /// It is in this block.
     InBlock(Hash),
-    /// It had to make room, or the runtime no longer answers for it.
+    /// It had to make room, or new code gave it tags that the pool does not hold.
     Dropped,
     /// It can no longer be in a block.
     Invalid(TransactionValidityError),

@@ -129,7 +129,7 @@ impl<T: Config> SystemPort for Pallet<T> {
     }
 
     fn take_code_updated() -> bool {
-        let updated = quids_io::storage::exists(well_known_keys::CODE_UPDATED);
+        let updated = Self::code_update_pending();
         if updated {
             quids_io::storage::clear(well_known_keys::CODE_UPDATED);
         }
@@ -141,16 +141,11 @@ impl<T: Config> SystemPort for Pallet<T> {
     }
 
     fn code_update_pending() -> bool {
-        Self::code_update_pending()
+        quids_io::storage::exists(well_known_keys::CODE_UPDATED)
     }
 }
 
 impl<T: Config> Pallet<T> {
-    /// Whether this block has replaced the code already.
-    pub fn code_update_pending() -> bool {
-        quids_io::storage::exists(well_known_keys::CODE_UPDATED)
-    }
-
     /// Replaces the chain's code; the next block runs it and its migrations. Checks nothing: see pallet upgrade.
     pub fn update_code(code: &[u8]) {
         quids_io::storage::set(well_known_keys::CODE, code);

@@ -6,7 +6,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use quids_api::{CheckedRuntime, RuntimeVersion};
 use quids_core::DispatchError;
 use quids_io::{abi::CODE_SIZE_MAX, log};
-use quids_support::{ensure, traits::Get};
+use quids_support::{ensure, system::SystemPort, traits::Get};
 use scale_info::TypeInfo;
 
 /// The domain of code hashes.

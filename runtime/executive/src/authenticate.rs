@@ -114,15 +114,15 @@ impl<T: Config> Executive<T> {
         }
     }
 
-    /// The paid length of a transaction whose signature may be made up.
-    pub(crate) fn estimated_length(extrinsic: &Extrinsic<T>) -> u32 {
-        let Some((who, signature, extra)) = &extrinsic.signature else {
+    /// The paid length of a transaction whose signature may be made up; `bound` is the scheme of the sender's key.
+    pub(crate) fn estimated_length(extrinsic: &Extrinsic<T>, bound: Option<SignatureScheme>) -> u32 {
+        let Some((_, signature, extra)) = &extrinsic.signature else {
             return 0;
         };
         let rest = ENVELOPE_LENGTH
             .saturating_add(extrinsic.call.encoded_size())
             .saturating_add(extra.encoded_size());
-        paid_length(T::System::key(who).map(|key| key.scheme()), signature.scheme(), rest)
+        paid_length(bound, signature.scheme(), rest)
     }
 
     /// What the client can verify ahead of execution, an entry an extrinsic.

@@ -129,9 +129,6 @@ impl<T: Config> Executive<T> {
         if T::System::code_update_pending() {
             return false;
         }
-        if T::System::code_update_pending() {
-            return false;
-        }
         let Ok(extrinsic) = Extrinsic::<T>::from_bytes(bytes) else {
             return true;
         };

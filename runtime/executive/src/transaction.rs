@@ -47,11 +47,11 @@ impl<T: Config> Executive<T> {
     /// Declared weight and paid length of an extrinsic; its signature may be made up.
     pub fn cost(bytes: &[u8]) -> Result<(DispatchInfo, u32), TransactionValidityError> {
         let extrinsic = Extrinsic::<T>::from_bytes(bytes).map_err(|_| InvalidTransaction::MALFORMED)?;
-        let scheme = extrinsic
-            .signature
-            .as_ref()
-            .map(|(who, sent, _)| T::System::key(who).map_or(sent.scheme(), |key| key.scheme()));
-        let info = Self::info(&extrinsic.call, scheme);
-        Ok((info, Self::estimated_length(&extrinsic)))
+        let Some((who, sent, _)) = &extrinsic.signature else {
+            return Ok((Self::info(&extrinsic.call, None), 0));
+        };
+        let bound = T::System::key(who).map(|key| key.scheme());
+        let info = Self::info(&extrinsic.call, Some(bound.unwrap_or(sent.scheme())));
+        Ok((info, Self::estimated_length(&extrinsic, bound)))
     }
 }
