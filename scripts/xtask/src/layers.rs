@@ -25,6 +25,8 @@ pub enum Layer {
     Service,
     /// N: `node`, wiring only.
     Node,
+    /// `clients/*`: libraries for those who talk to a node from Rust.
+    ClientLibrary,
     /// `bench`: may depend on anything; nothing depends on it.
     Bench,
     /// `scripts/*`: tools, and build dependencies.
@@ -48,6 +50,7 @@ impl Layer {
             ("client", _) => Some(Self::Service),
             ("node", "") => Some(Self::Node),
             ("bench", "") => Some(Self::Bench),
+            ("clients", _) => Some(Self::ClientLibrary),
             ("scripts", _) => Some(Self::Tool),
             _ => None,
         }
@@ -69,6 +72,7 @@ impl Layer {
             Metrics => matches!(to, Primitive | PureClient),
             Service => matches!(to, Primitive | PureClient | Metrics),
             Node => matches!(to, Primitive | PureClient | Metrics | Service | Artefact),
+            ClientLibrary => matches!(to, Primitive),
             Bench => to != Bench,
             Tool => to == Tool,
         }
@@ -103,6 +107,7 @@ impl fmt::Display for Layer {
             Self::Metrics => "C1 client/metrics",
             Self::Service => "C1 client service",
             Self::Node => "N node",
+            Self::ClientLibrary => "client library",
             Self::Bench => "bench",
             Self::Tool => "scripts (tool)",
         })

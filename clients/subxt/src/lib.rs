@@ -1,0 +1,1 @@
+//! subxt for Quids: the chain configuration and signers.
