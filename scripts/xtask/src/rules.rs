@@ -30,6 +30,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("revm*", &["pallets/qevm"]),
     ("p3-*", &["primitives/stark", "client/prover"]),
     ("clap*", &["node"]),
+    ("prometheus*", &["client/metrics"]),
+    ("subxt*", &["clients/subxt"]),
     ("syn", &["runtime/macros"]),
 ];
 
