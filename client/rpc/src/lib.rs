@@ -2,17 +2,22 @@
 //! node implements; and a small client. The only crate that knows jsonrpsee.
 #![warn(missing_docs)]
 
+mod access;
 mod backend;
 pub mod client;
 mod config;
 mod error;
 mod json;
 mod methods;
+mod observer;
 mod params;
 mod server;
+mod transport;
 
+pub use access::Access;
 pub use backend::{
     Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
 };
-pub use config::Config;
-pub use server::{ServeError, ServerHandle, serve};
+pub use config::{Config, Cors, RpcMethods};
+pub use observer::{NoObserver, Observer, REFUSALS};
+pub use server::{ServeError, ServerHandle, Usage, serve, serve_observed};
