@@ -1,15 +1,31 @@
-//! Errors as JSON-RPC objects, with Substrate's codes where it has them.
+//! Errors as JSON-RPC objects: Substrate's codes where it has them, each with `data` that a program can tell apart.
 
 use crate::{BackendError, SubmitError, SubmitErrorKind};
-use jsonrpsee::types::{ErrorCode, ErrorObjectOwned};
+use jsonrpsee::types::ErrorObjectOwned;
 
 /// What a method answers when it fails.
 pub type RpcError = ErrorObjectOwned;
 
+/// JSON-RPC's own: the text is no JSON.
+pub const PARSE: i32 = -32700;
+/// JSON-RPC's own: the JSON is no request.
+pub const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC's own: there is no such method, or not for this caller.
+pub const METHOD_NOT_FOUND: i32 = -32601;
 /// JSON-RPC's own: the parameters do not fit.
 pub const INVALID_PARAMS: i32 = -32602;
 /// JSON-RPC's own: the node's fault.
 pub const INTERNAL: i32 = -32603;
+/// jsonrpsee's limits.
+pub const BATCHES_DISABLED: i32 = -32005;
+pub const SUBSCRIPTIONS: i32 = -32006;
+pub const REQUEST_BYTES: i32 = -32007;
+pub const RESPONSE_BYTES: i32 = -32008;
+pub const BUSY: i32 = -32009;
+pub const BATCH_LENGTH: i32 = -32010;
+pub const BATCH_RESPONSE_BYTES: i32 = -32011;
+/// Substrate's rate limit.
+pub const RATE: i32 = -32999;
 /// Substrate's `author`: the bytes are no extrinsic.
 pub const BAD_EXTRINSIC: i32 = 1001;
 /// Substrate's `state`: a range whose ends are not on one chain.
@@ -25,14 +41,22 @@ pub const DECODE: i32 = 2;
 
 /// Every code that a method may name, with its meaning.
 pub const CODES: &[(i32, &str)] = &[
-    (-32700, "no JSON"),
-    (-32600, "no JSON-RPC request"),
-    (-32601, "no such method, or an unsafe one asked by a stranger"),
+    (PARSE, "no JSON"),
+    (INVALID_REQUEST, "no JSON-RPC request"),
+    (METHOD_NOT_FOUND, "no such method, or an unsafe one asked by a stranger"),
     (
         INVALID_PARAMS,
         "the parameters do not fit; data says `code 60N` and which",
     ),
     (INTERNAL, "the node's own fault"),
+    (BATCHES_DISABLED, "this node takes no batches"),
+    (SUBSCRIPTIONS, "too many subscriptions"),
+    (REQUEST_BYTES, "the request is too long"),
+    (RESPONSE_BYTES, "the response would be too long"),
+    (BUSY, "the node has too much to do"),
+    (BATCH_LENGTH, "the batch has too many requests"),
+    (BATCH_RESPONSE_BYTES, "the batch's response would be too long"),
+    (RATE, "too many requests from this address"),
     (RUNTIME, "the runtime failed"),
     (DECODE, "the runtime's answer does not decode"),
     (BAD_EXTRINSIC, "no extrinsic"),
@@ -56,9 +80,42 @@ pub fn meaning(code: i32) -> Option<&'static str> {
         .map(|(_, meaning)| *meaning)
 }
 
-/// An error without data.
+/// Every code that is not the pool's, with the key that its `data` begins with. Codes and keys never change meaning.
+pub const TABLE: &[(i32, &str)] = &[
+    (PARSE, "parse"),
+    (INVALID_REQUEST, "request"),
+    (METHOD_NOT_FOUND, "method"),
+    (INVALID_PARAMS, "params"),
+    (INTERNAL, "internal"),
+    (BATCHES_DISABLED, "limit.batches"),
+    (SUBSCRIPTIONS, "limit.subscriptions"),
+    (REQUEST_BYTES, "limit.request_bytes"),
+    (RESPONSE_BYTES, "limit.response_bytes"),
+    (BUSY, "limit.busy"),
+    (BATCH_LENGTH, "limit.batch_length"),
+    (BATCH_RESPONSE_BYTES, "limit.batch_response_bytes"),
+    (RATE, "limit.rate"),
+    (RUNTIME, "runtime"),
+    (DECODE, "decode"),
+    (BAD_EXTRINSIC, "extrinsic"),
+    (BAD_BLOCK_RANGE, "block_range"),
+    (BAD_COUNT, "count"),
+    (CLIENT, "client"),
+];
+
+fn key(code: i32) -> Option<&'static str> {
+    TABLE.iter().find(|(known, _)| *known == code).map(|(_, key)| *key)
+}
+
+/// An error whose data is the code's key.
 pub fn error(code: i32, message: impl Into<String>) -> RpcError {
-    ErrorObjectOwned::owned(code, message, None::<()>)
+    ErrorObjectOwned::owned(code, message, key(code))
+}
+
+/// An error whose data is the code's key and `detail`.
+pub fn detailed(code: i32, message: impl Into<String>, detail: impl std::fmt::Display) -> RpcError {
+    let data = key(code).map(|key| format!("{key}: {detail}"));
+    ErrorObjectOwned::owned(code, message, data)
 }
 
 /// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one does
@@ -72,7 +129,7 @@ pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
 /// An unsafe method asked by somebody whom the node does not trust, in Substrate's words.
 pub fn unsafe_refused() -> RpcError {
     error(
-        ErrorCode::MethodNotFound.code(),
+        METHOD_NOT_FOUND,
         "RPC call is unsafe to be called externally",
     )
 }
@@ -83,9 +140,10 @@ pub fn undecodable(what: &str) -> RpcError {
 
 /// More than a request may ask for.
 pub fn too_many(value: usize, max: usize) -> RpcError {
-    error(
+    detailed(
         BAD_COUNT,
         format!("count exceeds maximum value. value: {value}, max: {max}"),
+        format_args!("{value} of at most {max}"),
     )
 }
 
@@ -100,8 +158,7 @@ pub fn from_backend(cause: BackendError) -> RpcError {
 pub fn from_runtime_call(cause: BackendError) -> RpcError {
     match cause {
         BackendError::Execution(_) | BackendError::UnknownApi(_) => {
-            let data = cause.to_string();
-            ErrorObjectOwned::owned(RUNTIME, "Unable to query the runtime", Some(data))
+            detailed(RUNTIME, "Unable to query the runtime", cause)
         }
         other => from_backend(other),
     }
@@ -125,4 +182,89 @@ pub fn from_submit(cause: SubmitError) -> RpcError {
 /// The node's own fault.
 pub fn internal(message: impl Into<String>) -> RpcError {
     error(INTERNAL, message)
+}
+
+/// The text is no JSON.
+pub fn parse() -> RpcError {
+    error(PARSE, "Parse error")
+}
+
+/// The JSON is no request.
+pub fn invalid_request(detail: &str) -> RpcError {
+    detailed(INVALID_REQUEST, "Invalid request", detail)
+}
+
+/// There is no such method; a long name is cut.
+pub fn method_not_found(name: &str) -> RpcError {
+    let name: String = name.chars().take(64).collect();
+    detailed(METHOD_NOT_FOUND, "Method not found", name)
+}
+
+/// A method that answers with a stream was called over HTTP.
+pub fn needs_websocket(name: &str) -> RpcError {
+    detailed(
+        METHOD_NOT_FOUND,
+        "Method not found",
+        format_args!("{name} needs a WebSocket"),
+    )
+}
+
+/// The node has too much to do.
+pub fn busy(detail: &str) -> RpcError {
+    detailed(BUSY, "Server is busy, try again later", detail)
+}
+
+/// A limit with numbers: how much there was, if known, and how much there may be.
+pub fn limit(code: i32, value: Option<usize>, max: usize) -> RpcError {
+    let message = match code {
+        BATCHES_DISABLED => "Batched requests are not supported by this server",
+        SUBSCRIPTIONS => "Too many subscriptions",
+        REQUEST_BYTES => "Request is too big",
+        RESPONSE_BYTES => "Response is too big",
+        BATCH_LENGTH => "The batch request was too large",
+        BATCH_RESPONSE_BYTES => "The batch response was too large",
+        RATE => "RPC rate limit exceeded",
+        _ => "Limit exceeded",
+    };
+    match value {
+        Some(value) => detailed(code, message, format_args!("{value} of at most {max}")),
+        None => detailed(code, message, format_args!("at most {max}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_and_keys_are_those_of_the_readme() {
+        let readme = include_str!("../README.md");
+        let (_, rest) = readme.split_once("## Errors").unwrap();
+        let section = rest.split("\n## ").next().unwrap();
+        let rows: BTreeSet<(i32, String)> = section
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
+                let code = cells.next()?.replace('−', "-").parse().ok()?;
+                let key = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+                Some((code, key.to_owned()))
+            })
+            .collect();
+        let table: BTreeSet<(i32, String)> = TABLE.iter().map(|(code, key)| (*code, (*key).to_owned())).collect();
+        assert_eq!(table, rows);
+        assert_eq!(table.len(), TABLE.len());
+        let keys: BTreeSet<_> = TABLE.iter().map(|(_, key)| key).collect();
+        assert_eq!(keys.len(), TABLE.len(), "a key twice");
+    }
+
+    #[test]
+    fn every_code_has_data() {
+        for (code, key) in TABLE {
+            let data = error(*code, "").data().unwrap().get().to_owned();
+            assert_eq!(data, format!("{key:?}"));
+            let data = limit(*code, Some(200), 100).data().unwrap().get().to_owned();
+            assert_eq!(data, format!("\"{key}: 200 of at most 100\""));
+        }
+    }
 }

@@ -9,14 +9,17 @@ mod config;
 mod error;
 mod json;
 mod methods;
+mod observer;
 mod params;
 mod server;
 pub mod spec;
+mod transport;
 
 pub use access::Access;
 pub use backend::{
     Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
 };
-pub use config::Config;
+pub use config::{Config, Cors, RpcMethods};
 pub use methods::interface;
-pub use server::{ServeError, ServerHandle, serve};
+pub use observer::{NoObserver, Observer, REFUSALS};
+pub use server::{ServeError, ServerHandle, Usage, serve, serve_observed};
