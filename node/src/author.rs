@@ -37,6 +37,7 @@ pub async fn run(
     };
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut begun: Option<Instant> = None;
     loop {
         let due = async {
             match sealing {
@@ -53,6 +54,10 @@ pub async fn run(
         }
         if sealing == Sealing::Instant && !pool.has_ready() {
             continue;
+        }
+        let last = begun.replace(Instant::now());
+        if let (Sealing::Interval(_), Some(last)) = (sealing, last) {
+            chain.metrics().authoring.begun(last.elapsed(), period);
         }
         let (chain, pool) = (chain.clone(), pool.clone());
         let made = tokio::task::spawn_blocking(move || seal(&chain, &pool, author, period));
@@ -82,6 +87,7 @@ pub fn seal(
         count_max: TRANSACTIONS_MAX,
     };
     let (block, refused): (NewBlock, Vec<Refused>) = chain.author(proposal)?;
+    chain.metrics().authoring.refused(refused.len());
     pool.on_block(&block, &refused);
     tracing::info!(
         "block {} {:?}: {} extrinsics, {} refused, {} ms",

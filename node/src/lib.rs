@@ -5,6 +5,8 @@ pub mod backend;
 pub mod chain;
 pub mod cli;
 pub mod extrinsic_builder;
+pub mod hardware;
+pub mod metrics;
 pub mod pool;
 pub mod service;
 pub mod spec;

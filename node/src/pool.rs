@@ -1,11 +1,15 @@
 //! The pool as the node shares it: one lock, and a stream of what becomes of transactions.
 
-use crate::chain::{Chain, NewBlock, Refused};
+use crate::{
+    chain::{Chain, NewBlock, Refused},
+    metrics::{PoolCounts, PoolMetrics},
+};
 use parking_lot::Mutex;
 use quids_api::{TransactionSource, TransactionValidity};
 use quids_core::{Hash, Height, OpaqueExtrinsic};
+use quids_metrics::{MetricsError, Registry};
 use quids_txpool::{Limits, Pool, PoolError, PoolEvent, Validator};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, broadcast};
 
 /// How many events a slow watcher may be behind before it misses some.
@@ -18,6 +22,8 @@ pub struct SharedPool {
     events: broadcast::Sender<PoolEvent>,
     /// Told when a transaction becomes ready.
     arrived: Notify,
+    /// Once `register_metrics` was called.
+    metrics: OnceLock<PoolMetrics>,
 }
 
 /// Asks the runtime of the last block.
@@ -37,13 +43,38 @@ impl SharedPool {
             pool: Mutex::new(Pool::new(limits)),
             events,
             arrived: Notify::new(),
+            metrics: OnceLock::new(),
+        }
+    }
+
+    /// Has the pool's metrics in this registry from now on. At most once for a pool.
+    pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), MetricsError> {
+        let weak = Arc::downgrade(self);
+        let metrics = PoolMetrics::new(registry, move || Some(weak.upgrade()?.counts()))?;
+        // Registering twice is refused above.
+        let _ = self.metrics.set(metrics);
+        Ok(())
+    }
+
+    /// What the pool holds now.
+    pub fn counts(&self) -> PoolCounts {
+        let pool = self.pool.lock();
+        let future = pool.future().count();
+        PoolCounts {
+            ready: pool.len() - future,
+            future,
+            bytes: pool.bytes(),
         }
     }
 
     /// Takes a transaction in, if the runtime finds it valid. Blocks while the runtime thinks.
     pub fn submit(&self, source: TransactionSource, bytes: Vec<u8>) -> Result<Hash, PoolError> {
         let (height, _) = self.chain.best();
-        let (hash, events) = self.pool.lock().submit(&AtBest(&self.chain), source, bytes, height)?;
+        let answer = self.pool.lock().submit(&AtBest(&self.chain), source, bytes, height);
+        if let Some(metrics) = self.metrics.get() {
+            metrics.answered(&answer);
+        }
+        let (hash, events) = answer?;
         self.publish(events);
         self.arrived.notify_one();
         Ok(hash)
@@ -110,6 +141,9 @@ impl SharedPool {
 
     fn publish(&self, events: Vec<PoolEvent>) {
         for event in events {
+            if let Some(metrics) = self.metrics.get() {
+                metrics.event(&event.status);
+            }
             // Nobody listening is fine.
             let _ = self.events.send(event);
         }

@@ -5,14 +5,17 @@ use crate::{
     backend::NodeBackend,
     chain::{Chain, ChainError, ChainOptions},
     cli::{self, run::RunArgs},
+    hardware::Hardware,
+    metrics::{self, RpcMetrics},
     pool::SharedPool,
     spec::ChainSpec,
 };
+use quids_metrics::Registry;
 use quids_txpool::Limits;
 use std::{
     io::IsTerminal,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -27,6 +30,10 @@ pub struct NodeConfig {
     pub rpc_port: Option<u16>,
     pub sealing: Sealing,
     pub chain: ChainOptions,
+    /// Where metrics are served; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// Whether to measure the machine at the start, beside everything else, and log what falls short.
+    pub hardware_check: bool,
 }
 
 /// Why a node did not start, or stopped.
@@ -36,6 +43,10 @@ pub enum NodeError {
     Chain(#[from] ChainError),
     #[error("the RPC server could not start: {0}")]
     Rpc(#[from] quids_rpc::ServeError),
+    #[error(transparent)]
+    Metrics(#[from] quids_metrics::MetricsError),
+    #[error(transparent)]
+    MetricsServer(#[from] quids_metrics::ServeError),
     #[error("{what}: {error}")]
     Io { what: String, error: std::io::Error },
     #[error("{0}")]
@@ -47,6 +58,7 @@ pub struct Node {
     chain: Arc<Chain>,
     pool: Arc<SharedPool>,
     rpc: Option<quids_rpc::ServerHandle>,
+    metrics: Option<quids_metrics::ServerHandle>,
     stop: watch::Sender<bool>,
     authoring: JoinHandle<Result<(), ChainError>>,
 }
@@ -60,6 +72,8 @@ impl Node {
             rpc_port,
             sealing,
             chain,
+            metrics,
+            hardware_check,
         } = config;
         let spec = Arc::new(spec);
         let folder = base_path.join("chains").join(&spec.id);
@@ -75,6 +89,18 @@ impl Node {
                 ..Limits::default()
             },
         ));
+        let registry = chain.registry().clone();
+        metrics::register_node(&registry, &chain, &spec, &folder)?;
+        pool.register_metrics(&registry)?;
+        RpcMetrics::new(&registry, &[])?;
+        if hardware_check {
+            let registry = registry.clone();
+            tokio::task::spawn_blocking(move || check_hardware(&folder, &registry));
+        }
+        let metrics = match metrics {
+            None => None,
+            Some(addr) => Some(quids_metrics::serve(addr, registry).await?),
+        };
         let (started_at, _) = chain.best();
         let rpc = match rpc_port {
             None => None,
@@ -100,6 +126,7 @@ impl Node {
             chain,
             pool,
             rpc,
+            metrics,
             stop,
             authoring,
         })
@@ -118,6 +145,16 @@ impl Node {
         self.rpc.as_ref().map(quids_rpc::ServerHandle::local_addr)
     }
 
+    /// Where metrics are served, at `/metrics`.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(quids_metrics::ServerHandle::local_addr)
+    }
+
+    /// The metrics of everything in this node.
+    pub fn registry(&self) -> &Registry {
+        self.chain.registry()
+    }
+
     /// Waits until authoring ends by itself, which is an error.
     pub async fn failed(&mut self) -> NodeError {
         let ended = (&mut self.authoring).await;
@@ -128,7 +165,7 @@ impl Node {
         }
     }
 
-    /// Stops authoring after the block at hand, then RPC.
+    /// Stops authoring after the block at hand, then RPC and metrics.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         if !self.authoring.is_finished() {
@@ -137,6 +174,22 @@ impl Node {
         if let Some(rpc) = self.rpc {
             rpc.stop().await;
         }
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
+    }
+}
+
+/// Slow hardware is a warning; not being able to measure it is one too.
+fn check_hardware(folder: &Path, registry: &Registry) {
+    match Hardware::measure(folder) {
+        Ok(hardware) => {
+            hardware.log();
+            if let Err(error) = hardware.register(registry) {
+                tracing::error!("hardware: {error}");
+            }
+        }
+        Err(error) => tracing::warn!("hardware: not measured: {error}"),
     }
 }
 
@@ -179,12 +232,15 @@ async fn run_until_stopped(args: RunArgs) -> Result<(), NodeError> {
         cli::run::Sealing::Interval => Sealing::Interval(Duration::from_millis(args.block_time_ms)),
         cli::run::Sealing::Instant => Sealing::Instant,
     };
+    let spec = ChainSpec::dev();
     let config = NodeConfig {
-        spec: ChainSpec::dev(),
+        hardware_check: spec.chain_type != quids_rpc::ChainType::Development,
+        spec,
         base_path: base_path.clone(),
         rpc_port: Some(args.rpc_port),
         sealing,
         chain: ChainOptions::default(),
+        metrics: None,
     };
     tracing::info!("{}: {}", config.spec.name, base_path.display());
     let mut node = Node::start(config).await?;
@@ -207,7 +263,7 @@ async fn run_until_stopped(args: RunArgs) -> Result<(), NodeError> {
 }
 
 /// `$XDG_DATA_HOME/quids` or `~/.local/share/quids`.
-fn default_base_path() -> Result<PathBuf, NodeError> {
+pub(crate) fn default_base_path() -> Result<PathBuf, NodeError> {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let data = data.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
     data.map(|folder| folder.join("quids")).ok_or_else(|| {

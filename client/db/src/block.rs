@@ -9,6 +9,7 @@ use crate::{
 use codec::Encode;
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use rocksdb::WriteBatch;
+use std::time::Instant;
 
 /// Nodes of a genesis state are written ahead of it in batches of about this size.
 const GENESIS_BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -128,6 +129,7 @@ impl Database {
         };
         self.raw
             .put_checked(&mut batch, Column::Meta, meta::TIPS, &tips.encode())?;
+        let (start, size) = (Instant::now(), batch.size_in_bytes());
         crash_point("db-before-write");
         // Writing and syncing are two steps so that a test can end the process between them.
         let written = self.raw.write(batch).and_then(|()| {
@@ -140,6 +142,9 @@ impl Database {
             return Err(error);
         }
         *self.tips.write() = Some(tips);
+        if let Some(metrics) = self.metrics.get() {
+            metrics.committed(size, start.elapsed());
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     columns::{Column, FORMAT_VERSION},
     error::DbError,
+    metrics::CommitMetrics,
     raw::Raw,
 };
 use codec::{Decode, DecodeAll, Encode};
@@ -10,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_state::{BackendError, NodeStore};
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, LogLevel, Options as RocksOptions, WriteBatch};
-use std::path::Path;
+use std::{path::Path, sync::OnceLock};
 
 const MIB: usize = 1024 * 1024;
 /// All write buffers together; the fullest is flushed before they exceed it.
@@ -60,6 +61,8 @@ pub struct Database {
     pub(crate) tips: RwLock<Option<Tips>>,
     /// Held while a batch is put together and written; has the reason if a write failed.
     pub(crate) writer: Mutex<Option<String>>,
+    /// Once `register_metrics` was called.
+    pub(crate) metrics: OnceLock<CommitMetrics>,
 }
 
 impl Database {
@@ -75,6 +78,7 @@ impl Database {
             raw,
             tips: RwLock::new(tips),
             writer: Mutex::new(None),
+            metrics: OnceLock::new(),
         })
     }
 

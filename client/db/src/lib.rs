@@ -11,6 +11,7 @@ mod columns;
 mod crash;
 mod database;
 mod error;
+mod metrics;
 mod raw;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::{
     ExecutorError,
     engine::{Compiler, Metering, Prepared},
     instance::{Instance, NO_DEADLINE},
+    metrics::Metrics,
     validate::{Facts, validate},
 };
 use codec::DecodeAll;
@@ -43,9 +44,9 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    pub fn new(cache_dir: Option<&Path>) -> Result<Self, ExecutorError> {
+    pub fn new(cache_dir: Option<&Path>, metrics: Arc<Metrics>) -> Result<Self, ExecutorError> {
         Ok(Self {
-            compiler: Compiler::new(Metering::Fuel, cache_dir)?,
+            compiler: Compiler::new(Metering::Fuel, cache_dir, metrics)?,
             last: Mutex::new(None),
         })
     }

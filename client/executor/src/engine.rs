@@ -6,12 +6,19 @@ use crate::{
     artefacts::Artefacts,
     host::{self, Host},
     limits::{CHECK_INSTANCES_MAX, INSTANCES_MAX, STACK_SIZE_MAX, TABLE_ELEMENTS_MAX, TICK},
+    metrics::Metrics,
     validate::{FEATURES, Facts},
 };
 use parking_lot::{Condvar, Mutex};
 use quids_core::Hash;
 use quids_io::abi::MEMORY_PAGES_MAX;
-use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use quids_metrics::Histogram;
+use std::{
+    num::NonZeroUsize,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module, ModuleExport,
     PoolingAllocationConfig,
@@ -35,6 +42,7 @@ pub(crate) struct Compiler {
     linker: Linker<Host>,
     artefacts: Option<Artefacts>,
     metering: Metering,
+    metrics: Arc<Metrics>,
 }
 
 /// Compiled and linked code, ready to be instantiated.
@@ -47,6 +55,9 @@ pub(crate) struct Prepared {
     pub abi_version: ModuleExport,
     /// Sorted by name.
     pub apis: Vec<(String, ModuleExport)>,
+    /// Where the seconds of a call go, in the order of `apis`.
+    pub call_seconds: Vec<Histogram>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Prepared {
@@ -59,7 +70,7 @@ impl Prepared {
 }
 
 impl Compiler {
-    pub fn new(metering: Metering, cache_dir: Option<&Path>) -> Result<Self, ExecutorError> {
+    pub fn new(metering: Metering, cache_dir: Option<&Path>, metrics: Arc<Metrics>) -> Result<Self, ExecutorError> {
         let engine = Engine::new(&config(metering)).map_err(|error| ExecutorError::Engine(format!("{error:#}")))?;
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(|error| ExecutorError::Engine(format!("{error:#}")))?;
@@ -69,6 +80,7 @@ impl Compiler {
             linker,
             artefacts,
             metering,
+            metrics,
         })
     }
 
@@ -83,10 +95,16 @@ impl Compiler {
             .as_ref()
             .and_then(|artefacts| artefacts.read(hash, &self.engine));
         let module = match cached {
-            Some(module) => module,
+            Some(module) => {
+                self.metrics.code_cache_hits.inc();
+                module
+            }
             None => {
+                self.metrics.code_cache_misses.inc();
+                let start = Instant::now();
                 let module =
                     Module::new(&self.engine, code).map_err(|error| ExecutorError::Compile(format!("{error:#}")))?;
+                self.metrics.compile_seconds.observe(start.elapsed().as_secs_f64());
                 if let Some(artefacts) = &self.artefacts {
                     artefacts.write(hash, &module);
                 }
@@ -109,6 +127,8 @@ impl Compiler {
             .collect::<Result<_, _>>()?;
         Ok(Prepared {
             metering: self.metering,
+            call_seconds: facts.apis.iter().map(|api| self.metrics.call_seconds(api)).collect(),
+            metrics: self.metrics.clone(),
             memory: export("memory")?,
             alloc: export("quids_alloc")?,
             reset: export("quids_reset")?,

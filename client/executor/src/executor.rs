@@ -6,6 +6,7 @@ use crate::{
     engine::{Compiler, Metering, Ticker},
     instance::Instance,
     limits::{LOAD_DEADLINE, RUNTIMES_MAX},
+    metrics::Metrics,
     runtime::Services,
     validate::validate,
 };
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use quids_api::CheckedRuntime;
 use quids_core::Hash;
 use quids_io::{Externalities, MemoryExternalities, within};
+use quids_metrics::Registry;
 use std::{path::PathBuf, sync::Arc};
 
 /// How to set up an executor.
@@ -49,11 +51,18 @@ impl Executor {
     /// Starts the engines. An error means that this machine does not let the pool of instances be reserved, or
     /// that the cache directory cannot be used.
     pub fn new(config: ExecutorConfig) -> Result<Self, ExecutorError> {
+        Self::with_metrics(config, &Registry::new())
+    }
+
+    /// As `new`, with its metrics in this registry.
+    pub fn with_metrics(config: ExecutorConfig, registry: &Registry) -> Result<Self, ExecutorError> {
+        let metrics = Metrics::new(registry).map_err(|error| ExecutorError::Engine(error.to_string()))?;
+        let metrics = Arc::new(metrics);
         let cache_dir = config.cache_dir.as_deref();
-        let compiler = Compiler::new(Metering::Epochs, cache_dir)?;
+        let compiler = Compiler::new(Metering::Epochs, cache_dir, metrics.clone())?;
         let ticker = Ticker::start(compiler.engine())?;
         let services = Arc::new(Services {
-            checker: Arc::new(Checker::new(cache_dir)?),
+            checker: Arc::new(Checker::new(cache_dir, metrics)?),
             ticker,
         });
         let inner = Inner {

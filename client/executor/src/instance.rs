@@ -6,6 +6,7 @@ use crate::{
     engine::{Metering, Prepared},
     host::{Host, HostFailure},
     limits::{CHECK_FUEL_MAX, CHECK_INSTANCES_MAX, INSTANCES_MAX},
+    metrics::InUse,
 };
 use quids_io::with_externalities;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(crate) struct Instance {
     /// Looked up at the first call of each.
     apis: Vec<Option<Api>>,
     used: bool,
+    _in_use: InUse,
 }
 
 impl Instance {
@@ -55,6 +57,7 @@ impl Instance {
         let alloc = function(&instance, &mut store, &prepared.alloc, "quids_alloc")?;
         let reset = function(&instance, &mut store, &prepared.reset, "quids_reset")?;
         let apis = prepared.apis.iter().map(|_| None).collect();
+        let in_use = prepared.metrics.instance(prepared.metering);
         Ok(Self {
             prepared,
             store,
@@ -64,6 +67,7 @@ impl Instance {
             reset,
             apis,
             used: false,
+            _in_use: in_use,
         })
     }
 

@@ -9,6 +9,7 @@ mod executor;
 mod host;
 mod instance;
 pub mod limits;
+mod metrics;
 mod runtime;
 mod validate;
 

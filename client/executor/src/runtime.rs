@@ -9,7 +9,11 @@ use crate::{
 use quids_api::RuntimeVersion;
 use quids_core::Hash;
 use quids_io::{Externalities, within};
-use std::{sync::Arc, time::Duration};
+use quids_metrics::LocalHistogram;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// What instances need of the executor.
 pub(crate) struct Services {
@@ -81,7 +85,12 @@ impl Runtime {
         ticks: u64,
     ) -> Result<Vec<u8>, ExecutorError> {
         let api = self.prepared.find(api)?;
-        within(ext, || self.instantiate()?.call(api, input, ticks))
+        let start = Instant::now();
+        let output = within(ext, || self.instantiate()?.call(api, input, ticks));
+        if let Some(seconds) = self.prepared.call_seconds.get(api) {
+            seconds.observe(start.elapsed().as_secs_f64());
+        }
+        output.inspect_err(|error| self.prepared.metrics.failed(error))
     }
 
     /// An instance for a series of calls.
@@ -91,6 +100,7 @@ impl Runtime {
             prepared: self.prepared.clone(),
             services: self.services.clone(),
             instance: Some(instance),
+            seconds: self.prepared.apis.iter().map(|_| None).collect(),
         })
     }
 
@@ -105,6 +115,8 @@ pub struct Session {
     prepared: Arc<Prepared>,
     services: Arc<Services>,
     instance: Option<Instance>,
+    /// By API, added to the metrics when the session ends: a call of an extrinsic takes microseconds.
+    seconds: Vec<Option<LocalHistogram>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -142,6 +154,19 @@ impl Session {
         ticks: u64,
     ) -> Result<Vec<u8>, ExecutorError> {
         let api = self.prepared.find(api)?;
+        let start = Instant::now();
+        let output = self.run(ext, api, input, ticks);
+        self.measured(api, start.elapsed());
+        output.inspect_err(|error| self.prepared.metrics.failed(error))
+    }
+
+    fn run(
+        &mut self,
+        ext: &mut dyn Externalities,
+        api: usize,
+        input: &[u8],
+        ticks: u64,
+    ) -> Result<Vec<u8>, ExecutorError> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => Instance::new(self.prepared.clone(), Some(self.services.checker.clone()))?,
@@ -149,5 +174,13 @@ impl Session {
         let output = within(ext, || instance.call(api, input, ticks))?;
         self.instance = Some(instance);
         Ok(output)
+    }
+
+    fn measured(&mut self, api: usize, elapsed: Duration) {
+        if let (Some(local), Some(shared)) = (self.seconds.get_mut(api), self.prepared.call_seconds.get(api)) {
+            local
+                .get_or_insert_with(|| shared.local())
+                .observe(elapsed.as_secs_f64());
+        }
     }
 }

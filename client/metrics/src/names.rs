@@ -38,6 +38,7 @@ pub const UNITS: &[&str] = &[
     "extrinsics",
     "connections",
     "subscriptions",
+    "requests",
     "instances",
     "files",
     "cores",

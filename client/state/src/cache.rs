@@ -50,6 +50,16 @@ impl SharedCache {
         self.0.insert(hash, bytes);
     }
 
+    /// Lookups that found their bytes, since the start.
+    pub fn hits(&self) -> u64 {
+        self.0.hits()
+    }
+
+    /// Lookups that did not.
+    pub fn misses(&self) -> u64 {
+        self.0.misses()
+    }
+
     /// Bytes held now, overhead included.
     pub fn len_bytes(&self) -> u64 {
         self.0.weight()

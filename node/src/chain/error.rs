@@ -31,6 +31,8 @@ pub enum ChainError {
     Inherent { what: &'static str, reason: String },
     #[error("the runtime stated the root {stated:?} for a state whose root is {computed:?}")]
     WrongRoot { stated: Hash, computed: Hash },
+    #[error(transparent)]
+    Metrics(#[from] quids_metrics::MetricsError),
     #[error("too many calls of the runtime are under way")]
     Busy,
     #[error("a thread of the node panicked: {0}")]

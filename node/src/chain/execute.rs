@@ -171,6 +171,13 @@ impl Chain {
     /// were refused; those that merely did not fit are not among them.
     pub fn author(&self, proposal: Proposal<'_>) -> Result<(NewBlock, Vec<Refused>), ChainError> {
         let _one_at_a_time = self.committing.lock();
+        let start = Instant::now();
+        let built = self.build(proposal);
+        self.metrics.built(start, &built);
+        built
+    }
+
+    fn build(&self, proposal: Proposal<'_>) -> Result<(NewBlock, Vec<Refused>), ChainError> {
         let (height, parent) = self.best();
         let number = height.next().unwrap_or(Height::MAX);
         let author = proposal
@@ -213,6 +220,13 @@ impl Chain {
     /// Executes a block that was built elsewhere on the last one; if it is valid, stores it and makes it the last one.
     pub fn import(&self, block: Block) -> Result<NewBlock, ChainError> {
         let _one_at_a_time = self.committing.lock();
+        let start = Instant::now();
+        let imported = self.check_and_store(block);
+        self.metrics.imported(start, &imported);
+        imported
+    }
+
+    fn check_and_store(&self, block: Block) -> Result<NewBlock, ChainError> {
         let (height, best) = self.best();
         let hash = block.header.hash();
         let invalid = |reason: String| ChainError::InvalidBlock {

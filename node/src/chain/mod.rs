@@ -10,7 +10,10 @@ pub use error::ChainError;
 pub use execute::{Proposal, Refused};
 pub use signatures::VerifiedSignatures;
 
-use crate::spec::ChainSpec;
+use crate::{
+    metrics::{ChainMetrics, CryptoMetrics, Stored, follow_state_cache},
+    spec::ChainSpec,
+};
 use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
 use permits::Permits;
@@ -18,6 +21,7 @@ use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::Database;
 use quids_executor::{Executor, ExecutorConfig, Runtime};
+use quids_metrics::Registry;
 use quids_rpc::Notification;
 use quids_state::{NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
@@ -76,6 +80,8 @@ pub struct Chain {
     /// Bounds the calls of RPC and pool, so that authoring always finds a free instance.
     calls: Permits,
     notifications: broadcast::Sender<Arc<Notification>>,
+    registry: Registry,
+    metrics: ChainMetrics,
 }
 
 impl Chain {
@@ -86,24 +92,32 @@ impl Chain {
             sync: options.sync,
             ..Default::default()
         };
+        let registry = Registry::new();
         let db = Arc::new(Database::open(base.join("db"), db_options)?);
-        let executor = Executor::new(ExecutorConfig {
+        db.register_metrics(&registry)?;
+        let executor_config = ExecutorConfig {
             cache_dir: Some(spec.code_cache(base)),
-        })?;
+        };
+        let executor = Executor::with_metrics(executor_config, &registry)?;
         let cache = Arc::new(SharedCache::new(options.cache_mb << 20));
+        follow_state_cache(&registry, &cache)?;
         let genesis = genesis::ensure(&db, &cache, &executor, spec)?;
         let best = db.finalised()?;
+        let metrics = ChainMetrics::new(&registry)?;
+        metrics.at(best.0);
         Ok(Self {
             db,
             cache,
             executor,
-            signatures: Arc::default(),
+            signatures: Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?)),
             genesis,
             best: RwLock::new(best),
             runtimes: Mutex::default(),
             committing: Mutex::default(),
             calls: Permits::new(CALLS_MAX),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
+            registry,
+            metrics,
         })
     }
 
@@ -122,6 +136,15 @@ impl Chain {
 
     pub fn executor(&self) -> &Executor {
         &self.executor
+    }
+
+    /// The metrics of this chain, to which the node adds its other parts'.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub fn metrics(&self) -> &ChainMetrics {
+        &self.metrics
     }
 
     /// New blocks from now on.
@@ -224,6 +247,7 @@ impl Chain {
             code_changed,
         };
         let height = header.number;
+        let bytes = extrinsics.iter().map(Vec::len).sum();
         // Before anything is stored: from then on nothing may fail.
         let runtime = if code_changed {
             None
@@ -237,10 +261,16 @@ impl Chain {
             finalised: true,
             aux: Vec::new(),
         })?;
+        let spec_version = runtime.as_ref().map(|runtime| runtime.version().spec_version);
         if let Some(runtime) = runtime {
             self.remember_runtime(hash, runtime);
         }
         *self.best.write() = (height, hash);
+        self.metrics.stored(&Stored {
+            block: &new,
+            bytes,
+            spec_version,
+        });
         // Nobody listening is fine.
         let _ = self.notifications.send(Arc::new(Notification {
             hash,

@@ -1,20 +1,28 @@
 //! Signatures verified ahead of execution, on all cores, and remembered: the runtime's `verify` then costs a lookup.
 
+use crate::metrics::CryptoMetrics;
 use parking_lot::Mutex;
 use quids_api::SignatureClaim;
 use rayon::prelude::*;
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 /// How many verified signatures are remembered: two generations of this size, 32 bytes each.
 const REMEMBERED_MAX: usize = 32_768;
 
 /// Remembers what verified. Only successes are kept, so nobody can fill it with garbage for free.
-#[derive(Default)]
 pub struct VerifiedSignatures {
     generations: Mutex<[HashSet<[u8; 32]>; 2]>,
+    metrics: CryptoMetrics,
 }
 
 impl VerifiedSignatures {
+    pub fn new(metrics: CryptoMetrics) -> Self {
+        Self {
+            generations: Mutex::default(),
+            metrics,
+        }
+    }
+
     /// Whether the signature verifies; looked up, or verified now and remembered.
     pub fn verify(&self, scheme: u8, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let key = fingerprint(scheme, public_key, message, signature);
@@ -24,9 +32,12 @@ impl VerifiedSignatures {
             .iter()
             .any(|generation| generation.contains(&key))
         {
+            self.metrics.remembered();
             return true;
         }
+        let start = Instant::now();
         let verified = quids_crypto::verify_raw(scheme, public_key, message, signature);
+        self.metrics.verified(scheme, start, verified);
         if verified {
             self.remember(key);
         }
@@ -35,9 +46,11 @@ impl VerifiedSignatures {
 
     /// Verifies all claims on all cores. Those that fail are left for the runtime to refuse.
     pub fn verify_all(&self, claims: &[SignatureClaim]) {
+        let start = Instant::now();
         claims.par_iter().for_each(|claim| {
             self.verify(claim.scheme, &claim.public_key, &claim.message, &claim.signature);
         });
+        self.metrics.batch(start);
     }
 
     fn remember(&self, key: [u8; 32]) {

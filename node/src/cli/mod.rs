@@ -5,6 +5,7 @@ mod amount;
 mod bench;
 mod connection;
 mod error;
+mod hardware;
 mod key;
 mod keys;
 mod output;
@@ -44,6 +45,8 @@ pub enum Command {
     /// Look into runtimes
     #[command(subcommand)]
     Runtime(runtime::RuntimeCommand),
+    /// Measure whether this machine is up to the chain
+    Hardware(hardware::HardwareArgs),
     /// Measure: hands over to `quids-bench`
     #[command(disable_help_flag = true)]
     Bench {
@@ -102,6 +105,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Key(command) => return key::run(command),
         Command::Tx(command) => tx::run(*command)?,
         Command::Runtime(command) => runtime::run(command)?,
+        Command::Hardware(args) => return hardware::run(args),
         Command::Bench { args } => bench::run(args)?,
     }
     Ok(Outcome::Success)

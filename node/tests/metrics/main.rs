@@ -1,0 +1,7 @@
+//! Metrics of real nodes: over HTTP, under a strict parser, against the dashboard, the alerts and the reference.
+
+mod dashboard;
+mod documents;
+mod exposition;
+mod node;
+mod values;
