@@ -55,7 +55,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Calls a runtime API (`quids_api::names`) on the state after a block; nothing it writes is kept.
     fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError>;
 
-    /// Gives a transaction (bytes without length prefix) to the pool; its hash is BLAKE3-256 of the bytes.
+    /// Gives a transaction (bytes without length prefix) to the pool; its hash is `quids_txpool::hash_of`.
     fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError>;
     /// As [`Backend::submit`], with every status from the first on. The channel is bounded: the node drops the sender
     /// of a receiver that does not keep up, and after a final status.

@@ -6,7 +6,7 @@ use quids_core::Hash;
 /// A transaction's new status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolEvent {
-    /// The transaction, BLAKE3-256 of its bytes.
+    /// The transaction, as [`crate::hash_of`] names it.
     pub hash: Hash,
     /// What it is now.
     pub status: TransactionStatus,

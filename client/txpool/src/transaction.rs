@@ -1,11 +1,17 @@
 //! A transaction in the pool, with the runtime's verdict.
 
+use codec::{Compact, Encode};
 use quids_api::{TransactionSource, TransactionTag, ValidTransaction};
 use quids_core::{Hash, Height};
 
-/// A transaction's name in the pool and in events: BLAKE3-256 of its bytes (without the SCALE length prefix).
+/// A transaction's name everywhere: BLAKE3-256 over its SCALE encoding, `Compact(length) ++ bytes`, as polkadot-js,
+/// subxt and PAPI compute it. `bytes` are without the length prefix.
 pub fn hash_of(bytes: &[u8]) -> Hash {
-    (*blake3::hash(bytes).as_bytes()).into()
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let mut hasher = blake3::Hasher::new();
+    Compact(length).using_encoded(|prefix| hasher.update(prefix));
+    hasher.update(bytes);
+    (*hasher.finalize().as_bytes()).into()
 }
 
 /// A valid transaction that waits.
@@ -27,7 +33,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// BLAKE3-256 of the bytes.
+    /// As [`hash_of`] names it.
     pub fn hash(&self) -> Hash {
         self.hash
     }

@@ -310,6 +310,16 @@ fn follows_the_chain() {
 }
 
 #[test]
+fn a_transaction_is_named_by_its_encoding_with_the_length_prefix() {
+    // One byte of compact length, two, four.
+    for length in [0, 3, 63, 64, 16_383, 16_384, 100_000] {
+        let bytes = vec![0xab; length];
+        let encoded = codec::Encode::encode(&quids_core::OpaqueExtrinsic(bytes.clone()));
+        assert_eq!(hash_of(&bytes).0, *blake3::hash(&encoded).as_bytes(), "{length}");
+    }
+}
+
+#[test]
 fn renews_a_bounded_number_of_verdicts_per_block() {
     let mut case = Case::new(1000, 100_000);
     for i in 0..300 {

@@ -12,7 +12,8 @@ const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5_000;
 
 const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), '.cache/quids/target');
-const binary = process.env.QUIDS_BIN ?? join(target, 'debug/quids');
+/** The node under test. */
+export const binary = process.env.QUIDS_BIN ?? join(target, 'debug/quids');
 const logs = process.env.QUIDS_E2E_LOGS ?? join(tmpdir(), `quids-e2e-${process.pid}`);
 
 /** Block interval of the nodes under test. */

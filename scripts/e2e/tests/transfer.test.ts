@@ -22,7 +22,7 @@ suite(import.meta.filename, (chain) => {
     const signed = await chain().sign(chain().transfer(charlie.address, 5n * UNIT), bob);
     const receipt = await chain().submit(signed);
     assert.equal(receipt.error, undefined);
-    assert.equal(receipt.hash, signed.hash.toHex(), 'the hash of a transaction is BLAKE3 too');
+    assert.equal(receipt.hash, signed.hash.toHex(), 'the hash of a transaction covers its length prefix');
 
     const parent = await parentOf(receipt.blockHash);
     const change = async (who: string) =>

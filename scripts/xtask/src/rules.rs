@@ -27,9 +27,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("libp2p*", &["client/network"]),
     // Its client for the CLI included: through the `client` module of quids-rpc.
     ("jsonrpsee*", &["client/rpc"]),
+    ("prometheus*", &["client/metrics"]),
     ("revm*", &["pallets/qevm"]),
     ("p3-*", &["primitives/stark", "client/prover"]),
     ("clap*", &["node"]),
+    ("prometheus*", &["client/metrics"]),
+    ("subxt*", &["clients/subxt"]),
     ("syn", &["runtime/macros"]),
 ];
 

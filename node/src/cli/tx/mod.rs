@@ -29,7 +29,7 @@ pub struct SenderArgs {
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = keys::account)]
     account: Option<AccountId20>,
     /// The node
-    #[arg(long, value_name = "URL", default_value = DEFAULT_RPC_URL)]
+    #[arg(long, value_name = "URL", env = "QUIDS_RPC", default_value = DEFAULT_RPC_URL)]
     rpc: String,
     /// Paid to the author on top of the fee; written as an amount is
     #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_amount)]

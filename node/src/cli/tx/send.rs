@@ -11,7 +11,8 @@ use crate::{
 use codec::Encode;
 use quids_api::{RuntimeVersion, names};
 use quids_core::{AccountId20, Balance, Hash, Height, Nonce, OpaqueExtrinsic};
-use quids_crypto::{KeyPair, PublicKey, SignatureScheme, blake3_256, eip55, twox_128};
+use quids_crypto::{KeyPair, PublicKey, SignatureScheme, eip55, twox_128};
+use quids_txpool::hash_of;
 use serde_json::{Value as Json, json};
 
 /// An account that sends, and the chain as it was when the command began.
@@ -85,7 +86,7 @@ impl Sender {
         self.connection.submit(&extrinsic).await?;
         let mut report = Report::default();
         report
-            .line("transaction", hex0x(blake3_256(&extrinsic.0)))
+            .line("transaction", hex0x(hash_of(&extrinsic.0)))
             .print(self.args.json);
         Ok(())
     }
@@ -171,7 +172,7 @@ impl Sender {
         let mut events = decode_events(&self.metadata, &value)?;
         events.retain(|event| event.phase == Phase::Extrinsic(index));
         Ok(Included {
-            hash: blake3_256(&extrinsic.0).into(),
+            hash: hash_of(&extrinsic.0),
             block,
             height: self.connection.height(block).await?,
             index,

@@ -23,6 +23,7 @@ fn sound() -> Graph {
         ("quids-node", "node"),
         ("quids-bench", "bench"),
         ("quids-wasm-builder", "scripts/wasm-builder"),
+        ("quids-subxt", "clients/subxt"),
     ];
     for (name, folder) in members {
         graph.add_member(name, folder);
@@ -95,6 +96,8 @@ fn edges_that_leave_their_layer_are_reported() {
     check("quids-node", "quids-runtime");
     check("quids-wasm-builder", "quids-core");
     check("quids-db", "quids-wasm-builder");
+    check("quids-subxt", "quids-rpc");
+    check("quids-node", "quids-subxt");
 }
 
 #[test]
