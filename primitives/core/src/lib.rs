@@ -7,6 +7,7 @@ extern crate alloc;
 mod account;
 mod block;
 mod error;
+mod generic;
 mod header;
 mod json;
 mod numbers;
@@ -14,7 +15,8 @@ mod numbers;
 pub use account::AccountId20;
 pub use block::{Block, OpaqueExtrinsic};
 pub use error::{ArithmeticError, DispatchError, ModuleError, TokenError};
-pub use header::{AUTHOR_ENGINE_ID, ConsensusEngineId, Digest, DigestItem, Header};
+pub use generic::digest::{AUTHOR_ENGINE_ID, ConsensusEngineId, Digest, DigestItem};
+pub use header::Header;
 pub use numbers::{Balance, Height, Nonce, Weight};
 pub use primitive_types::{H160, H256, H512, U256};
 
