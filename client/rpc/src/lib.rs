@@ -8,6 +8,7 @@ pub mod client;
 mod config;
 mod error;
 mod json;
+mod local;
 mod methods;
 mod params;
 mod server;
@@ -15,8 +16,10 @@ pub mod spec;
 
 pub use access::Access;
 pub use backend::{
-    Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
+    Backend, BackendError, BlockStats, ChainType, Health, NodeInfo, NodeRole, Notification, Peer, PoolEntry,
+    PoolStatus, PoolUsage, SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
 };
 pub use config::Config;
+pub use local::Local;
 pub use methods::interface;
 pub use server::{ServeError, ServerHandle, serve};
