@@ -5,14 +5,23 @@ use crate::{
     pool::SharedPool,
     spec::ChainSpec,
 };
+use codec::{DecodeAll, Encode};
 use quids_api::TransactionSource;
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_crypto::{PublicKey, SignatureScheme};
 use quids_executor::ExecutorError;
-use quids_rpc::{Backend, BackendError, ChainType, Health, Notification, SubmitError, SyncState, TransactionStatus};
+use quids_rpc::{
+    Backend, BackendError, BlockStats, ChainType, Health, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus,
+    SubmitError, SyncState, TraceRecord, TransactionStatus,
+};
 use quids_state::StateBackend;
-use quids_txpool::{PoolEvent, TransactionStatus as PoolStatus};
+use quids_txpool::{PoolEvent, TransactionStatus as StatusInPool};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 use tokio::sync::{
     broadcast::{self, error::RecvError},
     mpsc,
@@ -21,6 +30,46 @@ use tokio::sync::{
 /// Statuses a watcher may be behind before it is dropped.
 const WATCH_BUFFER: usize = 16;
 
+/// The log filter, to change while the node runs. Errors are for the caller.
+pub trait LogControl: Send + Sync {
+    /// Adds directives such as `rpc=debug`.
+    fn add(&self, directives: &str) -> Result<(), String>;
+    /// Back to what the node started with.
+    fn reset(&self) -> Result<(), String>;
+}
+
+/// The node's own keys. Errors are for the caller, and never hold a secret.
+pub trait KeyControl: Send + Sync {
+    /// Keeps the key that `suri` names, whose raw public key is `public`; `key_type` has four characters.
+    fn insert(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), String>;
+    /// Whether the secret of this raw public key is there.
+    fn has(&self, key_type: &str, public: &[u8]) -> Result<bool, String>;
+    /// Makes a key.
+    fn generate(&self, key_type: &str, scheme: SignatureScheme) -> Result<PublicKey, String>;
+}
+
+/// The type of the consensus key, which is of Falcon-512: the runtime has no session keys yet.
+const CONSENSUS_KEY: &str = "pobp";
+
+/// What RPC may change in the node; what is `None` it cannot.
+#[derive(Clone, Default)]
+pub struct Controls {
+    pub logs: Option<Arc<dyn LogControl>>,
+    pub keys: Option<Arc<dyn KeyControl>>,
+}
+
+impl Controls {
+    fn logs(&self) -> Result<&dyn LogControl, BackendError> {
+        let missing = || BackendError::Unavailable("its log filter cannot be changed".into());
+        self.logs.as_deref().ok_or_else(missing)
+    }
+
+    fn keys(&self) -> Result<&dyn KeyControl, BackendError> {
+        let missing = || BackendError::Unavailable("it runs without a keystore".into());
+        self.keys.as_deref().ok_or_else(missing)
+    }
+}
+
 /// The node behind the RPC server.
 pub struct NodeBackend {
     pub chain: Arc<Chain>,
@@ -28,6 +77,11 @@ pub struct NodeBackend {
     pub spec: Arc<ChainSpec>,
     /// Height of the last block when the node started.
     pub started_at: Height,
+    /// When that was.
+    pub started: Instant,
+    /// The database's folder.
+    pub database: PathBuf,
+    pub controls: Controls,
     /// Runs the tasks that follow watched transactions.
     pub tasks: tokio::runtime::Handle,
 }
@@ -47,6 +101,16 @@ fn database(error: quids_db::DbError) -> BackendError {
 
 fn state(error: quids_state::BackendError) -> BackendError {
     BackendError::Internal(error.to_string())
+}
+
+/// Bytes of the files in a folder, without those in folders of its own.
+fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        // A file that goes away meanwhile counts nothing.
+        bytes += entry?.metadata().map_or(0, |metadata| metadata.len());
+    }
+    Ok(bytes)
 }
 
 impl Backend for NodeBackend {
@@ -82,6 +146,55 @@ impl Backend for NodeBackend {
             current,
             highest: current,
         }
+    }
+
+    fn node_roles(&self) -> Vec<NodeRole> {
+        vec![match self.spec.author {
+            Some(_) => NodeRole::Authority,
+            None => NodeRole::Full,
+        }]
+    }
+
+    fn node_info(&self) -> NodeInfo {
+        NodeInfo {
+            chain_id: self.spec.id.clone(),
+            genesis: self.chain.genesis(),
+            uptime_s: self.started.elapsed().as_secs(),
+            database_bytes: folder_bytes(&self.database).ok(),
+        }
+    }
+
+    fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
+        self.controls.logs()?.add(directives).map_err(BackendError::Refused)
+    }
+
+    fn reset_log_filter(&self) -> Result<(), BackendError> {
+        self.controls.logs()?.reset().map_err(BackendError::Refused)
+    }
+
+    fn insert_key(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), BackendError> {
+        let keys = self.controls.keys()?;
+        keys.insert(key_type, suri, public).map_err(BackendError::Refused)
+    }
+
+    fn has_key(&self, public: &[u8], key_type: &str) -> Result<bool, BackendError> {
+        let keys = self.controls.keys()?;
+        keys.has(key_type, public).map_err(BackendError::Refused)
+    }
+
+    fn has_session_keys(&self, keys: &[u8]) -> Result<bool, BackendError> {
+        let control = self.controls.keys()?;
+        let key = PublicKey::decode_all(&mut &keys[..])
+            .map_err(|error| BackendError::Refused(format!("sessionKeys hold no public key: {error}")))?;
+        control
+            .has(CONSENSUS_KEY, key.as_bytes())
+            .map_err(BackendError::Refused)
+    }
+
+    fn rotate_keys(&self) -> Result<Vec<u8>, BackendError> {
+        let keys = self.controls.keys()?;
+        let key = keys.generate(CONSENSUS_KEY, SignatureScheme::Falcon512);
+        key.map(|key| key.encode()).map_err(BackendError::Internal)
     }
 
     fn best_hash(&self) -> Hash {
@@ -132,6 +245,30 @@ impl Backend for NodeBackend {
         self.chain.call(at, api, input).map_err(internal)
     }
 
+    fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError> {
+        self.chain.dry_run(at, extrinsic).map_err(internal)
+    }
+
+    fn block_stats(&self, hash: Hash) -> Result<Option<BlockStats>, BackendError> {
+        self.chain.block_stats(hash).map_err(internal)
+    }
+
+    fn trace_block(&self, hash: Hash, sink: &mut dyn FnMut(TraceRecord) -> bool) -> Result<Option<Hash>, BackendError> {
+        self.chain.trace(hash, sink).map_err(internal)
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        self.pool.status()
+    }
+
+    fn pool_content(&self, start: usize, count: usize) -> Vec<PoolEntry> {
+        self.pool.content(start, count)
+    }
+
+    fn remove_transactions(&self, hashes: &[Hash]) -> Vec<Hash> {
+        self.pool.remove(hashes)
+    }
+
     fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError> {
         Ok(self.pool.submit(TransactionSource::External, bytes)?)
     }
@@ -168,7 +305,7 @@ async fn follow(hash: Hash, mut events: broadcast::Receiver<PoolEvent>, statuses
         };
         // What is in a block is final: nobody else authors.
         let finalised = match status {
-            PoolStatus::InBlock(block) => Some(TransactionStatus::Finalized(block)),
+            StatusInPool::InBlock(block) => Some(TransactionStatus::Finalized(block)),
             _ => None,
         };
         let is_last = status.is_final();

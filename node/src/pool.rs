@@ -5,10 +5,11 @@ use crate::{
     metrics::{PoolCounts, PoolMetrics},
 };
 use parking_lot::Mutex;
-use quids_api::{TransactionSource, TransactionValidity};
+use quids_api::{InvalidTransaction, TransactionSource, TransactionValidity};
 use quids_core::{Hash, Height, OpaqueExtrinsic};
 use quids_metrics::{MetricsError, Registry};
-use quids_txpool::{Limits, Pool, PoolError, PoolEvent, Validator};
+use quids_rpc::{PoolEntry, PoolStatus, PoolUsage};
+use quids_txpool::{Limits, Pool, PoolError, PoolEvent, Transaction, Validator};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, broadcast};
 
@@ -18,12 +19,24 @@ const EVENTS_MAX: usize = 65_536;
 /// The pool, the chain that judges its transactions, and its listeners.
 pub struct SharedPool {
     chain: Arc<Chain>,
+    limits: Limits,
     pool: Mutex<Pool>,
     events: broadcast::Sender<PoolEvent>,
     /// Told when a transaction becomes ready.
     arrived: Notify,
     /// Once `register_metrics` was called.
     metrics: OnceLock<PoolMetrics>,
+}
+
+fn entry(transaction: &Transaction, is_ready: bool) -> PoolEntry {
+    PoolEntry {
+        hash: transaction.hash(),
+        bytes: transaction.bytes().len() as u64,
+        priority: transaction.priority(),
+        is_ready,
+        provides: transaction.provides().to_vec(),
+        valid_until: transaction.valid_until(),
+    }
 }
 
 /// Asks the runtime of the last block.
@@ -40,6 +53,7 @@ impl SharedPool {
         let (events, _) = broadcast::channel(EVENTS_MAX);
         Self {
             chain,
+            limits,
             pool: Mutex::new(Pool::new(limits)),
             events,
             arrived: Notify::new(),
@@ -111,6 +125,52 @@ impl SharedPool {
     /// Whether a ready transaction provides the tag.
     pub fn provides(&self, tag: &[u8]) -> bool {
         self.pool.lock().provides(tag)
+    }
+
+    /// How full it is.
+    pub fn status(&self) -> PoolStatus {
+        let pool = self.pool.lock();
+        let future = pool
+            .future()
+            .fold(PoolUsage::default(), |usage, transaction| PoolUsage {
+                count: usage.count + 1,
+                bytes: usage.bytes + transaction.bytes().len() as u64,
+            });
+        PoolStatus {
+            ready: PoolUsage {
+                count: (pool.len() as u64).saturating_sub(future.count),
+                bytes: (pool.bytes() as u64).saturating_sub(future.bytes),
+            },
+            future,
+            max: PoolUsage {
+                count: self.limits.max_count as u64,
+                bytes: self.limits.max_bytes as u64,
+            },
+            transaction_bytes_max: self.limits.max_per_transaction_bytes as u64,
+        }
+    }
+
+    /// A page of it, the ready transactions first, in order.
+    pub fn content(&self, start: usize, count: usize) -> Vec<PoolEntry> {
+        let pool = self.pool.lock();
+        let ready = pool.ready().map(|transaction| entry(transaction, true));
+        let future = pool.future().map(|transaction| entry(transaction, false));
+        ready.chain(future).skip(start).take(count).collect()
+    }
+
+    /// Takes transactions out, with those that depend on them; which of them were there.
+    pub fn remove(&self, hashes: &[Hash]) -> Vec<Hash> {
+        let mut pool = self.pool.lock();
+        let (mut removed, mut events) = (Vec::new(), Vec::new());
+        for hash in hashes {
+            if pool.get(hash).is_some() {
+                events.extend(pool.remove_invalid(hash, InvalidTransaction::Call.into()));
+                removed.push(*hash);
+            }
+        }
+        drop(pool);
+        self.publish(events);
+        removed
     }
 
     /// What becomes of transactions from now on.

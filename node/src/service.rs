@@ -2,7 +2,7 @@
 
 use crate::{
     author::{self, Sealing},
-    backend::NodeBackend,
+    backend::{Controls, NodeBackend},
     chain::{Chain, ChainError, ChainOptions},
     cli::{self, run::RunArgs},
     hardware::Hardware,
@@ -17,7 +17,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -110,6 +110,9 @@ impl Node {
                     pool: pool.clone(),
                     spec: spec.clone(),
                     started_at,
+                    started: Instant::now(),
+                    database: folder.join("db"),
+                    controls: Controls::default(),
                     tasks: tokio::runtime::Handle::current(),
                 };
                 let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);

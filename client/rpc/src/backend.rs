@@ -29,6 +29,33 @@ pub trait Backend: Send + Sync + 'static {
         String::new()
     }
 
+    /// `system_nodeRoles`.
+    fn node_roles(&self) -> Vec<NodeRole>;
+    /// `system_peers`; empty without a network.
+    fn peers(&self) -> Vec<Peer> {
+        Vec::new()
+    }
+    /// `system_localListenAddresses`: multiaddresses; empty without a network.
+    fn listen_addresses(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// What `quids_nodeInfo` tells beyond the `system_*` methods.
+    fn node_info(&self) -> NodeInfo;
+    /// Adds directives such as `rpc=debug,pool=trace` to the log filter.
+    fn add_log_filter(&self, directives: &str) -> Result<(), BackendError>;
+    /// Brings back the log filter that the node started with.
+    fn reset_log_filter(&self) -> Result<(), BackendError>;
+
+    /// Puts the key that `suri` names into the node's keystore; `public` is its raw public key. `key_type` has four
+    /// characters.
+    fn insert_key(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), BackendError>;
+    /// Whether the keystore has the secret of this raw public key.
+    fn has_key(&self, public: &[u8], key_type: &str) -> Result<bool, BackendError>;
+    /// Whether the keystore has the secrets of all keys that [`Backend::rotate_keys`] once answered.
+    fn has_session_keys(&self, keys: &[u8]) -> Result<bool, BackendError>;
+    /// Makes new session keys in the keystore: the SCALE of their public parts.
+    fn rotate_keys(&self) -> Result<Vec<u8>, BackendError>;
+
     /// The best block.
     fn best_hash(&self) -> Hash;
     /// The last finalised block.
@@ -55,6 +82,15 @@ pub trait Backend: Send + Sync + 'static {
     /// Calls a runtime API (`quids_api::names`) on the state after a block; nothing it writes is kept.
     fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError>;
 
+    /// Applies an extrinsic (bytes without length prefix) on the state after a block; the SCALE of its
+    /// `ApplyExtrinsicResult`. Nothing is kept.
+    fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError>;
+    /// Executes a known block again and measures it; `None` if the block or its body is gone.
+    fn block_stats(&self, hash: Hash) -> Result<Option<BlockStats>, BackendError>;
+    /// Executes a known block again, and tells `sink` what it does to the storage until that answers false. The parent's
+    /// hash; `None` if the block or its body is gone.
+    fn trace_block(&self, hash: Hash, sink: &mut dyn FnMut(TraceRecord) -> bool) -> Result<Option<Hash>, BackendError>;
+
     /// Gives a transaction (bytes without length prefix) to the pool; its hash is `quids_txpool::hash_of`.
     fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError>;
     /// As [`Backend::submit`], with every status from the first on. The channel is bounded: the node drops the sender
@@ -64,6 +100,14 @@ pub trait Backend: Send + Sync + 'static {
     fn pending(&self) -> Vec<Vec<u8>>;
     /// Whether a ready transaction of the pool provides this tag (`Pool::provides`).
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool;
+
+    /// How full the pool is.
+    fn pool_status(&self) -> PoolStatus;
+    /// Up to `count` of the pool's transactions after the first `start`: the ready ones in the order in which a block
+    /// takes them, then the others.
+    fn pool_content(&self, start: usize, count: usize) -> Vec<PoolEntry>;
+    /// Takes transactions out of the pool, with those that depend on them; which of them were there.
+    fn remove_transactions(&self, hashes: &[Hash]) -> Vec<Hash>;
 
     /// Blocks from now on. A receiver that lags loses its subscription, so the capacity bounds what the node buffers.
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>>;
@@ -84,6 +128,119 @@ pub struct Notification {
     pub is_finalised: bool,
     /// `:code` changed in it: its child runs a new runtime.
     pub code_changed: bool,
+}
+
+/// What a node does for the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeRole {
+    /// Follows it.
+    Full,
+    /// Authors blocks.
+    Authority,
+}
+
+/// A node on the other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer {
+    /// Its name in the network.
+    pub peer_id: String,
+    /// Its role, in words.
+    pub roles: String,
+    /// Its best block.
+    #[serde(with = "crate::json::hash_text")]
+    pub best_hash: Hash,
+    /// The height of that.
+    pub best_number: u32,
+}
+
+/// See [`Backend::node_info`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// The chain spec's id.
+    pub chain_id: String,
+    /// The first block.
+    pub genesis: Hash,
+    /// Seconds since the node started.
+    pub uptime_s: u64,
+    /// Bytes of the database on disk, if they could be counted.
+    pub database_bytes: Option<u64>,
+}
+
+/// Transactions and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolUsage {
+    /// How many.
+    pub count: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+}
+
+/// How full the pool is, and how much it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// What can be in the next block.
+    pub ready: PoolUsage,
+    /// What waits for another transaction.
+    pub future: PoolUsage,
+    /// The most that ready and future may come to.
+    pub max: PoolUsage,
+    /// The largest transaction.
+    pub transaction_bytes_max: u64,
+}
+
+/// A transaction of the pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolEntry {
+    /// BLAKE3-256 of its bytes.
+    pub hash: Hash,
+    /// How many those are.
+    pub bytes: u64,
+    /// The runtime's priority.
+    pub priority: u64,
+    /// Whether it can be in the next block.
+    pub is_ready: bool,
+    /// The tags it provides; a signed transaction's is the SCALE of account and nonce.
+    pub provides: Vec<Vec<u8>>,
+    /// The height at which its verdict ends.
+    pub valid_until: Height,
+}
+
+/// A block in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockStats {
+    /// Bytes of the proof of what the block reads and writes.
+    pub witness_len: u64,
+    /// The same here: the trie's proofs are compact.
+    pub witness_compact_len: u64,
+    /// Bytes of the encoded block.
+    pub block_len: u64,
+    /// Its extrinsics.
+    pub num_extrinsics: u64,
+}
+
+/// A step of a block's execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TraceRecord {
+    /// A stretch of the execution begins; ids ascend from 1.
+    Span {
+        /// Its id.
+        id: u64,
+        /// Which stretch.
+        name: String,
+    },
+    /// The runtime touches the storage.
+    Access {
+        /// The stretch.
+        span: u64,
+        /// `Get`, `Put` and so on.
+        method: &'static str,
+        /// The key; of a root, empty.
+        key: Vec<u8>,
+        /// Names and contents of what goes with it.
+        values: Vec<(&'static str, String)>,
+    },
 }
 
 /// What kind of network a chain is meant for.
@@ -132,6 +289,12 @@ pub enum BackendError {
     /// The runtime trapped; its panic message.
     #[error("execution failed: {0}")]
     Execution(String),
+    /// This node has not got what it takes.
+    #[error("not available on this node: {0}")]
+    Unavailable(String),
+    /// What was asked makes no sense to this node.
+    #[error("{0}")]
+    Refused(String),
     /// The node's own fault.
     #[error("internal error: {0}")]
     Internal(String),

@@ -119,7 +119,7 @@ pub fn detailed(code: i32, message: impl Into<String>, detail: impl std::fmt::Di
 }
 
 /// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one does
-/// not fit, 604 too many values, 605 unknown name.
+/// not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean.
 pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
     let message = message.into();
     let data = format!("code {code}: {message}");
@@ -150,6 +150,7 @@ pub fn too_many(value: usize, max: usize) -> RpcError {
 pub fn from_backend(cause: BackendError) -> RpcError {
     match cause {
         BackendError::Internal(_) => error(INTERNAL, cause.to_string()),
+        BackendError::Refused(reason) => invalid_params(606, reason),
         _ => error(CLIENT, format!("Client error: {cause}")),
     }
 }

@@ -8,6 +8,7 @@ pub mod client;
 mod config;
 mod error;
 mod json;
+mod local;
 mod methods;
 mod observer;
 mod params;
@@ -17,9 +18,11 @@ mod transport;
 
 pub use access::Access;
 pub use backend::{
-    Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
+    Backend, BackendError, BlockStats, ChainType, Health, NodeInfo, NodeRole, Notification, Peer, PoolEntry,
+    PoolStatus, PoolUsage, SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
 };
 pub use config::{Config, Cors, RpcMethods};
+pub use local::Local;
 pub use methods::interface;
 pub use observer::{NoObserver, Observer, REFUSALS};
 pub use server::{ServeError, ServerHandle, Usage, serve, serve_observed};

@@ -48,7 +48,7 @@ impl Arguments {
                 Some(value) => param
                     .schema
                     .check(value)
-                    .map_err(|mismatch| invalid_params(603, format!("{}: {mismatch}", param.name)))?,
+                    .map_err(|mismatch| invalid_params(603, mismatch.inside(param.name).to_string()))?,
                 None if param.required => return Err(invalid_params(602, format!("{} is missing", param.name))),
                 None => {}
             }

@@ -3,6 +3,7 @@
 mod error;
 mod execute;
 mod genesis;
+mod inspect;
 mod permits;
 mod signatures;
 

@@ -4,18 +4,27 @@ use super::Context;
 use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::send;
 use crate::error::{self, RpcError, from_submit, internal};
-use crate::json;
-use crate::params::Arguments;
-use crate::spec::shapes::{BYTES_LIST, EXTRINSIC, TRANSACTION_STATUS};
-use crate::spec::{Method, Schema, Subscription};
+use crate::params::{self, Arguments};
+use crate::spec::shapes::{BYTES_LIST, EXTRINSIC, HASH_LIST, TRANSACTION_STATUS};
+use crate::spec::{Field, Method, Param, Schema, Subscription};
+use crate::{Config, json};
 use codec::Encode;
 use jsonrpsee::core::server::PendingSubscriptionSink;
 use jsonrpsee::types::Params;
-use quids_core::OpaqueExtrinsic;
-use serde_json::json as value;
+use quids_core::{Hash, OpaqueExtrinsic};
+use serde_json::{Value, json as value};
 use std::sync::Arc;
 
 const SUBMIT_ERRORS: &[i32] = &[error::BAD_EXTRINSIC, 1002, 1010, 1011, 1012, 1013, 1014, 1016];
+
+const BYTES_OR_HASH: Param = Param::required(
+    "bytesOrHash",
+    Schema::List(&Schema::OneOf(&[
+        Schema::Object(&[Field::required("hash", Schema::Hash, "")]),
+        Schema::Object(&[Field::required("extrinsic", Schema::Bytes, "")]),
+    ])),
+    "at most 1024",
+);
 
 const WATCH: Subscription = Subscription {
     name: "author_submitAndWatchExtrinsic",
@@ -62,9 +71,39 @@ pub fn register(registry: &mut Registry) -> Registered {
             Ok(json::list(pending.map(|bytes| OpaqueExtrinsic(bytes).encode())))
         },
     )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "author_removeExtrinsic",
+                "Takes transactions out of the pool, with those that depend on them. Answers the hashes of those it found.",
+                &[BYTES_OR_HASH],
+                HASH_LIST,
+            )
+            .errors(&[error::BAD_EXTRINSIC, error::BAD_COUNT])
+            .for_owner()
+        },
+        |node, arguments| {
+            let named = arguments.list("bytesOrHash", Config::HASHES_PER_REQUEST_MAX)?;
+            let hashes = named.iter().map(hash_of).collect::<Result<Vec<_>, _>>()?;
+            let removed = node.remove_transactions(&hashes);
+            Ok(removed.iter().map(json::hash).collect())
+        },
+    )?;
     subscription(registry, &WATCH, |params, pending, context, _| {
         watch(params, pending, context)
     })
+}
+
+/// The hash of a transaction that is named by its hash or by itself.
+fn hash_of(named: &Value) -> Result<Hash, RpcError> {
+    match named.get("extrinsic") {
+        Some(extrinsic) => {
+            let OpaqueExtrinsic(bytes) = params::extrinsic(&params::bytes("extrinsic", extrinsic)?)?;
+            Ok(quids_txpool::hash_of(&bytes))
+        }
+        None => params::hash("hash", &named["hash"]),
+    }
 }
 
 async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>) {

@@ -2,13 +2,16 @@
 
 mod author;
 mod chain;
+mod keys;
 mod payment;
+mod quids;
 mod registry;
 mod rpc;
 mod state;
 mod storage;
 mod subscribe;
 mod system;
+mod trace;
 
 use crate::error::{RpcError, from_backend};
 use crate::params::Arguments;
@@ -47,11 +50,14 @@ pub fn interface() -> Interface {
 fn register(registry: &mut Registry) -> Registered {
     author::register(registry)?;
     chain::register(registry)?;
+    keys::register(registry)?;
     payment::register(registry)?;
+    quids::register(registry)?;
     rpc::register(registry)?;
     state::register(registry)?;
     storage::register(registry)?;
-    system::register(registry)
+    system::register(registry)?;
+    trace::register(registry)
 }
 
 /// The block that an optional parameter names, else the best.

@@ -99,7 +99,12 @@ where
         move |params, pending, context, extensions| {
             let handler = handler.clone();
             async move {
-                match guard(spec.is_unsafe, &extensions) {
+                // Handlers look at parameters themselves; without any there is nobody else to refuse nonsense.
+                let fits = guard(spec.is_unsafe, &extensions).and_then(|()| match spec.params {
+                    [] => Arguments::new(&params, &[]).map(drop),
+                    _ => Ok(()),
+                });
+                match fits {
                     Ok(()) => handler(params, pending, context, extensions).await,
                     Err(error) => pending.reject(error).await,
                 }

@@ -1,15 +1,20 @@
 //! `system_*`: who the node is and how it fares; an account's next nonce.
 
+use super::block_or_best;
 use super::registry::{Registered, Registry, method};
-use crate::Backend;
-use crate::error::{self, RpcError, from_runtime_call, undecodable};
+use crate::error::{self, RpcError, from_backend, from_runtime_call, undecodable};
+use crate::spec::shapes::{AT, EXTRINSIC};
 use crate::spec::{Field, Method, Param, Schema};
+use crate::{Backend, json};
 use codec::{DecodeAll, Encode};
 use quids_api::names;
 use quids_core::{AccountId20, Nonce};
-use serde_json::json;
+use serde_json::{Value, json};
 
-const ACCOUNT: Param = Param::required("account", Schema::Account, "");
+/// Bytes of log directives.
+const DIRECTIVES_BYTES_MAX: usize = 4096;
+
+pub const ACCOUNT: Param = Param::required("account", Schema::Account, "");
 const CHAIN_TYPE: Schema = Schema::Word(&["Development", "Local", "Live"]);
 
 const HEALTH: Schema = Schema::Object(&[
@@ -17,6 +22,17 @@ const HEALTH: Schema = Schema::Object(&[
     Field::required("isSyncing", Schema::Bool, "whether the node is behind"),
     Field::required("shouldHavePeers", Schema::Bool, "false on a development chain"),
 ]);
+
+const DIRECTIVES: Param = Param::required("directives", Schema::Text, "such as rpc=debug,pool=trace");
+const ROLES: Schema = Schema::List(&ROLE);
+pub const ROLE: Schema = Schema::Word(&["Full", "Authority"]);
+
+const PEERS: Schema = Schema::List(&Schema::Object(&[
+    Field::required("peerId", Schema::Text, ""),
+    Field::required("roles", Schema::Text, ""),
+    Field::required("bestHash", Schema::Hash, ""),
+    Field::required("bestNumber", Schema::Number, ""),
+]));
 
 const SYNC_STATE: Schema = Schema::Object(&[
     Field::required("startingBlock", Schema::Number, "the best when the node started"),
@@ -26,6 +42,28 @@ const SYNC_STATE: Schema = Schema::Object(&[
 
 pub fn register(registry: &mut Registry) -> Registered {
     register_identity(registry)?;
+    register_network(registry)?;
+    register_logs(registry)?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "system_dryRun",
+                "Applies an extrinsic on the state after a block, without inherents; nothing is kept. Answers the SCALE of \
+                 its ApplyExtrinsicResult.",
+                &[EXTRINSIC, AT],
+                Schema::Bytes,
+            )
+            .aliases(&["system_dryRunAt"])
+            .errors(&[error::BAD_EXTRINSIC, error::CLIENT])
+            .for_owner()
+        },
+        |node, arguments| {
+            let at = block_or_best(node, arguments, "at")?;
+            let result = node.dry_run(at, &arguments.extrinsic()?.0).map_err(from_backend)?;
+            Ok(json::bytes(&result))
+        },
+    )?;
     method(
         registry,
         const { &Method::new("system_health", "Whether the node is well.", &[], HEALTH) },
@@ -56,6 +94,76 @@ pub fn register(registry: &mut Registry) -> Registered {
             .errors(&[error::RUNTIME, error::DECODE])
         },
         |node, arguments| next_nonce(node, arguments.account("account")?).map(|nonce| nonce.0.into()),
+    )
+}
+
+fn register_network(registry: &mut Registry) -> Registered {
+    method(
+        registry,
+        const { &Method::new("system_nodeRoles", "What the node does for the chain.", &[], ROLES) },
+        |node, _| Ok(json!(node.node_roles())),
+    )?;
+    method(
+        registry,
+        const { &Method::new("system_peers", "Connected peers; none without a network.", &[], PEERS).for_owner() },
+        |node, _| Ok(json!(node.peers())),
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "system_localListenAddresses",
+                "Multiaddresses that the node listens on for peers; none without a network.",
+                &[],
+                Schema::List(&Schema::Text),
+            )
+        },
+        |node, _| Ok(json!(node.listen_addresses())),
+    )
+}
+
+fn register_logs(registry: &mut Registry) -> Registered {
+    method(
+        registry,
+        const {
+            &Method::new(
+                "system_addLogFilter",
+                "Adds directives to the log filter.",
+                &[DIRECTIVES],
+                Schema::Null,
+            )
+            .errors(&[error::CLIENT])
+            .for_owner()
+        },
+        |node, arguments| {
+            let directives = arguments.text("directives")?;
+            if directives.len() > DIRECTIVES_BYTES_MAX {
+                let message = format!(
+                    "directives have {} bytes, more than {DIRECTIVES_BYTES_MAX}",
+                    directives.len()
+                );
+                return Err(error::invalid_params(603, message));
+            }
+            node.add_log_filter(directives).map_err(from_backend)?;
+            Ok(Value::Null)
+        },
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "system_resetLogFilter",
+                "Brings back the log filter that the node started with.",
+                &[],
+                Schema::Null,
+            )
+            .errors(&[error::CLIENT])
+            .for_owner()
+        },
+        |node, _| {
+            node.reset_log_filter().map_err(from_backend)?;
+            Ok(Value::Null)
+        },
     )
 }
 

@@ -105,7 +105,8 @@ fn check_object(fields: &[Field], object: &Map<String, Value>) -> Result<(), Mis
 }
 
 impl Mismatch {
-    fn inside(self, outer: &str) -> Self {
+    /// As part of something larger.
+    pub fn inside(self, outer: &str) -> Self {
         let separator = if self.place.is_empty() { ": " } else { "" };
         Self {
             place: format!("{outer}{separator}{}", self.place),

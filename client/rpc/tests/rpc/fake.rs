@@ -3,6 +3,7 @@
 use codec::{Decode, Encode};
 use quids_api::*;
 use quids_core::*;
+use quids_crypto::{PublicKey, SignatureScheme};
 use quids_rpc::*;
 use quids_txpool::{PoolError, hash_of};
 use serde_json::{Map, Value, json};
@@ -25,6 +26,9 @@ pub struct Fake {
     pub pool: Mutex<Vec<Vec<u8>>>,
     pub feed: broadcast::Sender<Arc<Notification>>,
     pub watchers: Mutex<Vec<mpsc::Sender<TransactionStatus>>>,
+    /// Key types and raw public keys.
+    pub keys: Mutex<Vec<(String, Vec<u8>)>>,
+    pub log_filter: Mutex<String>,
 }
 
 impl Default for Fake {
@@ -34,6 +38,8 @@ impl Default for Fake {
             pool: Mutex::default(),
             feed: broadcast::channel(CHANNEL).0,
             watchers: Mutex::default(),
+            keys: Mutex::default(),
+            log_filter: Mutex::default(),
         };
         let state = BTreeMap::from([(vec![1], vec![0xaa]), (vec![1, 2], vec![]), (vec![3], vec![0; 40])]);
         for number in 0..3 {
@@ -132,6 +138,56 @@ impl Backend for Fake {
             highest: Height(2),
         }
     }
+    fn node_roles(&self) -> Vec<NodeRole> {
+        vec![NodeRole::Authority]
+    }
+    fn peers(&self) -> Vec<Peer> {
+        vec![Peer {
+            peer_id: "somebody".into(),
+            roles: "FULL".into(),
+            best_hash: self.best_hash(),
+            best_number: 2,
+        }]
+    }
+    fn listen_addresses(&self) -> Vec<String> {
+        vec!["/ip4/127.0.0.1/tcp/30333".into()]
+    }
+    fn node_info(&self) -> NodeInfo {
+        NodeInfo {
+            chain_id: "test".into(),
+            genesis: self.blocks.lock().unwrap()[0].header.hash(),
+            uptime_s: 7,
+            database_bytes: Some(1 << 40),
+        }
+    }
+    fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
+        if directives == "bad" {
+            return Err(BackendError::Refused("\"bad\" is no directive".into()));
+        }
+        self.log_filter.lock().unwrap().push_str(directives);
+        Ok(())
+    }
+    fn reset_log_filter(&self) -> Result<(), BackendError> {
+        self.log_filter.lock().unwrap().clear();
+        Ok(())
+    }
+    fn insert_key(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), BackendError> {
+        if suri == "no keystore" {
+            return Err(BackendError::Unavailable("it runs without a keystore".into()));
+        }
+        self.keys.lock().unwrap().push((key_type.into(), public.into()));
+        Ok(())
+    }
+    fn has_key(&self, public: &[u8], key_type: &str) -> Result<bool, BackendError> {
+        Ok(self.keys.lock().unwrap().contains(&(key_type.into(), public.into())))
+    }
+    fn has_session_keys(&self, keys: &[u8]) -> Result<bool, BackendError> {
+        self.has_key(keys, "pobp")
+    }
+    fn rotate_keys(&self) -> Result<Vec<u8>, BackendError> {
+        self.insert_key("pobp", "", &[1, 2, 3])?;
+        Ok(vec![1, 2, 3])
+    }
     fn best_hash(&self) -> Hash {
         self.blocks.lock().unwrap().last().unwrap().header.hash()
     }
@@ -191,6 +247,14 @@ impl Backend for Fake {
                 AccountId20::decode(&mut &input[..]).unwrap();
                 Nonce(5).encode()
             }
+            names::ACCOUNT_KEY => match AccountId20::decode(&mut &input[..]).unwrap() {
+                AccountId20([0x22, ..]) => None,
+                _ => Some(PublicKey::new(SignatureScheme::Secp256k1, &[2; 33]).unwrap()),
+            }
+            .encode(),
+            names::PAYMENT_QUERY_INFO if input.starts_with(b"\x0cbad") => {
+                return Err(BackendError::Execution("panicked at 'no fee can be told'".into()));
+            }
             names::PAYMENT_QUERY_INFO => {
                 let (extrinsic, length) = <(OpaqueExtrinsic, u32)>::decode(&mut &input[..]).unwrap();
                 assert_eq!(extrinsic.encode().len(), length as usize);
@@ -213,6 +277,75 @@ impl Backend for Fake {
             "trap" => return Err(BackendError::Execution("panicked at 'no'".into())),
             other => return Err(BackendError::UnknownApi(other.into())),
         })
+    }
+    fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError> {
+        self.known(at)?;
+        Ok(extrinsic.to_vec())
+    }
+    fn block_stats(&self, hash: Hash) -> Result<Option<BlockStats>, BackendError> {
+        Ok(self.block(hash).map(|block| BlockStats {
+            witness_len: 100,
+            witness_compact_len: 100,
+            block_len: 50,
+            num_extrinsics: block.body.len() as u64,
+        }))
+    }
+    fn trace_block(&self, hash: Hash, sink: &mut dyn FnMut(TraceRecord) -> bool) -> Result<Option<Hash>, BackendError> {
+        let Some(block) = self.block(hash) else {
+            return Ok(None);
+        };
+        let access = |method, key: &[u8], values| TraceRecord::Access {
+            span: 1,
+            method,
+            key: key.to_vec(),
+            values,
+        };
+        sink(TraceRecord::Span {
+            id: 1,
+            name: "initialize_block".into(),
+        });
+        sink(access("Get", &[0xab, 1], vec![("result", "None".into())]));
+        sink(access("Put", &[0xcd], vec![("value", "Some(00)".into())]));
+        // A block of four extrinsics has a trace without end.
+        while block.body.len() == 4 && sink(access("Root", &[], vec![("result", "00".repeat(1 << 20))])) {}
+        Ok(Some(block.header.parent_hash))
+    }
+    fn pool_status(&self) -> PoolStatus {
+        let pool = self.pool.lock().unwrap();
+        PoolStatus {
+            ready: PoolUsage {
+                count: pool.len() as u64,
+                bytes: pool.iter().map(|bytes| bytes.len() as u64).sum(),
+            },
+            future: PoolUsage::default(),
+            max: PoolUsage { count: 10, bytes: 1000 },
+            transaction_bytes_max: 100,
+        }
+    }
+    fn pool_content(&self, start: usize, count: usize) -> Vec<PoolEntry> {
+        let pool = self.pool.lock().unwrap();
+        let entry = |bytes: &Vec<u8>| PoolEntry {
+            hash: hash_of(bytes),
+            bytes: bytes.len() as u64,
+            priority: u64::MAX,
+            is_ready: bytes != b"later",
+            provides: match &bytes[..] {
+                b"unsigned" => vec![vec![1]],
+                _ => vec![(AccountId20([0x11; 20]), Nonce(5)).encode()],
+            },
+            valid_until: Height(64),
+        };
+        pool.iter().skip(start).take(count).map(entry).collect()
+    }
+    fn remove_transactions(&self, hashes: &[Hash]) -> Vec<Hash> {
+        let mut pool = self.pool.lock().unwrap();
+        let found = hashes
+            .iter()
+            .copied()
+            .filter(|hash| pool.iter().any(|bytes| hash_of(bytes) == *hash));
+        let found: Vec<Hash> = found.collect();
+        pool.retain(|bytes| !found.contains(&hash_of(bytes)));
+        found
     }
     fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError> {
         let hash = hash_of(&bytes);

@@ -1,8 +1,10 @@
 //! A real server on a real port over a fake node, asked by real clients.
 
 mod fake;
+mod interface;
 mod limits;
 mod methods;
+mod owner;
 mod subscriptions;
 mod transactions;
 mod wire;

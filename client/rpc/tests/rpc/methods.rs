@@ -154,6 +154,26 @@ async fn answers_have_substrates_shape() {
             json!(["0x0c070707", best]),
             json!({ "inclusionFee": { "baseFee": "0x10", "lenFee": "0x2", "adjustedWeightFee": "0x0" } }),
         ),
+        ("system_nodeRoles", json!([]), json!(["Authority"])),
+        (
+            "system_localListenAddresses",
+            json!([]),
+            json!(["/ip4/127.0.0.1/tcp/30333"]),
+        ),
+        (
+            "quids_nodeInfo",
+            json!([]),
+            json!({
+                "name": "quids", "version": "0.1.0", "chain": "Quids Test", "chainId": "test", "genesis": hashes[0],
+                "roles": ["Authority"], "uptimeSeconds": 7, "databaseBytes": 1u64 << 40,
+            }),
+        ),
+        (
+            "quids_accountKey",
+            json!([hex(&[0x11; 20])]),
+            json!({ "scheme": "secp256k1", "publicKey": hex(&[2; 33]) }),
+        ),
+        ("quids_accountKey", json!([hex(&[0x22; 20]), hashes[0]]), json!(null)),
     ] {
         assert_eq!(
             result(addr, method, params.clone()).await,
@@ -162,6 +182,13 @@ async fn answers_have_substrates_shape() {
         );
     }
 
+    let schemes = result(addr, "quids_signatureSchemes", json!([])).await;
+    assert_eq!(
+        schemes[1],
+        json!({
+            "name": "falcon-512", "tag": 1, "publicKeyBytes": 897, "signatureBytes": 666, "isPostQuantum": true,
+        })
+    );
     let methods = result(addr, "rpc_methods", json!([])).await;
     let methods = methods["methods"].as_array().unwrap();
     for name in [
@@ -219,6 +246,13 @@ async fn errors_have_a_code_and_say_why() {
         ("state_queryStorage", json!([["0x01"], unknown]), 4003, "unknown block"),
         ("system_accountNextIndex", json!(["0x1234"]), -32602, "40 digits"),
         ("payment_queryInfo", json!(["0x0c0707"]), 1001, "invalid format"),
+        (
+            "payment_queryInfo",
+            json!(["0x0c626164"]),
+            1,
+            "code 105: the runtime tells no fee",
+        ),
+        ("quids_poolContent", json!([0, 1001]), 4002, "max: 1000"),
     ] {
         let (found, message, data) = failure(addr, method, params.clone()).await;
         assert_eq!(found, code, "{method} {params}: {message}");
