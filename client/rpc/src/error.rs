@@ -1,7 +1,7 @@
 //! Errors as JSON-RPC objects, with Substrate's codes where it has them.
 
 use crate::{BackendError, SubmitError, SubmitErrorKind};
-use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::types::{ErrorCode, ErrorObjectOwned};
 
 /// What a method answers when it fails.
 pub type RpcError = ErrorObjectOwned;
@@ -23,13 +23,58 @@ pub const RUNTIME: i32 = 1;
 /// Substrate's `payment` and `accountNextIndex`: the answer does not decode.
 pub const DECODE: i32 = 2;
 
+/// Every code that a method may name, with its meaning.
+pub const CODES: &[(i32, &str)] = &[
+    (-32700, "no JSON"),
+    (-32600, "no JSON-RPC request"),
+    (-32601, "no such method, or an unsafe one asked by a stranger"),
+    (
+        INVALID_PARAMS,
+        "the parameters do not fit; data says `code 60N` and which",
+    ),
+    (INTERNAL, "the node's own fault"),
+    (RUNTIME, "the runtime failed"),
+    (DECODE, "the runtime's answer does not decode"),
+    (BAD_EXTRINSIC, "no extrinsic"),
+    (1002, "the runtime could not be asked about the transaction"),
+    (1010, "the transaction is invalid"),
+    (1011, "nobody can tell whether the transaction is valid"),
+    (1012, "the transaction was invalid a moment ago"),
+    (1013, "the pool has the transaction"),
+    (1014, "the transaction's priority is too low to replace another"),
+    (1016, "the pool is full, or the transaction too large for it"),
+    (BAD_BLOCK_RANGE, "the blocks are not on one chain"),
+    (BAD_COUNT, "more than a request may ask for"),
+    (CLIENT, "unknown block, failed execution or unknown function"),
+];
+
+/// What a code means; `None` for one that is not in the list.
+pub fn meaning(code: i32) -> Option<&'static str> {
+    CODES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, meaning)| *meaning)
+}
+
 /// An error without data.
 pub fn error(code: i32, message: impl Into<String>) -> RpcError {
     ErrorObjectOwned::owned(code, message, None::<()>)
 }
 
-pub fn invalid_params(message: impl Into<String>) -> RpcError {
-    error(INVALID_PARAMS, message)
+/// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one does
+/// not fit, 604 too many values, 605 unknown name.
+pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
+    let message = message.into();
+    let data = format!("code {code}: {message}");
+    ErrorObjectOwned::owned(INVALID_PARAMS, message, Some(data))
+}
+
+/// An unsafe method asked by somebody whom the node does not trust, in Substrate's words.
+pub fn unsafe_refused() -> RpcError {
+    error(
+        ErrorCode::MethodNotFound.code(),
+        "RPC call is unsafe to be called externally",
+    )
 }
 
 pub fn undecodable(what: &str) -> RpcError {

@@ -2,6 +2,7 @@
 //! node implements; and a small client. The only crate that knows jsonrpsee.
 #![warn(missing_docs)]
 
+mod access;
 mod backend;
 pub mod client;
 mod config;
@@ -10,9 +11,12 @@ mod json;
 mod methods;
 mod params;
 mod server;
+pub mod spec;
 
+pub use access::Access;
 pub use backend::{
     Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
 };
 pub use config::Config;
+pub use methods::interface;
 pub use server::{ServeError, ServerHandle, serve};

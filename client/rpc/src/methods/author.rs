@@ -1,10 +1,13 @@
 //! `author_*`: transactions into the pool, and what becomes of them.
 
+use super::Context;
+use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::send;
-use super::{Context, Module, Registered, method};
-use crate::error::{RpcError, from_submit, internal};
+use crate::error::{self, RpcError, from_submit, internal};
 use crate::json;
 use crate::params::Arguments;
+use crate::spec::shapes::{BYTES_LIST, EXTRINSIC, TRANSACTION_STATUS};
+use crate::spec::{Method, Schema, Subscription};
 use codec::Encode;
 use jsonrpsee::core::server::PendingSubscriptionSink;
 use jsonrpsee::types::Params;
@@ -12,26 +15,61 @@ use quids_core::OpaqueExtrinsic;
 use serde_json::json as value;
 use std::sync::Arc;
 
-pub fn register(module: &mut Module) -> Registered {
-    method(module, "author_submitExtrinsic", &[], |node, arguments| {
-        let hash = node.submit(arguments.extrinsic()?.0).map_err(from_submit)?;
-        Ok(json::hash(&hash))
-    })?;
-    method(module, "author_pendingExtrinsics", &[], |node, _| {
-        let pending = node.pending().into_iter();
-        Ok(json::list(pending.map(|bytes| OpaqueExtrinsic(bytes).encode())))
-    })?;
-    module.register_subscription(
-        "author_submitAndWatchExtrinsic",
-        "author_extrinsicUpdate",
-        "author_unwatchExtrinsic",
-        |params, pending, context, _| watch(params, pending, context),
+const SUBMIT_ERRORS: &[i32] = &[error::BAD_EXTRINSIC, 1002, 1010, 1011, 1012, 1013, 1014, 1016];
+
+const WATCH: Subscription = Subscription {
+    name: "author_submitAndWatchExtrinsic",
+    aliases: &[],
+    unsubscribe: "author_unwatchExtrinsic",
+    unsubscribe_aliases: &[],
+    notification: "author_extrinsicUpdate",
+    summary: "Gives a transaction to the pool and tells what becomes of it, until the end.",
+    params: &[EXTRINSIC],
+    item: TRANSACTION_STATUS,
+    errors: SUBMIT_ERRORS,
+    is_unsafe: false,
+};
+
+pub fn register(registry: &mut Registry) -> Registered {
+    method(
+        registry,
+        const {
+            &Method::new(
+                "author_submitExtrinsic",
+                "Gives a transaction to the pool. Answers its hash: BLAKE3-256 of the bytes without length prefix.",
+                &[EXTRINSIC],
+                Schema::Hash,
+            )
+            .errors(SUBMIT_ERRORS)
+        },
+        |node, arguments| {
+            let hash = node.submit(arguments.extrinsic()?.0).map_err(from_submit)?;
+            Ok(json::hash(&hash))
+        },
     )?;
-    Ok(())
+    method(
+        registry,
+        const {
+            &Method::new(
+                "author_pendingExtrinsics",
+                "The pool's ready transactions, with their length prefix.",
+                &[],
+                BYTES_LIST,
+            )
+        },
+        |node, _| {
+            let pending = node.pending().into_iter();
+            Ok(json::list(pending.map(|bytes| OpaqueExtrinsic(bytes).encode())))
+        },
+    )?;
+    subscription(registry, &WATCH, |params, pending, context, _| {
+        watch(params, pending, context)
+    })
 }
 
 async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>) {
-    let extrinsic: Result<_, RpcError> = Arguments::new(&params).and_then(|mut arguments| arguments.extrinsic());
+    let extrinsic: Result<_, RpcError> =
+        Arguments::new(&params, WATCH.params).and_then(|arguments| arguments.extrinsic());
     let extrinsic = match extrinsic {
         Ok(extrinsic) => extrinsic,
         Err(error) => return pending.reject(error).await,

@@ -1,84 +1,139 @@
 //! `chain_*`: blocks and heads.
 
+use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::{Feed, run_feed};
-use super::{Context, Module, Registered, block_or_best, header_of, method};
-use crate::error::{RpcError, from_backend};
+use super::{Context, block_or_best, header_of};
+use crate::error::{self, RpcError, from_backend};
 use crate::json;
-use crate::params::{BlockNumbers, height};
+use crate::params::BlockNumbers;
+use crate::spec::shapes::{HASH, HEADER, SIGNED_BLOCK};
+use crate::spec::{Method, Param, Schema, Subscription};
 use crate::{Backend, Notification};
 use quids_core::{Hash, Height};
 use serde_json::Value;
 use std::sync::Arc;
 
-pub fn register(module: &mut Module) -> Registered {
-    method(module, "chain_getHeader", &[], |node, arguments| {
-        let hash = block_or_best(node, arguments)?;
-        let header = node.header(hash).map_err(from_backend)?;
-        Ok(header.as_ref().map_or(Value::Null, json::header))
-    })?;
-    method(module, "chain_getBlock", &[], |node, arguments| {
-        let hash = block_or_best(node, arguments)?;
-        let Some(header) = node.header(hash).map_err(from_backend)? else {
-            return Ok(Value::Null);
-        };
-        let body = node.body(hash).map_err(from_backend)?;
-        Ok(body.map_or(Value::Null, |body| json::signed_block(&header, &body)))
-    })?;
+const HEIGHTS: Param = Param::optional(
+    "hash",
+    Schema::OneOf(&[Schema::NumberOrHex, Schema::List(&Schema::NumberOrHex)]),
+    "a height, or a list of at most 1024; Substrate calls it hash all the same",
+);
+
+const HASH_OR_HASHES: Schema = Schema::OneOf(&[
+    Schema::Nullable(&Schema::Hash),
+    Schema::List(&Schema::Nullable(&Schema::Hash)),
+]);
+
+const HEADS: Subscription = Subscription {
+    name: "chain_subscribeNewHeads",
+    aliases: &["chain_subscribeNewHead", "subscribe_newHead"],
+    unsubscribe: "chain_unsubscribeNewHeads",
+    unsubscribe_aliases: &["chain_unsubscribeNewHead", "unsubscribe_newHead"],
+    notification: "chain_newHead",
+    summary: "The best block's header, then the header of each block that becomes the best.",
+    params: &[],
+    item: HEADER,
+    errors: &[error::CLIENT],
+    is_unsafe: false,
+};
+
+const ALL_HEADS: Subscription = Subscription {
+    name: "chain_subscribeAllHeads",
+    aliases: &[],
+    unsubscribe: "chain_unsubscribeAllHeads",
+    unsubscribe_aliases: &[],
+    notification: "chain_allHead",
+    summary: "The best block's header, then the header of each block that is imported.",
+    ..HEADS
+};
+
+const FINALISED_HEADS: Subscription = Subscription {
+    name: "chain_subscribeFinalizedHeads",
+    aliases: &["chain_subscribeFinalisedHeads"],
+    unsubscribe: "chain_unsubscribeFinalizedHeads",
+    unsubscribe_aliases: &["chain_unsubscribeFinalisedHeads"],
+    notification: "chain_finalizedHead",
+    summary: "The last final block's header, then the header of each block that becomes final, in order.",
+    ..HEADS
+};
+
+pub fn register(registry: &mut Registry) -> Registered {
     method(
-        module,
-        "chain_getBlockHash",
-        &["chain_getHead"],
-        |node, arguments| match arguments.block_numbers()? {
-            BlockNumbers::One(None) => Ok(json::hash(&node.best_hash())),
-            BlockNumbers::One(Some(number)) => hash_at(node, &number),
-            BlockNumbers::Many(numbers) => numbers.iter().map(|number| hash_at(node, number)).collect(),
+        registry,
+        const {
+            &Method::new(
+                "chain_getHeader",
+                "A block's header; null if it is unknown.",
+                &[HASH],
+                Schema::Nullable(&HEADER),
+            )
+        },
+        |node, arguments| {
+            let hash = block_or_best(node, arguments, "hash")?;
+            let header = node.header(hash).map_err(from_backend)?;
+            Ok(header.as_ref().map_or(Value::Null, json::header))
         },
     )?;
     method(
-        module,
-        "chain_getFinalizedHead",
-        &["chain_getFinalisedHead"],
+        registry,
+        const {
+            &Method::new(
+                "chain_getBlock",
+                "A block's header and extrinsics; null if the block is unknown or its body is gone.",
+                &[HASH],
+                Schema::Nullable(&SIGNED_BLOCK),
+            )
+        },
+        |node, arguments| {
+            let hash = block_or_best(node, arguments, "hash")?;
+            let Some(header) = node.header(hash).map_err(from_backend)? else {
+                return Ok(Value::Null);
+            };
+            let body = node.body(hash).map_err(from_backend)?;
+            Ok(body.map_or(Value::Null, |body| json::signed_block(&header, &body)))
+        },
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "chain_getBlockHash",
+                "The hash of the block of a height on the best chain; of the best block without one; null if there is none.",
+                &[HEIGHTS],
+                HASH_OR_HASHES,
+            )
+            .aliases(&["chain_getHead"])
+            .errors(&[error::BAD_COUNT])
+        },
+        |node, arguments| match arguments.block_numbers("hash")? {
+            BlockNumbers::One(None) => Ok(json::hash(&node.best_hash())),
+            BlockNumbers::One(Some(height)) => hash_at(node, height),
+            BlockNumbers::Many(heights) => heights.into_iter().map(|height| hash_at(node, height)).collect(),
+        },
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "chain_getFinalizedHead",
+                "The hash of the last final block.",
+                &[],
+                Schema::Hash,
+            )
+            .aliases(&["chain_getFinalisedHead"])
+        },
         |node, _| Ok(json::hash(&node.finalised_hash())),
     )?;
-
-    let heads = [
-        (
-            ["chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads"],
-            ALL,
-        ),
-        (
-            ["chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads"],
-            NEW,
-        ),
-        (
-            [
-                "chain_subscribeFinalizedHeads",
-                "chain_finalizedHead",
-                "chain_unsubscribeFinalizedHeads",
-            ],
-            FINALISED,
-        ),
-    ];
-    for ([subscribe, notification, unsubscribe], kind) in heads {
-        module.register_subscription(subscribe, notification, unsubscribe, move |_, sink, context, _| {
+    for (spec, kind) in [(&HEADS, NEW), (&ALL_HEADS, ALL), (&FINALISED_HEADS, FINALISED)] {
+        subscription(registry, spec, move |_, sink, context, _| {
             run_feed(sink, context, move |_| Ok(Heads(kind)))
         })?;
-    }
-    for (alias, name) in [
-        ("chain_subscribeNewHead", "chain_subscribeNewHeads"),
-        ("chain_unsubscribeNewHead", "chain_unsubscribeNewHeads"),
-        ("subscribe_newHead", "chain_subscribeNewHeads"),
-        ("unsubscribe_newHead", "chain_unsubscribeNewHeads"),
-        ("chain_subscribeFinalisedHeads", "chain_subscribeFinalizedHeads"),
-        ("chain_unsubscribeFinalisedHeads", "chain_unsubscribeFinalizedHeads"),
-    ] {
-        module.register_alias(alias, name)?;
     }
     Ok(())
 }
 
-fn hash_at(node: &dyn Backend, number: &Value) -> Result<Value, RpcError> {
-    let hash = node.hash_at(height(number)?).map_err(from_backend)?;
+fn hash_at(node: &dyn Backend, height: Height) -> Result<Value, RpcError> {
+    let hash = node.hash_at(height).map_err(from_backend)?;
     Ok(hash.as_ref().map_or(Value::Null, json::hash))
 }
 

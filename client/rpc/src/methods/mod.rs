@@ -1,19 +1,23 @@
-//! The methods by namespace, and how a function of parameters and node becomes one.
+//! The methods by namespace.
 
 mod author;
 mod chain;
 mod payment;
+mod registry;
+mod rpc;
 mod state;
+mod storage;
 mod subscribe;
 mod system;
 
 use crate::error::{RpcError, from_backend};
 use crate::params::Arguments;
+use crate::spec::Interface;
 use crate::{Backend, Config};
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use quids_core::{Hash, Header};
-use serde_json::{Value, json};
+use registry::{Registered, Registry};
 use std::sync::Arc;
 
 /// What every method reaches.
@@ -23,41 +27,36 @@ pub struct Context {
 }
 
 type Module = RpcModule<Context>;
-type Registered = Result<(), RegisterMethodError>;
 
-/// All methods, aliases and subscriptions, `rpc_methods` included.
+/// All methods, aliases and subscriptions.
 pub fn module(backend: Arc<dyn Backend>, config: Config) -> Result<Module, RegisterMethodError> {
-    let mut module = RpcModule::new(Context { backend, config });
-    system::register(&mut module)?;
-    chain::register(&mut module)?;
-    state::register(&mut module)?;
-    author::register(&mut module)?;
-    payment::register(&mut module)?;
-    let mut names: Vec<_> = module.method_names().chain(["rpc_methods"]).collect();
-    names.sort_unstable();
-    let names = json!({ "methods": names });
-    module.register_method("rpc_methods", move |_, _, _| names.clone())?;
-    Ok(module)
+    let mut registry = Registry::serving(Context { backend, config });
+    register(&mut registry)?;
+    // UNWRAP: a registry that serves has a module.
+    Ok(registry.into_parts().0.expect("made with a module"))
 }
 
-/// Registers a method that may block, under its name and its older names.
-fn method(
-    module: &mut Module,
-    name: &'static str,
-    aliases: &[&'static str],
-    run: fn(&dyn Backend, &mut Arguments) -> Result<Value, RpcError>,
-) -> Registered {
-    module.register_blocking_method(name, move |params, context, _| {
-        run(&*context.backend, &mut Arguments::new(&params)?)
-    })?;
-    aliases.iter().try_for_each(|alias| module.register_alias(alias, name))
+/// All that the server offers.
+pub fn interface() -> Interface {
+    let mut registry = Registry::describing();
+    // UNWRAP: registering without a module cannot fail.
+    register(&mut registry).expect("nothing is registered");
+    registry.into_parts().1
+}
+
+fn register(registry: &mut Registry) -> Registered {
+    author::register(registry)?;
+    chain::register(registry)?;
+    payment::register(registry)?;
+    rpc::register(registry)?;
+    state::register(registry)?;
+    storage::register(registry)?;
+    system::register(registry)
 }
 
 /// The block that an optional parameter names, else the best.
-fn block_or_best(backend: &dyn Backend, arguments: &mut Arguments) -> Result<Hash, RpcError> {
-    Ok(arguments
-        .optional_hash("block hash")?
-        .unwrap_or_else(|| backend.best_hash()))
+fn block_or_best(backend: &dyn Backend, arguments: &Arguments, name: &str) -> Result<Hash, RpcError> {
+    Ok(arguments.optional_hash(name)?.unwrap_or_else(|| backend.best_hash()))
 }
 
 /// A header that must be there.

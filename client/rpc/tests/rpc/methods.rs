@@ -66,6 +66,8 @@ async fn answers_have_substrates_shape() {
         ("chain_getHeader", json!([]), header(2)),
         ("chain_getHeader", json!([hashes[0]]), header(0)),
         ("chain_getHeader", json!([unknown]), json!(null)),
+        ("chain_getHeader", json!({ "hash": hashes[1] }), header(1)),
+        ("chain_getHeader", json!({}), header(2)),
         ("chain_getBlock", json!([]), block(2)),
         ("chain_getBlock", json!([hashes[1]]), block(1)),
         ("chain_getBlock", json!([unknown]), json!(null)),
@@ -101,6 +103,11 @@ async fn answers_have_substrates_shape() {
         (
             "state_getKeysPaged",
             json!([null, 2, "0x0102"]),
+            json!(["0x03", "0x09"]),
+        ),
+        (
+            "state_getKeysPaged",
+            json!({ "count": 2, "start_key": "0x0102" }),
             json!(["0x03", "0x09"]),
         ),
         (
@@ -180,15 +187,21 @@ async fn errors_have_a_code_and_say_why() {
     );
     for (method, params, code, says) in [
         ("no_such", json!([]), -32601, "not found"),
-        ("chain_getHeader", json!(["0x12"]), -32602, "has 1 bytes"),
-        ("chain_getHeader", json!(["12"]), -32602, "hex with 0x"),
+        ("chain_getHeader", json!(["0x12"]), -32602, "64 digits"),
+        ("chain_getHeader", json!(["12"]), -32602, "is not a hash (hex with 0x"),
         ("chain_getHeader", json!([7]), -32602, "hex with 0x"),
-        ("chain_getHeader", json!({ "hash": unknown }), -32602, "not an object"),
+        (
+            "chain_getHeader",
+            json!({ "block": unknown }),
+            -32602,
+            "code 605: no parameter is called",
+        ),
+        ("chain_getHeader", json!("0x"), -32602, "code 601: "),
         ("chain_getBlockHash", json!([-1]), -32602, "below 2^32"),
         ("chain_getBlockHash", json!([4294967296u64]), -32602, "below 2^32"),
         ("chain_getBlockHash", json!(["7"]), -32602, "below 2^32"),
         ("chain_getBlockHash", json!([many]), 4002, "max: 1024"),
-        ("state_getStorage", json!([]), -32602, "key is missing"),
+        ("state_getStorage", json!([]), -32602, "code 602: key is missing"),
         ("state_getStorage", json!(["0xzz"]), -32602, "key: "),
         ("state_getStorage", json!(["0x123"]), -32602, "key: "),
         ("state_getStorage", json!(["0x01", unknown]), 4003, "unknown block"),
@@ -204,12 +217,7 @@ async fn errors_have_a_code_and_say_why() {
             "no ancestor",
         ),
         ("state_queryStorage", json!([["0x01"], unknown]), 4003, "unknown block"),
-        (
-            "system_accountNextIndex",
-            json!(["0x1234"]),
-            -32602,
-            "40 hexadecimal digits",
-        ),
+        ("system_accountNextIndex", json!(["0x1234"]), -32602, "40 digits"),
         ("payment_queryInfo", json!(["0x0c0707"]), 1001, "invalid format"),
     ] {
         let (found, message, data) = failure(addr, method, params.clone()).await;

@@ -1,0 +1,122 @@
+//! The one way to become a method: with a specification. What answers is what the documents tell of.
+
+use super::Context;
+use crate::Backend;
+use crate::access::Access;
+use crate::error::{RpcError, unsafe_refused};
+use crate::params::Arguments;
+use crate::spec::{Interface, Method, Subscription};
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::core::server::PendingSubscriptionSink;
+use jsonrpsee::types::Params;
+use jsonrpsee::{Extensions, RpcModule};
+use serde_json::Value;
+use std::future::Future;
+use std::sync::Arc;
+
+pub type Registered = Result<(), RegisterMethodError>;
+
+/// Methods and subscriptions with their specifications. Without a node it only collects the specifications.
+pub struct Registry {
+    module: Option<RpcModule<Context>>,
+    interface: Interface,
+}
+
+impl Registry {
+    pub fn serving(context: Context) -> Self {
+        Self {
+            module: Some(RpcModule::new(context)),
+            interface: Interface::default(),
+        }
+    }
+
+    pub fn describing() -> Self {
+        Self {
+            module: None,
+            interface: Interface::default(),
+        }
+    }
+
+    pub fn into_parts(mut self) -> (Option<RpcModule<Context>>, Interface) {
+        self.interface.methods.sort_by_key(|method| method.name);
+        self.interface
+            .subscriptions
+            .sort_by_key(|subscription| subscription.name);
+        (self.module, self.interface)
+    }
+}
+
+/// Registers a method that may block, under its name and its older names.
+pub fn method(
+    registry: &mut Registry,
+    spec: &'static Method,
+    run: fn(&dyn Backend, &mut Arguments) -> Result<Value, RpcError>,
+) -> Registered {
+    registry.interface.methods.push(spec);
+    let Some(module) = &mut registry.module else {
+        return Ok(());
+    };
+    module.register_blocking_method(spec.name, move |params, context, extensions| {
+        guard(spec.is_unsafe, &extensions)?;
+        run(&*context.backend, &mut Arguments::new(&params, spec.params)?)
+    })?;
+    aliases(module, spec.aliases, spec.name)
+}
+
+/// As [`method`], for what needs to wait or to know its connection. `run` must not block.
+#[expect(dead_code, reason = "for the namespaces to come")]
+pub fn raw_method<F, Fut>(registry: &mut Registry, spec: &'static Method, run: F) -> Registered
+where
+    F: Fn(Arguments, Arc<Context>, Extensions) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Value, RpcError>> + Send + 'static,
+{
+    registry.interface.methods.push(spec);
+    let Some(module) = &mut registry.module else {
+        return Ok(());
+    };
+    module.register_async_method(spec.name, move |params, context, extensions| {
+        let arguments = guard(spec.is_unsafe, &extensions).and_then(|()| Arguments::new(&params, spec.params));
+        let answer = arguments.map(|arguments| run(arguments, context, extensions));
+        async move { answer?.await }
+    })?;
+    aliases(module, spec.aliases, spec.name)
+}
+
+/// Registers a subscription, under its name and its older names.
+pub fn subscription<F, Fut>(registry: &mut Registry, spec: &'static Subscription, handler: F) -> Registered
+where
+    F: Fn(Params<'static>, PendingSubscriptionSink, Arc<Context>, Extensions) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    registry.interface.subscriptions.push(spec);
+    let Some(module) = &mut registry.module else {
+        return Ok(());
+    };
+    module.register_subscription(
+        spec.name,
+        spec.notification,
+        spec.unsubscribe,
+        move |params, pending, context, extensions| {
+            let handler = handler.clone();
+            async move {
+                match guard(spec.is_unsafe, &extensions) {
+                    Ok(()) => handler(params, pending, context, extensions).await,
+                    Err(error) => pending.reject(error).await,
+                }
+            }
+        },
+    )?;
+    aliases(module, spec.aliases, spec.name)?;
+    aliases(module, spec.unsubscribe_aliases, spec.unsubscribe)
+}
+
+fn guard(is_unsafe: bool, extensions: &Extensions) -> Result<(), RpcError> {
+    if is_unsafe && !Access::of(extensions).is_unsafe_allowed {
+        return Err(unsafe_refused());
+    }
+    Ok(())
+}
+
+fn aliases(module: &mut RpcModule<Context>, aliases: &[&'static str], name: &'static str) -> Registered {
+    aliases.iter().try_for_each(|alias| module.register_alias(alias, name))
+}
