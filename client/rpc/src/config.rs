@@ -1,5 +1,6 @@
 //! Everything that bounds the server.
 
+use crate::ChainHeadLimits;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Config {
     pub message_buffer: u32,
     /// How long a subscriber may leave its buffer full before its subscription ends.
     pub slow_subscriber_timeout: Duration,
+    /// What the `chainHead` methods grant.
+    pub chain_head: ChainHeadLimits,
     /// How often an idle WebSocket is asked whether it lives; it may miss one answer.
     pub ping_interval: Duration,
 }
@@ -50,6 +53,7 @@ impl Default for Config {
             max_batch_len: 100,
             message_buffer: 64,
             slow_subscriber_timeout: Duration::from_secs(10),
+            chain_head: ChainHeadLimits::default(),
             ping_interval: Duration::from_secs(30),
         }
     }

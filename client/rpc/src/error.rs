@@ -33,6 +33,11 @@ pub const CODES: &[(i32, &str)] = &[
         "the parameters do not fit; data says `code 60N` and which",
     ),
     (INTERNAL, "the node's own fault"),
+    (TOO_MANY_FOLLOWS, "too many such subscriptions"),
+    (NOT_PINNED, "the block is not pinned by the subscription"),
+    (WITHOUT_RUNTIME, "the subscription was made without the runtime"),
+    (NOT_WAITING, "the operation does not wait to be continued"),
+    (DUPLICATE_HASHES, "a block is named twice"),
     (RUNTIME, "the runtime failed"),
     (DECODE, "the runtime's answer does not decode"),
     (BAD_EXTRINSIC, "no extrinsic"),
@@ -55,6 +60,17 @@ pub fn meaning(code: i32) -> Option<&'static str> {
         .find(|(known, _)| *known == code)
         .map(|(_, meaning)| *meaning)
 }
+
+/// The new interface's: the connection, or the node, has as many such subscriptions as it may.
+pub const TOO_MANY_FOLLOWS: i32 = -32800;
+/// The new interface's: the block is not pinned by the subscription.
+pub const NOT_PINNED: i32 = -32801;
+/// The new interface's: a call through a subscription made without the runtime.
+pub const WITHOUT_RUNTIME: i32 = -32802;
+/// The new interface's: the operation does not wait to be continued.
+pub const NOT_WAITING: i32 = -32803;
+/// The new interface's: a block named twice.
+pub const DUPLICATE_HASHES: i32 = -32804;
 
 /// An error without data.
 pub fn error(code: i32, message: impl Into<String>) -> RpcError {

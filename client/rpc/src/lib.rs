@@ -6,6 +6,7 @@ mod access;
 mod backend;
 pub mod client;
 mod config;
+mod connection;
 mod error;
 mod json;
 mod methods;
@@ -15,8 +16,9 @@ pub mod spec;
 
 pub use access::Access;
 pub use backend::{
-    Backend, BackendError, ChainType, Health, Notification, SubmitError, SubmitErrorKind, SyncState, TransactionStatus,
+    Backend, BackendError, ChainType, Heads, Health, Notification, SubmitError, SubmitErrorKind, SyncState,
+    TransactionStatus,
 };
 pub use config::Config;
-pub use methods::interface;
+pub use methods::{ChainHeadLimits, interface};
 pub use server::{ServeError, ServerHandle, serve};

@@ -1,11 +1,16 @@
 //! Starting and stopping the server.
 
+use crate::connection::ConnectionLayer;
 use crate::methods::module;
 use crate::{Backend, Config};
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::server::{BatchRequestConfig, PingConfig, Server, ServerConfig};
+use jsonrpsee::server::middleware::rpc::RpcServiceBuilder;
+use jsonrpsee::server::{BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Enough that nobody guesses one.
+const SUBSCRIPTION_ID_CHARS: usize = 22;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,8 @@ pub async fn serve(config: Config, backend: Arc<dyn Backend>) -> Result<ServerHa
         .max_subscriptions_per_connection(config.max_subscriptions_per_connection)
         .set_batch_request_config(batches)
         .set_message_buffer_capacity(config.message_buffer)
+        // The new interface's ids are strings.
+        .set_id_provider(RandomStringIdProvider::new(SUBSCRIPTION_ID_CHARS))
         .enable_ws_ping(
             PingConfig::new()
                 .ping_interval(config.ping_interval)
@@ -68,6 +75,7 @@ pub async fn serve(config: Config, backend: Arc<dyn Backend>) -> Result<ServerHa
     let methods = module(backend, config)?;
     let server = Server::builder()
         .set_config(server_config)
+        .set_rpc_middleware(RpcServiceBuilder::new().layer(ConnectionLayer))
         .build(addr)
         .await
         .map_err(bind)?;

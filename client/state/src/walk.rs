@@ -87,7 +87,11 @@ pub(crate) fn closest_merkle_value(
         let partial = partial.build(node);
         if partial.starts_with(&rest) {
             let is_inline = node.len() != stored.len();
-            return Ok(Some(if is_inline { node.to_vec() } else { hash.as_bytes().to_vec() }));
+            return Ok(Some(if is_inline {
+                node.to_vec()
+            } else {
+                hash.as_bytes().to_vec()
+            }));
         }
         let Some(mut children) = children.filter(|_| rest.starts_with(&partial)) else {
             return Ok(None);

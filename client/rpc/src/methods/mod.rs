@@ -1,7 +1,10 @@
 //! The methods by namespace.
 
+mod archive;
 mod author;
 mod chain;
+mod chain_head;
+mod chain_spec;
 mod payment;
 mod registry;
 mod rpc;
@@ -9,28 +12,49 @@ mod state;
 mod storage;
 mod subscribe;
 mod system;
+mod transaction;
+
+pub use chain_head::{ChainHeadLimits, Follows};
+pub use transaction::Broadcasts;
 
 use crate::error::{RpcError, from_backend};
 use crate::params::Arguments;
 use crate::spec::Interface;
 use crate::{Backend, Config};
+use chain_head::Pins;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use quids_core::{Hash, Header};
 use registry::{Registered, Registry};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What every method reaches.
 pub struct Context {
     pub backend: Arc<dyn Backend>,
     pub config: Config,
+    /// Blocks that follow subscriptions keep.
+    pub pins: Arc<Pins>,
+    /// One permit for each archive subscription that may be worked on.
+    pub archive_streams: Arc<Semaphore>,
+}
+
+impl Context {
+    fn new(backend: Arc<dyn Backend>, config: Config) -> Self {
+        Self {
+            pins: Arc::new(Pins::new(backend.clone(), config.chain_head.clone())),
+            archive_streams: Arc::new(Semaphore::new(archive::STREAMS_MAX)),
+            backend,
+            config,
+        }
+    }
 }
 
 type Module = RpcModule<Context>;
 
 /// All methods, aliases and subscriptions.
 pub fn module(backend: Arc<dyn Backend>, config: Config) -> Result<Module, RegisterMethodError> {
-    let mut registry = Registry::serving(Context { backend, config });
+    let mut registry = Registry::serving(Context::new(backend, config));
     register(&mut registry)?;
     // UNWRAP: a registry that serves has a module.
     Ok(registry.into_parts().0.expect("made with a module"))
@@ -45,13 +69,17 @@ pub fn interface() -> Interface {
 }
 
 fn register(registry: &mut Registry) -> Registered {
+    archive::register(registry)?;
     author::register(registry)?;
     chain::register(registry)?;
+    chain_head::register(registry)?;
+    chain_spec::register(registry)?;
     payment::register(registry)?;
     rpc::register(registry)?;
     state::register(registry)?;
     storage::register(registry)?;
-    system::register(registry)
+    system::register(registry)?;
+    transaction::register(registry)
 }
 
 /// The block that an optional parameter names, else the best.

@@ -6,7 +6,7 @@ use quids_core::Hash;
 use quids_io::{ExtError, Externalities};
 use quids_state::{BackendError, EMPTY_ROOT, MemoryNodes, NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
 use quids_trie::{
-    MemoryDB, Proof, TrieDBBuilder, TrieDBMutBuilder, Trie, TrieMut, state_root, trie_db::MerkleValue, verify_proof,
+    MemoryDB, Proof, Trie, TrieDBBuilder, TrieDBMutBuilder, TrieMut, state_root, trie_db::MerkleValue, verify_proof,
 };
 use std::sync::{
     Arc,
