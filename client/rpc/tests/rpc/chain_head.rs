@@ -1,13 +1,15 @@
 //! `chainHead_v1_*` over real sockets: events, pins, operations, and what strangers may not do.
 
+use crate::fake::Fake;
 use crate::wire::{Ws, failure, http, result};
-use crate::{start, start_default};
+use crate::{start, start_default, start_over};
 use codec::Encode;
-use quids_core::Hash;
-use quids_rpc::{Backend, ChainHeadLimits, Config};
+use quids_core::{Hash, Header, Height};
+use quids_rpc::{Backend, ChainHeadLimits, Config, Notification};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -408,14 +410,34 @@ async fn blocks_pinned_for_too_long_stop_the_subscription() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gap_stops_the_subscription() {
-    // More notifications than the channel holds, while the subscription is at work on one.
-    let (server, fake) = start_default().await;
+    let (server, fake) = start_over(Config::default(), Fake::with_channel(1024)).await;
     let mut session = Session::connect(server.local_addr()).await;
     let id = session.follow_quietly(true).await;
-    for n in 0..200 {
-        fake.change(&[1], &[n]);
+    let best = fake.block(fake.best_hash()).unwrap().header;
+    let notification = Arc::new(Notification {
+        hash: Hash::repeat_byte(4),
+        header: Header {
+            parent_hash: best.hash(),
+            number: Height(3),
+            ..best
+        },
+        is_imported: true,
+        is_new_best: false,
+        is_finalised: false,
+        code_changed: true,
+    });
+    // More notifications than the channel holds, while the subscription waits for the node to tell of a runtime.
+    let blocks = fake.blocks.lock().unwrap();
+    for n in 0..1100 {
+        let _ = fake.feed.send(notification.clone());
+        if n == 0 {
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
-    until_stop(&mut session, &id).await;
+    drop(blocks);
+    // The node does not know the block: its runtime is not valid.
+    assert_eq!(session.event(&id).await["newRuntime"]["type"], "invalid");
+    assert_eq!(until_stop(&mut session, &id).await, 0);
     // A final block that does not descend from the last.
     let id = session.follow_quietly(true).await;
     let root = fake.blocks.lock().unwrap()[0].header.hash();
