@@ -11,7 +11,7 @@ use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_crypto::{PublicKey, SignatureScheme};
 use quids_executor::ExecutorError;
 use quids_rpc::{
-    Backend, BackendError, BlockStats, ChainType, Health, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus,
+    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus,
     SubmitError, SyncState, TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
@@ -205,6 +205,19 @@ impl Backend for NodeBackend {
         self.chain.best().1
     }
 
+    fn heads(&self) -> Result<Heads, BackendError> {
+        let (_, best) = self.chain.best();
+        Ok(Heads {
+            finalised: best,
+            best,
+            unfinalised: Vec::new(),
+        })
+    }
+
+    fn hashes_at(&self, height: Height) -> Result<Vec<Hash>, BackendError> {
+        Ok(self.hash_at(height)?.into_iter().collect())
+    }
+
     fn hash_at(&self, height: Height) -> Result<Option<Hash>, BackendError> {
         self.chain.database().hash_at(height).map_err(database)
     }
@@ -234,6 +247,11 @@ impl Backend for NodeBackend {
             .map_err(internal)?
             .keys(prefix, start, count as usize)
             .map_err(state)
+    }
+
+    fn closest_merkle_value(&self, at: Hash, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
+        let backend = self.chain.state_at(at).map_err(internal)?;
+        backend.closest_merkle_value(key).map_err(state)
     }
 
     fn read_proof(&self, at: Hash, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, BackendError> {

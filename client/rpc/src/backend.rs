@@ -60,6 +60,15 @@ pub trait Backend: Send + Sync + 'static {
     fn best_hash(&self) -> Hash;
     /// The last finalised block.
     fn finalised_hash(&self) -> Hash;
+    /// Both of the above and what is between, seen at one moment.
+    fn heads(&self) -> Result<Heads, BackendError>;
+    /// The blocks of this height: the final one, or all that may still become final.
+    fn hashes_at(&self, height: Height) -> Result<Vec<Hash>, BackendError>;
+    /// A subscriber was told of this block and may ask about it: it must be kept with its state, final or not, until
+    /// [`Backend::unpin`], which follows once for each pin. Neither may block. Nothing to do for who keeps all blocks.
+    fn pin(&self, _: Hash) {}
+    /// Nobody may ask about this block any more.
+    fn unpin(&self, _: Hash) {}
     /// The block of this height on the best chain.
     fn hash_at(&self, height: Height) -> Result<Option<Hash>, BackendError>;
     /// A block's header; `None` if the block is unknown.
@@ -77,6 +86,9 @@ pub trait Backend: Send + Sync + 'static {
         count: u32,
         start: Option<&[u8]>,
     ) -> Result<Vec<Vec<u8>>, BackendError>;
+    /// The Merkle value of the trie node at `key` or of the closest below it: the node if its parent holds it, else its
+    /// hash. `None` if no key begins with `key`.
+    fn closest_merkle_value(&self, at: Hash, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError>;
     /// A storage proof of these keys against the block's state root.
     fn read_proof(&self, at: Hash, keys: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, BackendError>;
     /// Calls a runtime API (`quids_api::names`) on the state after a block; nothing it writes is kept.
@@ -111,6 +123,17 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Blocks from now on. A receiver that lags loses its subscription, so the capacity bounds what the node buffers.
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>>;
+}
+
+/// Where the chain ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// The last final block.
+    pub finalised: Hash,
+    /// The best block: final, or one of `unfinalised`.
+    pub best: Hash,
+    /// All descendants of `finalised`, parents before children.
+    pub unfinalised: Vec<Hash>,
 }
 
 /// What happened to a block. Import, new best and finality may come in one notification or in several.

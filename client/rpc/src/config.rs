@@ -1,5 +1,6 @@
 //! Everything that bounds the server.
 
+use crate::ChainHeadLimits;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -100,6 +101,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take no byte of what it is sent.
     pub write_timeout: Duration,
+    /// What the `chainHead` methods grant.
+    pub chain_head: ChainHeadLimits,
     /// How often an idle WebSocket is asked whether it lives; it may miss one answer.
     pub ping_interval: Duration,
     /// What connections get to finish when the server stops.
@@ -153,6 +156,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            chain_head: ChainHeadLimits::default(),
             ping_interval: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(5),
         }

@@ -39,27 +39,71 @@ pub const RUNTIME: i32 = 1;
 /// Substrate's `payment` and `accountNextIndex`: the answer does not decode.
 pub const DECODE: i32 = 2;
 
-/// Every code that a method may name, with its meaning.
-pub const CODES: &[(i32, &str)] = &[
-    (PARSE, "no JSON"),
-    (INVALID_REQUEST, "no JSON-RPC request"),
-    (METHOD_NOT_FOUND, "no such method, or an unsafe one asked by a stranger"),
+/// The new interface's: the connection, or the node, has as many such subscriptions as it may.
+pub const TOO_MANY_FOLLOWS: i32 = -32800;
+/// The new interface's: the block is not pinned by the subscription.
+pub const NOT_PINNED: i32 = -32801;
+/// The new interface's: a call through a subscription made without the runtime.
+pub const WITHOUT_RUNTIME: i32 = -32802;
+/// The new interface's: the operation does not wait to be continued.
+pub const NOT_WAITING: i32 = -32803;
+/// The new interface's: a block named twice.
+pub const DUPLICATE_HASHES: i32 = -32804;
+
+/// Every code that is not the pool's: the key that its `data` begins with, and what it means. Neither ever changes.
+pub const TABLE: &[(i32, &str, &str)] = &[
+    (PARSE, "parse", "no JSON"),
+    (INVALID_REQUEST, "request", "no JSON-RPC request"),
+    (
+        METHOD_NOT_FOUND,
+        "method",
+        "no such method, or an unsafe one asked by a stranger",
+    ),
     (
         INVALID_PARAMS,
+        "params",
         "the parameters do not fit; data says `code 60N` and which",
     ),
-    (INTERNAL, "the node's own fault"),
-    (BATCHES_DISABLED, "this node takes no batches"),
-    (SUBSCRIPTIONS, "too many subscriptions"),
-    (REQUEST_BYTES, "the request is too long"),
-    (RESPONSE_BYTES, "the response would be too long"),
-    (BUSY, "the node has too much to do"),
-    (BATCH_LENGTH, "the batch has too many requests"),
-    (BATCH_RESPONSE_BYTES, "the batch's response would be too long"),
-    (RATE, "too many requests from this address"),
-    (RUNTIME, "the runtime failed"),
-    (DECODE, "the runtime's answer does not decode"),
-    (BAD_EXTRINSIC, "no extrinsic"),
+    (INTERNAL, "internal", "the node's own fault"),
+    (BATCHES_DISABLED, "limit.batches", "this node takes no batches"),
+    (SUBSCRIPTIONS, "limit.subscriptions", "too many subscriptions"),
+    (REQUEST_BYTES, "limit.request_bytes", "the request is too long"),
+    (RESPONSE_BYTES, "limit.response_bytes", "the response would be too long"),
+    (BUSY, "limit.busy", "the node has too much to do"),
+    (BATCH_LENGTH, "limit.batch_length", "the batch has too many requests"),
+    (
+        BATCH_RESPONSE_BYTES,
+        "limit.batch_response_bytes",
+        "the batch's response would be too long",
+    ),
+    (RATE, "limit.rate", "too many requests from this address"),
+    (TOO_MANY_FOLLOWS, "limit.follows", "too many such subscriptions"),
+    (NOT_PINNED, "not_pinned", "the block is not pinned by the subscription"),
+    (
+        WITHOUT_RUNTIME,
+        "without_runtime",
+        "the subscription was made without the runtime",
+    ),
+    (
+        NOT_WAITING,
+        "not_waiting",
+        "the operation does not wait to be continued",
+    ),
+    (DUPLICATE_HASHES, "duplicate_hashes", "a block is named twice"),
+    (RUNTIME, "runtime", "the runtime failed"),
+    (DECODE, "decode", "the runtime's answer does not decode"),
+    (BAD_EXTRINSIC, "extrinsic", "no extrinsic"),
+    (BAD_BLOCK_RANGE, "block_range", "the blocks are not on one chain"),
+    (BAD_COUNT, "count", "more than a request may ask for"),
+    (
+        CLIENT,
+        "client",
+        "unknown block, failed execution or unknown function",
+    ),
+];
+
+/// The pool's codes, Substrate's; their `data` is `code N: reason` with `PoolError::code`.
+const POOL: &[(i32, &str)] = &[
     (1002, "the runtime could not be asked about the transaction"),
     (1010, "the transaction is invalid"),
     (1011, "nobody can tell whether the transaction is valid"),
@@ -67,44 +111,21 @@ pub const CODES: &[(i32, &str)] = &[
     (1013, "the pool has the transaction"),
     (1014, "the transaction's priority is too low to replace another"),
     (1016, "the pool is full, or the transaction too large for it"),
-    (BAD_BLOCK_RANGE, "the blocks are not on one chain"),
-    (BAD_COUNT, "more than a request may ask for"),
-    (CLIENT, "unknown block, failed execution or unknown function"),
 ];
 
-/// What a code means; `None` for one that is not in the list.
-pub fn meaning(code: i32) -> Option<&'static str> {
-    CODES
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, meaning)| *meaning)
+/// Every code that a method may name, with its meaning.
+pub fn codes() -> impl Iterator<Item = (i32, &'static str)> {
+    let own = TABLE.iter().map(|(code, _, meaning)| (*code, *meaning));
+    own.chain(POOL.iter().copied())
 }
 
-/// Every code that is not the pool's, with the key that its `data` begins with. Codes and keys never change meaning.
-pub const TABLE: &[(i32, &str)] = &[
-    (PARSE, "parse"),
-    (INVALID_REQUEST, "request"),
-    (METHOD_NOT_FOUND, "method"),
-    (INVALID_PARAMS, "params"),
-    (INTERNAL, "internal"),
-    (BATCHES_DISABLED, "limit.batches"),
-    (SUBSCRIPTIONS, "limit.subscriptions"),
-    (REQUEST_BYTES, "limit.request_bytes"),
-    (RESPONSE_BYTES, "limit.response_bytes"),
-    (BUSY, "limit.busy"),
-    (BATCH_LENGTH, "limit.batch_length"),
-    (BATCH_RESPONSE_BYTES, "limit.batch_response_bytes"),
-    (RATE, "limit.rate"),
-    (RUNTIME, "runtime"),
-    (DECODE, "decode"),
-    (BAD_EXTRINSIC, "extrinsic"),
-    (BAD_BLOCK_RANGE, "block_range"),
-    (BAD_COUNT, "count"),
-    (CLIENT, "client"),
-];
+/// What a code means; `None` for one that is not known.
+pub fn meaning(code: i32) -> Option<&'static str> {
+    codes().find(|(known, _)| *known == code).map(|(_, meaning)| meaning)
+}
 
 fn key(code: i32) -> Option<&'static str> {
-    TABLE.iter().find(|(known, _)| *known == code).map(|(_, key)| *key)
+    TABLE.iter().find(|(known, ..)| *known == code).map(|(_, key, _)| *key)
 }
 
 /// An error whose data is the code's key.
@@ -252,16 +273,16 @@ mod tests {
                 Some((code, key.to_owned()))
             })
             .collect();
-        let table: BTreeSet<(i32, String)> = TABLE.iter().map(|(code, key)| (*code, (*key).to_owned())).collect();
+        let table: BTreeSet<(i32, String)> = TABLE.iter().map(|(code, key, _)| (*code, (*key).to_owned())).collect();
         assert_eq!(table, rows);
         assert_eq!(table.len(), TABLE.len());
-        let keys: BTreeSet<_> = TABLE.iter().map(|(_, key)| key).collect();
+        let keys: BTreeSet<_> = TABLE.iter().map(|(_, key, _)| key).collect();
         assert_eq!(keys.len(), TABLE.len(), "a key twice");
     }
 
     #[test]
     fn every_code_has_data() {
-        for (code, key) in TABLE {
+        for (code, key, _) in TABLE {
             let data = error(*code, "").data().unwrap().get().to_owned();
             assert_eq!(data, format!("{key:?}"));
             let data = limit(*code, Some(200), 100).data().unwrap().get().to_owned();

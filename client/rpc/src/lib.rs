@@ -6,6 +6,7 @@ mod access;
 mod backend;
 pub mod client;
 mod config;
+mod connection;
 mod error;
 mod json;
 mod local;
@@ -18,11 +19,11 @@ mod transport;
 
 pub use access::Access;
 pub use backend::{
-    Backend, BackendError, BlockStats, ChainType, Health, NodeInfo, NodeRole, Notification, Peer, PoolEntry,
+    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, Peer, PoolEntry,
     PoolStatus, PoolUsage, SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
 };
 pub use config::{Config, Cors, RpcMethods};
 pub use local::Local;
-pub use methods::interface;
+pub use methods::{ChainHeadLimits, interface};
 pub use observer::{NoObserver, Observer, REFUSALS};
 pub use server::{ServeError, ServerHandle, Usage, serve, serve_observed};

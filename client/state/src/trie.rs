@@ -32,6 +32,12 @@ impl TrieBackend {
         Self { root, ..self.clone() }
     }
 
+    /// The Merkle value of the closest node at or below `key`: a hash, or the node itself where its parent holds it.
+    /// `None` if no entry begins with `key`.
+    pub fn closest_merkle_value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
+        walk::closest_merkle_value(self.root, key, &|hash| self.fetch(hash))
+    }
+
     fn fetch(&self, hash: &Hash) -> Result<Arc<[u8]>, BackendError> {
         if let Some(bytes) = self.cache.get(hash) {
             return Ok(bytes);

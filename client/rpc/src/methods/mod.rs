@@ -1,8 +1,11 @@
 //! The methods by namespace.
 
+mod archive;
 mod author;
 mod chain;
 mod keys;
+mod chain_head;
+mod chain_spec;
 mod payment;
 mod quids;
 mod registry;
@@ -12,28 +15,49 @@ mod storage;
 mod subscribe;
 mod system;
 mod trace;
+mod transaction;
+
+pub use chain_head::{ChainHeadLimits, Follows};
+pub use transaction::Broadcasts;
 
 use crate::error::{RpcError, from_backend};
 use crate::params::Arguments;
 use crate::spec::Interface;
 use crate::{Backend, Config};
+use chain_head::Pins;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use quids_core::{Hash, Header};
 use registry::{Registered, Registry};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What every method reaches.
 pub struct Context {
     pub backend: Arc<dyn Backend>,
     pub config: Config,
+    /// Blocks that follow subscriptions keep.
+    pub pins: Arc<Pins>,
+    /// One permit for each archive subscription that may be worked on.
+    pub archive_streams: Arc<Semaphore>,
+}
+
+impl Context {
+    fn new(backend: Arc<dyn Backend>, config: Config) -> Self {
+        Self {
+            pins: Arc::new(Pins::new(backend.clone(), config.chain_head.clone())),
+            archive_streams: Arc::new(Semaphore::new(archive::STREAMS_MAX)),
+            backend,
+            config,
+        }
+    }
 }
 
 type Module = RpcModule<Context>;
 
 /// All methods, aliases and subscriptions.
 pub fn module(backend: Arc<dyn Backend>, config: Config) -> Result<Module, RegisterMethodError> {
-    let mut registry = Registry::serving(Context { backend, config });
+    let mut registry = Registry::serving(Context::new(backend, config));
     register(&mut registry)?;
     // UNWRAP: a registry that serves has a module.
     Ok(registry.into_parts().0.expect("made with a module"))
@@ -48,16 +72,20 @@ pub fn interface() -> Interface {
 }
 
 fn register(registry: &mut Registry) -> Registered {
+    archive::register(registry)?;
     author::register(registry)?;
     chain::register(registry)?;
     keys::register(registry)?;
+    chain_head::register(registry)?;
+    chain_spec::register(registry)?;
     payment::register(registry)?;
     quids::register(registry)?;
     rpc::register(registry)?;
     state::register(registry)?;
     storage::register(registry)?;
     system::register(registry)?;
-    trace::register(registry)
+    trace::register(registry)?;
+    transaction::register(registry)
 }
 
 /// The block that an optional parameter names, else the best.

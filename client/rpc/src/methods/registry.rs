@@ -7,7 +7,7 @@ use crate::error::{RpcError, unsafe_refused};
 use crate::params::Arguments;
 use crate::spec::{Interface, Method, Subscription};
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::core::server::PendingSubscriptionSink;
+use jsonrpsee::core::server::{PendingSubscriptionSink, ResponsePayload};
 use jsonrpsee::types::Params;
 use jsonrpsee::{Extensions, RpcModule};
 use serde_json::Value;
@@ -64,7 +64,6 @@ pub fn method(
 }
 
 /// As [`method`], for what needs to wait or to know its connection. `run` must not block.
-#[expect(dead_code, reason = "for the namespaces to come")]
 pub fn raw_method<F, Fut>(registry: &mut Registry, spec: &'static Method, run: F) -> Registered
 where
     F: Fn(Arguments, Arc<Context>, Extensions) -> Fut + Clone + Send + Sync + 'static,
@@ -78,6 +77,24 @@ where
         let arguments = guard(spec.is_unsafe, &extensions).and_then(|()| Arguments::new(&params, spec.params));
         let answer = arguments.map(|arguments| run(arguments, context, extensions));
         async move { answer?.await }
+    })?;
+    aliases(module, spec.aliases, spec.name)
+}
+
+/// As [`raw_method`], for what goes on after it has answered. `run` must not wait either.
+pub fn operation_method(
+    registry: &mut Registry,
+    spec: &'static Method,
+    run: fn(&Arguments, &Arc<Context>, &Extensions) -> Result<ResponsePayload<'static, Value>, RpcError>,
+) -> Registered {
+    registry.interface.methods.push(spec);
+    let Some(module) = &mut registry.module else {
+        return Ok(());
+    };
+    module.register_async_method(spec.name, move |params, context, extensions| {
+        let arguments = guard(spec.is_unsafe, &extensions).and_then(|()| Arguments::new(&params, spec.params));
+        let answer = arguments.and_then(|arguments| run(&arguments, &context, &extensions));
+        async move { answer.unwrap_or_else(ResponsePayload::error) }
     })?;
     aliases(module, spec.aliases, spec.name)
 }

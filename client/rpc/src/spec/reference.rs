@@ -1,7 +1,7 @@
 //! The reference for people, from the specs: Markdown.
 
 use super::{Field, Interface, Method, Schema, Subscription};
-use crate::error::{CODES, meaning};
+use crate::error::{codes, meaning};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
@@ -55,7 +55,7 @@ pub fn reference(interface: &Interface) -> String {
         }
     }
     text += "\n## Errors\n\n| code | meaning |\n|---|---|\n";
-    for (code, meaning) in CODES {
+    for (code, meaning) in codes() {
         text += &format!("| {code} | {meaning} |\n");
     }
     text

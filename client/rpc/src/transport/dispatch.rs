@@ -4,11 +4,12 @@ use super::Shared;
 use super::admission::ConnectionSubscriptions;
 use super::peer::Network;
 use super::reply::Reply;
+use crate::connection::Held;
 use crate::error::{self, RpcError};
 use jsonrpsee::core::server::{
     BatchResponseBuilder, Extensions, MethodCallback, MethodResponse, MethodSink, SubscriptionState, prepare_error,
 };
-use jsonrpsee::server::{ConnectionId, RandomIntegerIdProvider};
+use jsonrpsee::server::{ConnectionId, RandomStringIdProvider};
 use jsonrpsee::types::{Id, Notification, Params, Request};
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,14 +18,19 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
+/// Enough that nobody guesses one. The new interface's ids are strings.
+const SUBSCRIPTION_ID_CHARS: usize = 22;
+
 /// One HTTP request, or one WebSocket connection.
 pub struct Session {
     pub shared: Arc<Shared>,
     pub id: ConnectionId,
     /// Whose rate it counts against; `None` is exempt.
     pub network: Option<Network>,
-    /// What every call gets: `Access`, `ConnectionId`.
+    /// What every call gets: `Access`, `ConnectionId`, `connection::Connection`.
     pub extensions: Extensions,
+    /// Ends with the session what its calls started.
+    pub held: Held,
     /// Where subscriptions go; none over HTTP.
     pub stream: Option<(MethodSink, ConnectionSubscriptions)>,
 }
@@ -161,7 +167,7 @@ impl Session {
                 };
                 let state = SubscriptionState {
                     conn_id: self.id,
-                    id_provider: &RandomIntegerIdProvider,
+                    id_provider: &RandomStringIdProvider::new(SUBSCRIPTION_ID_CHARS),
                     subscription_permit,
                 };
                 let response = run(id.clone(), params, sink.clone(), state, extensions).await;

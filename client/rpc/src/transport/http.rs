@@ -83,11 +83,13 @@ fn session(connection: &Connection, headers: &HeaderMap) -> Session {
     let mut extensions = Extensions::new();
     extensions.insert(connection.id);
     extensions.insert(shared.origins.access(peer, headers));
+    let held = Held::new(&mut extensions);
     Session {
         shared: shared.clone(),
         id: connection.id,
         network: (!is_loopback(peer) || is_proxied(headers)).then(|| Network::of(peer)),
         extensions,
+        held,
         stream: None,
     }
 }

@@ -7,8 +7,9 @@ use quids_crypto::{PublicKey, SignatureScheme};
 use quids_rpc::*;
 use quids_txpool::{PoolError, hash_of};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::{broadcast, mpsc};
 
 pub const CHANNEL: usize = 16;
@@ -29,17 +30,44 @@ pub struct Fake {
     /// Key types and raw public keys.
     pub keys: Mutex<Vec<(String, Vec<u8>)>>,
     pub log_filter: Mutex<String>,
+    pub forks: Mutex<Forks>,
+    /// What the server asked to keep, and whether it asked amiss.
+    pub pins: Mutex<BTreeSet<Hash>>,
+    pub pin_faults: AtomicUsize,
+    /// The call `wait` ends when this opens.
+    pub gate: (Mutex<bool>, Condvar),
+    /// Calls of `wait` under way.
+    pub waiting: AtomicUsize,
+}
+
+/// Blocks beside and above `Fake::blocks`, and where the chain ends if not there.
+#[derive(Default)]
+pub struct Forks {
+    pub blocks: Vec<Block>,
+    pub finalised: Option<Hash>,
+    pub best: Option<Hash>,
 }
 
 impl Default for Fake {
     fn default() -> Self {
+        Self::with_channel(CHANNEL)
+    }
+}
+
+impl Fake {
+    pub fn with_channel(capacity: usize) -> Self {
         let fake = Self {
             blocks: Mutex::default(),
             pool: Mutex::default(),
-            feed: broadcast::channel(CHANNEL).0,
+            feed: broadcast::channel(capacity).0,
             watchers: Mutex::default(),
             keys: Mutex::default(),
             log_filter: Mutex::default(),
+            forks: Mutex::default(),
+            pins: Mutex::default(),
+            pin_faults: AtomicUsize::new(0),
+            gate: (Mutex::new(false), Condvar::new()),
+            waiting: AtomicUsize::new(0),
         };
         let state = BTreeMap::from([(vec![1], vec![0xaa]), (vec![1, 2], vec![]), (vec![3], vec![0; 40])]);
         for number in 0..3 {
@@ -90,13 +118,91 @@ impl Fake {
         self.push(state, 1, Vec::new())
     }
 
-    fn block(&self, hash: Hash) -> Option<Block> {
-        self.blocks
-            .lock()
-            .unwrap()
-            .iter()
-            .find(|block| block.header.hash() == hash)
-            .cloned()
+    /// A child of this block, which becomes neither best nor final. Tells of it.
+    pub fn import(&self, parent: Hash, salt: u8, spec_version: u32) -> Hash {
+        let above = self.block(parent).unwrap();
+        let mut state = above.state.clone();
+        state.insert(vec![9], vec![salt]);
+        let header = Header {
+            parent_hash: parent,
+            number: Height(above.header.number.0 + 1),
+            digest: Digest {
+                logs: vec![DigestItem::Other(vec![salt])],
+            },
+            ..above.header
+        };
+        let hash = header.hash();
+        let code_changed = above.spec_version != spec_version;
+        self.forks.lock().unwrap().blocks.push(Block {
+            header,
+            body: vec![OpaqueExtrinsic(vec![7; 3]), OpaqueExtrinsic(vec![salt])],
+            state,
+            spec_version,
+        });
+        self.tell(hash, [true, false, false], code_changed);
+        hash
+    }
+
+    pub fn make_best(&self, hash: Hash) {
+        self.forks.lock().unwrap().best = Some(hash);
+        self.tell(hash, [false, true, false], false);
+    }
+
+    /// Finalises a block and those before it. If the best block is lost, this block is best; nobody is told so.
+    pub fn finalise(&self, hash: Hash) {
+        let (last, best) = (self.finalised_hash(), self.best_hash());
+        let mut path = vec![hash];
+        loop {
+            let parent = self.block(*path.last().unwrap()).unwrap().header.parent_hash;
+            if parent == last {
+                break;
+            }
+            path.push(parent);
+        }
+        let keeps_best = self.descends(best, hash);
+        {
+            let mut forks = self.forks.lock().unwrap();
+            forks.finalised = Some(hash);
+            forks.best = Some(if keeps_best { best } else { hash });
+        }
+        for hash in path.into_iter().rev() {
+            self.tell(hash, [false, false, true], false);
+        }
+    }
+
+    pub fn tell(&self, hash: Hash, [is_imported, is_new_best, is_finalised]: [bool; 3], code_changed: bool) {
+        let header = self.block(hash).unwrap().header;
+        let _ = self.feed.send(Arc::new(Notification {
+            hash,
+            header,
+            is_imported,
+            is_new_best,
+            is_finalised,
+            code_changed,
+        }));
+    }
+
+    /// Whether `hash` is `ancestor` or comes after it.
+    pub fn descends(&self, hash: Hash, ancestor: Hash) -> bool {
+        let mut next = Some(hash);
+        while let Some(hash) = next {
+            if hash == ancestor {
+                return true;
+            }
+            next = self.block(hash).map(|block| block.header.parent_hash);
+        }
+        false
+    }
+
+    pub fn open_gate(&self) {
+        *self.gate.0.lock().unwrap() = true;
+        self.gate.1.notify_all();
+    }
+
+    pub fn block(&self, hash: Hash) -> Option<Block> {
+        let is_it = |block: &&Block| block.header.hash() == hash;
+        let found = self.blocks.lock().unwrap().iter().find(is_it).cloned();
+        found.or_else(|| self.forks.lock().unwrap().blocks.iter().find(is_it).cloned())
     }
 
     fn known(&self, hash: Hash) -> Result<Block, BackendError> {
@@ -189,10 +295,50 @@ impl Backend for Fake {
         Ok(vec![1, 2, 3])
     }
     fn best_hash(&self) -> Hash {
-        self.blocks.lock().unwrap().last().unwrap().header.hash()
+        let best = self.forks.lock().unwrap().best;
+        best.unwrap_or_else(|| self.blocks.lock().unwrap().last().unwrap().header.hash())
     }
     fn finalised_hash(&self) -> Hash {
-        self.best_hash()
+        let finalised = self.forks.lock().unwrap().finalised;
+        finalised.unwrap_or_else(|| self.blocks.lock().unwrap().last().unwrap().header.hash())
+    }
+    fn heads(&self) -> Result<Heads, BackendError> {
+        // The lock is what makes it one moment.
+        let (all, finalised, best) = {
+            let forks = self.forks.lock().unwrap();
+            let all: Vec<_> = forks.blocks.iter().map(|block| block.header.hash()).collect();
+            (all, forks.finalised, forks.best)
+        };
+        let last = self.blocks.lock().unwrap().last().unwrap().header.hash();
+        let (finalised, best) = (finalised.unwrap_or(last), best.unwrap_or(last));
+        let unfinalised = all
+            .into_iter()
+            .filter(|hash| *hash != finalised && self.descends(*hash, finalised));
+        Ok(Heads {
+            finalised,
+            best,
+            unfinalised: unfinalised.collect(),
+        })
+    }
+    fn hashes_at(&self, height: Height) -> Result<Vec<Hash>, BackendError> {
+        let forks = self.forks.lock().unwrap();
+        let beside = forks.blocks.iter().filter(|block| block.header.number == height);
+        let beside: Vec<_> = beside.map(|block| block.header.hash()).collect();
+        drop(forks);
+        Ok(self.hash_at(height)?.into_iter().chain(beside).collect())
+    }
+    fn pin(&self, hash: Hash) {
+        let is_new = self.pins.lock().unwrap().insert(hash);
+        self.pin_faults.fetch_add(usize::from(!is_new), Ordering::SeqCst);
+    }
+    fn unpin(&self, hash: Hash) {
+        let was_there = self.pins.lock().unwrap().remove(&hash);
+        self.pin_faults.fetch_add(usize::from(!was_there), Ordering::SeqCst);
+    }
+    fn closest_merkle_value(&self, at: Hash, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
+        let state = self.known(at)?.state;
+        let below: Vec<_> = state.iter().filter(|(other, _)| other.starts_with(key)).collect();
+        Ok((!below.is_empty()).then(|| vec![below.len() as u8; 32]))
     }
     fn hash_at(&self, height: Height) -> Result<Option<Hash>, BackendError> {
         Ok(self
@@ -274,6 +420,13 @@ impl Backend for Fake {
             }
             .encode(),
             "echo" => input.to_vec(),
+            "wait" => {
+                self.waiting.fetch_add(1, Ordering::SeqCst);
+                let open = self.gate.0.lock().unwrap();
+                let _open = self.gate.1.wait_while(open, |open| !*open).unwrap();
+                self.waiting.fetch_sub(1, Ordering::SeqCst);
+                input.to_vec()
+            }
             "trap" => return Err(BackendError::Execution("panicked at 'no'".into())),
             other => return Err(BackendError::UnknownApi(other.into())),
         })

@@ -1,7 +1,10 @@
 //! A real server on a real port over a fake node, asked by real clients.
 
+mod archive;
+mod chain_head;
 mod fake;
 mod interface;
+mod follow_model;
 mod limits;
 mod methods;
 mod owner;
@@ -15,7 +18,11 @@ use std::sync::Arc;
 
 /// A server with these limits and the fake behind it.
 async fn start(config: Config) -> (ServerHandle, Arc<Fake>) {
-    let fake = Arc::new(Fake::default());
+    start_over(config, Fake::default()).await
+}
+
+async fn start_over(config: Config, fake: Fake) -> (ServerHandle, Arc<Fake>) {
+    let fake = Arc::new(fake);
     let config = Config {
         addr: ([127, 0, 0, 1], 0).into(),
         ..config

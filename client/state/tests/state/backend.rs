@@ -5,7 +5,9 @@ use proptest::{collection::vec, prelude::*};
 use quids_core::Hash;
 use quids_io::{ExtError, Externalities};
 use quids_state::{BackendError, EMPTY_ROOT, MemoryNodes, NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
-use quids_trie::{Proof, state_root, verify_proof};
+use quids_trie::{
+    MemoryDB, Proof, Trie, TrieDBBuilder, TrieDBMutBuilder, TrieMut, state_root, trie_db::MerkleValue, verify_proof,
+};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -68,6 +70,43 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_closest_merkle_value_is_the_specifications(
+        entries in prop::collection::btree_map(any_key(), vec(any::<u8>(), 0..40), 0..30),
+        keys in vec(any_key(), 1..20),
+    ) {
+        let (_, backend) = with_entries(&entries);
+        let (mut nodes, mut root) = (MemoryDB::default(), EMPTY_ROOT);
+        {
+            let mut trie = TrieDBMutBuilder::new(&mut nodes, &mut root).build();
+            for (key, value) in &entries {
+                trie.insert(key, value).unwrap();
+            }
+        }
+        prop_assert_eq!(root, backend.root());
+        for key in &keys {
+            let ours = backend.closest_merkle_value(key).unwrap();
+            prop_assert_eq!(ours.is_some(), entries.keys().any(|other| other.starts_with(key)), "{:?}", key);
+            if !entries.is_empty() {
+                let theirs = TrieDBBuilder::new(&nodes, &root).build().lookup_first_descendant(key).unwrap();
+                match theirs {
+                    None => prop_assert_eq!(ours, None, "{:?}", key),
+                    Some(MerkleValue::Hash(hash)) => prop_assert_eq!(ours.unwrap(), hash.as_bytes(), "{:?}", key),
+                    // Of an inline node trie-db gives the stored node that holds it, the specification wants itself.
+                    Some(MerkleValue::Node(node)) => {
+                        let ours = ours.unwrap();
+                        prop_assert!(ours.len() < 32 && node.len() > ours.len(), "{:?}", key);
+                        prop_assert!(node.windows(ours.len()).any(|part| part == ours), "{:?}", key);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A backend with only what a backend must have.
 struct Plain<'a>(&'a TrieBackend);
 
@@ -101,6 +140,7 @@ fn a_missing_root_is_an_error_everywhere() {
     assert_eq!(backend.next_key(b"a").unwrap_err(), missing);
     assert_eq!(backend.keys(b"", None, 9).unwrap_err(), missing);
     assert_eq!(backend.prove(&[b"a"]).unwrap_err(), missing);
+    assert_eq!(backend.closest_merkle_value(b"a").unwrap_err(), missing);
     assert_eq!(
         backend.commit(&mut [(&b"a"[..], None)].into_iter()).unwrap_err(),
         missing

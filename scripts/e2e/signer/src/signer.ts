@@ -64,6 +64,7 @@ export class QuidsSigner implements Signer {
   }
 }
 
-function shorten(payload: Uint8Array): Uint8Array {
+/** What is signed of an extrinsic's payload. */
+export function shorten(payload: Uint8Array): Uint8Array {
   return payload.length > PAYLOAD_PLAIN_MAX ? blake2AsU8a(payload) : payload;
 }
