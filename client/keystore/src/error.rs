@@ -2,7 +2,7 @@
 
 use crate::dev_names;
 use quids_crypto::CryptoError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a key could not be found, read, made or written. No message holds anything secret.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum KeyError {
     #[error("not a valid mnemonic: {0}")]
     Mnemonic(String),
     /// The file could not be read or written.
-    #[error("key file {path}: {error}")]
+    #[error("cannot use {path}: {error}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -27,18 +27,66 @@ pub enum KeyError {
     /// A key file is never overwritten.
     #[error("key file {0} already exists; keys are never overwritten")]
     Exists(PathBuf),
-    /// Others than the owner may read the file, which holds a secret in the clear.
-    #[error("key file {path} is open to others (mode {mode:03o}); run: chmod 600 {path}")]
+    /// Others than the owner may read the file, which holds a secret.
+    #[error("file {path} is open to others (mode {mode:03o}); run: chmod 600 {path}")]
     Permissions {
         /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
+    /// Others than this user may enter the folder, or own it.
+    #[error("folder {path} is open to others (mode {mode:03o}, owner {owner}); run: chmod 700 {path}")]
+    FolderPermissions {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The user that owns it.
+        owner: u32,
+    },
     /// The file is no key file of a known version, or its parts contradict each other.
     #[error("key file {path}: {reason}")]
     Format {
         /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file is encrypted, and nobody gave a passphrase.
+    #[error("key file {0} is encrypted and there is no passphrase for it")]
+    Locked(PathBuf),
+    /// Decryption failed. The two cases cannot be told apart: that is what authenticated encryption means.
+    #[error("key file {0}: wrong passphrase, or the file was changed")]
+    WrongPassphrase(PathBuf),
+    /// A passphrase that cannot be used; says why, never what it is.
+    #[error("the passphrase cannot be used: {0}")]
+    BadPassphrase(String),
+    /// The key derivation could not be computed.
+    #[error("argon2id failed: {0}")]
+    Kdf(String),
+    /// The key has no such form.
+    #[error("a {kind} of {algorithm} {reason}")]
+    NoSuchForm {
+        /// What the file holds.
+        kind: &'static str,
+        /// The key's algorithm.
+        algorithm: &'static str,
+        /// What it lacks.
+        reason: &'static str,
+    },
+    /// What should be imported is not in the format that it should be in.
+    #[error("not a key in {format} format: {reason}")]
+    Import {
+        /// The format's name.
+        format: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A node's keystore cannot be opened as asked, or is full.
+    #[error("keystore {path}: {reason}")]
+    Keystore {
+        /// Its folder.
         path: PathBuf,
         /// What is wrong.
         reason: String,
@@ -49,4 +97,20 @@ pub enum KeyError {
     /// The scheme refused the key.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
+}
+
+impl KeyError {
+    pub(crate) fn io(path: &Path, error: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    pub(crate) fn format(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Format {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
 }

@@ -9,11 +9,16 @@ use zeroize::Zeroizing;
 /// BLAKE3 key derivation context of post-quantum keys from a mnemonic.
 const CONTEXT: &str = "quids mnemonic account v1";
 
-/// A new mnemonic of 24 words (256 bits from the operating system).
-pub fn generate_mnemonic() -> Result<Zeroizing<String>, KeyError> {
+/// A new mnemonic of 12 or 24 words (128 or 256 bits from the operating system).
+pub fn generate_mnemonic(words: usize) -> Result<Zeroizing<String>, KeyError> {
+    let bytes = match words {
+        12 => 16,
+        24 => 32,
+        other => return Err(invalid(&Error::BadWordCount(other))),
+    };
     let mut entropy = Zeroizing::new([0u8; 32]);
     getrandom::fill(&mut *entropy).map_err(|_| CryptoError::NoRandomness)?;
-    let mnemonic = Mnemonic::from_entropy_in(Language::English, &*entropy).map_err(|error| invalid(&error))?;
+    let mnemonic = Mnemonic::from_entropy_in(Language::English, &entropy[..bytes]).map_err(|error| invalid(&error))?;
     let mnemonic = Zeroizing::new(mnemonic);
     // 24 words of at most 8 letters: the string is never moved while it grows.
     let mut phrase = Zeroizing::new(String::with_capacity(24 * 9));
@@ -31,6 +36,22 @@ pub fn generate_mnemonic() -> Result<Zeroizing<String>, KeyError> {
 /// secp256k1: BIP-44 path `m/44'/60'/0'/0/index`, as Ethereum's wallets. Post-quantum: a 32-byte seed by BLAKE3 in
 /// derive-key mode, context `quids mnemonic account v1`, over `BIP-39 seed (64 bytes) ‖ scheme tag ‖ index (u32 LE)`.
 pub fn from_mnemonic(phrase: &str, scheme: SignatureScheme, index: u32) -> Result<KeyPair, KeyError> {
+    if scheme == SignatureScheme::Secp256k1 {
+        return ethereum_key(&*bip39_seed(phrase)?, index);
+    }
+    Ok(KeyPair::from_seed(scheme, &*seed(phrase, scheme, index)?)?)
+}
+
+/// The 32-byte seed of a post-quantum key.
+pub(crate) fn seed(phrase: &str, scheme: SignatureScheme, index: u32) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut material = Zeroizing::new([0u8; 64 + 1 + 4]);
+    material[..64].copy_from_slice(&*bip39_seed(phrase)?);
+    material[64] = scheme.tag();
+    material[65..].copy_from_slice(&index.to_le_bytes());
+    Ok(Zeroizing::new(blake3::derive_key(CONTEXT, &*material)))
+}
+
+fn bip39_seed(phrase: &str) -> Result<Zeroizing<[u8; 64]>, KeyError> {
     let phrase = normalise(phrase);
     let count = phrase.split(' ').count();
     if count != 12 && count != 24 {
@@ -38,16 +59,7 @@ pub fn from_mnemonic(phrase: &str, scheme: SignatureScheme, index: u32) -> Resul
     }
     let mnemonic = Mnemonic::parse_in_normalized(Language::English, &phrase).map_err(|error| invalid(&error))?;
     let mnemonic = Zeroizing::new(mnemonic);
-    let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
-    if scheme == SignatureScheme::Secp256k1 {
-        return ethereum_key(&seed, index);
-    }
-    let mut material = Zeroizing::new([0u8; 64 + 1 + 4]);
-    material[..64].copy_from_slice(&*seed);
-    material[64] = scheme.tag();
-    material[65..].copy_from_slice(&index.to_le_bytes());
-    let seed = Zeroizing::new(blake3::derive_key(CONTEXT, &*material));
-    Ok(KeyPair::from_seed(scheme, &seed)?)
+    Ok(Zeroizing::new(mnemonic.to_seed_normalized("")))
 }
 
 fn ethereum_key(seed: &[u8; 64], index: u32) -> Result<KeyPair, KeyError> {
@@ -62,7 +74,7 @@ fn ethereum_key(seed: &[u8; 64], index: u32) -> Result<KeyPair, KeyError> {
 }
 
 /// Lowercase, words apart by one space.
-fn normalise(phrase: &str) -> Zeroizing<String> {
+pub(crate) fn normalise(phrase: &str) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::with_capacity(phrase.len() + 1));
     for word in phrase.split_whitespace() {
         if !out.is_empty() {

@@ -1,6 +1,6 @@
 //! What a person types to name a key.
 
-use crate::{DevAccount, KeyError, dev_account, from_mnemonic, read_key_file};
+use crate::{DevAccount, KeyError, KeyFile, Passphrase, dev_account, from_mnemonic, read_key_file};
 use quids_crypto::{KeyPair, SignatureScheme};
 use std::fmt;
 use std::path::PathBuf;
@@ -17,10 +17,11 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// The key that a text names: the first of development account (any case), mnemonic (several words) and existing
-    /// file. A mnemonic gives its ML-DSA-87 key at index 0; for others see [`Self::identify`].
+    /// The key that a text names: the first of development account (any case), existing file and mnemonic (several
+    /// words). A mnemonic gives its ML-DSA-87 key at index 0, an encrypted file [`KeyError::Locked`]; for others see
+    /// [`Self::identify`].
     pub fn parse(text: &str) -> Result<KeyPair, KeyError> {
-        Self::identify(text)?.load(SignatureScheme::MlDsa87, 0)
+        Self::identify(text)?.load(SignatureScheme::MlDsa87, 0, |_| Ok(None))
     }
 
     /// What a text names, without making the key. [`KeyError::Unknown`] lists the names.
@@ -39,12 +40,22 @@ impl KeySource {
         Err(KeyError::Unknown)
     }
 
-    /// The key. Scheme and index choose among a mnemonic's keys; the other sources have one.
-    pub fn load(&self, scheme: SignatureScheme, index: u32) -> Result<KeyPair, KeyError> {
+    /// The key. Scheme and index choose among a mnemonic's keys; the other sources have one. `unlock` is asked for the
+    /// passphrase of a file, in whatever version it is.
+    pub fn load<E: From<KeyError>>(
+        &self,
+        scheme: SignatureScheme,
+        index: u32,
+        unlock: impl FnOnce(&KeyFile) -> Result<Option<Passphrase>, E>,
+    ) -> Result<KeyPair, E> {
         match self {
             Self::Dev(account) => Ok(account.key_pair()),
-            Self::File(path) => read_key_file(path),
-            Self::Mnemonic(phrase) => from_mnemonic(phrase, scheme, index),
+            Self::File(path) => {
+                let file = read_key_file(path)?;
+                let passphrase = unlock(&file)?;
+                Ok(file.unlock(passphrase.as_ref())?.into_signing()?)
+            }
+            Self::Mnemonic(phrase) => Ok(from_mnemonic(phrase, scheme, index)?),
         }
     }
 }
