@@ -5,6 +5,7 @@ mod execute;
 mod genesis;
 mod permits;
 mod signatures;
+mod weight;
 
 pub use error::ChainError;
 pub use execute::{Proposal, Refused};
@@ -269,6 +270,7 @@ impl Chain {
         self.metrics.stored(&Stored {
             block: &new,
             bytes,
+            weight: self.weight_used(new.header.state_root),
             spec_version,
         });
         // Nobody listening is fine.
