@@ -71,3 +71,20 @@ impl std::fmt::Debug for SharedCache {
         write!(f, "SharedCache({} of {} bytes)", self.0.weight(), self.0.capacity())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookups_are_counted_as_hits_or_misses() {
+        let cache = SharedCache::new(1 << 20);
+        let hash = Hash::repeat_byte(1);
+        assert!(cache.get(&hash).is_none());
+        cache.insert(hash, [1, 2, 3][..].into());
+        assert_eq!(cache.get(&hash).as_deref(), Some(&[1, 2, 3][..]));
+        assert!(cache.get(&Hash::repeat_byte(2)).is_none());
+        assert_eq!((cache.hits(), cache.misses()), (1, 2));
+        assert_eq!(SharedCache::new(1 << 20).hits(), 0);
+    }
+}

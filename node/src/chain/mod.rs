@@ -6,6 +6,7 @@ mod genesis;
 mod inspect;
 mod permits;
 mod signatures;
+mod weight;
 
 pub use error::ChainError;
 pub use execute::{Proposal, Refused};
@@ -270,6 +271,7 @@ impl Chain {
         self.metrics.stored(&Stored {
             block: &new,
             bytes,
+            weight: self.weight_used(new.header.state_root),
             spec_version,
         });
         // Nobody listening is fine.

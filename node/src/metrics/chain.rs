@@ -1,7 +1,8 @@
 //! Blocks: their heights, sizes and times; the runtime; the state's cache; how punctual the author is.
 
-use crate::chain::{ChainError, NewBlock};
-use quids_core::Height;
+use crate::chain::{Chain, ChainError, NewBlock};
+use parking_lot::Mutex;
+use quids_core::{Hash, Height};
 use quids_metrics::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, MetricsError, Registry, buckets, raise_to};
 use quids_state::SharedCache;
 use std::{
@@ -12,6 +13,9 @@ use std::{
 /// Upper bounds of lateness: 10 % of a block a second is the third.
 const LATENESS_SECONDS: &[f64] = &[0.005, 0.02, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
+/// Upper bounds of a block's weight, whose limit is half a second.
+const WEIGHT_SECONDS: &[f64] = &[0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.375, 0.45, 0.5];
+
 /// Counted wherever a block is stored.
 pub struct ChainMetrics {
     best_height: IntGauge,
@@ -21,6 +25,7 @@ pub struct ChainMetrics {
     import_seconds: Histogram,
     extrinsics: Histogram,
     bytes: Histogram,
+    weight: Histogram,
     build_errors: IntCounter,
     import_errors: IntCounterVec,
     spec_version: IntGauge,
@@ -38,6 +43,8 @@ pub struct AuthoringMetrics {
 pub(crate) struct Stored<'a> {
     pub block: &'a NewBlock,
     pub bytes: usize,
+    /// Reference time, if the runtime tells it.
+    pub weight: Option<Duration>,
     /// Of the runtime that executed it, if it is at hand.
     pub spec_version: Option<u32>,
 }
@@ -82,6 +89,11 @@ impl ChainMetrics {
                 "Bytes of a block's extrinsics.",
                 buckets::BYTES,
             )?,
+            weight: registry.histogram(
+                "quids_chain_block_weight_seconds",
+                "Weight of a block, as the time that a reference core takes for it.",
+                WEIGHT_SECONDS,
+            )?,
             build_errors: registry.int_counter(
                 "quids_chain_build_errors_total",
                 "Blocks of our own that could not be built or stored.",
@@ -121,11 +133,15 @@ impl ChainMetrics {
         let Stored {
             block,
             bytes,
+            weight,
             spec_version,
         } = stored;
         self.at(block.header.number);
         self.extrinsics.observe(block.extrinsics.len() as f64);
         self.bytes.observe(*bytes as f64);
+        if let Some(weight) = weight {
+            self.weight.observe(weight.as_secs_f64());
+        }
         if let Some(version) = spec_version {
             self.spec_version.set(i64::from(*version));
         }
@@ -179,6 +195,30 @@ pub(crate) fn follow_state_cache(registry: &Registry, cache: &Arc<SharedCache>) 
             raise_to(&hits, cache.hits());
             raise_to(&misses, cache.misses());
             bytes.set(cache.len_bytes() as i64);
+        }
+    });
+    Ok(())
+}
+
+/// The most weight of a block, asked of the runtime at scrape, once for each code.
+pub(crate) fn follow_weight_max(registry: &Registry, chain: &Arc<Chain>) -> Result<(), MetricsError> {
+    let limit = registry.gauge(
+        "quids_chain_block_weight_limit_seconds",
+        "The most weight that a block may have; 0 where the runtime's metadata does not tell.",
+    )?;
+    let weak = Arc::downgrade(chain);
+    let known: Mutex<Option<Hash>> = Mutex::default();
+    registry.on_scrape(move || {
+        let Some(chain) = weak.upgrade() else { return };
+        let (_, best) = chain.best();
+        let Ok(runtime) = chain.runtime_at(best) else { return };
+        let mut known = known.lock();
+        if *known == Some(runtime.code_hash()) {
+            return;
+        }
+        if let Ok(max) = chain.weight_max(best) {
+            limit.set(max.unwrap_or_default().as_secs_f64());
+            *known = Some(runtime.code_hash());
         }
     });
     Ok(())

@@ -6,17 +6,22 @@ mod pool;
 mod rpc;
 
 pub use chain::{AuthoringMetrics, ChainMetrics};
-pub(crate) use chain::{Stored, follow_state_cache};
+pub(crate) use chain::{Stored, follow_state_cache, follow_weight_max};
 pub use crypto::CryptoMetrics;
 pub use pool::{PoolCounts, PoolMetrics};
 pub use rpc::RpcMetrics;
 
 use crate::{chain::Chain, spec::ChainSpec};
 use quids_metrics::{MetricsError, Registry};
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// What is the same as long as the node runs, and what the system knows of it.
-pub fn register_node(registry: &Registry, chain: &Chain, spec: &ChainSpec, folder: &Path) -> Result<(), MetricsError> {
+pub fn register_node(
+    registry: &Registry,
+    chain: &Arc<Chain>,
+    spec: &ChainSpec,
+    folder: &Path,
+) -> Result<(), MetricsError> {
     let build = registry.int_gauge_vec(
         "quids_build_info",
         "Always 1; the labels say which node this is: its version, that of the runtime interface, that of the database.",
@@ -34,6 +39,7 @@ pub fn register_node(registry: &Registry, chain: &Chain, spec: &ChainSpec, folde
     )?;
     info.with_label_values(&[&spec.id, &format!("{:?}", chain.genesis())])
         .set(1);
+    follow_weight_max(registry, chain)?;
     quids_metrics::register_process(registry)?;
     register_disk(registry, folder)
 }

@@ -3,5 +3,6 @@
 mod dashboard;
 mod documents;
 mod exposition;
+mod hardware;
 mod node;
 mod values;

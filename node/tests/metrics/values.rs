@@ -35,6 +35,9 @@ fn values_follow_the_chain_and_two_nodes_do_not_mix() {
             ("quids_chain_block_import_seconds_count", vec![], 0.0),
             ("quids_chain_build_errors_total", vec![], 0.0),
             ("quids_chain_upgrades_total", vec![], 0.0),
+            ("quids_chain_block_weight_seconds_count", vec![], height),
+            // `Limits` of the runtime.
+            ("quids_chain_block_weight_limit_seconds", vec![], 0.5),
             ("quids_db_commits_total", vec![], height + 1.0),
             ("quids_db_commit_seconds_count", vec![], height + 1.0),
             ("quids_pool_submitted_transactions_total", vec![], 20.0),
@@ -91,6 +94,8 @@ fn values_follow_the_chain_and_two_nodes_do_not_mix() {
             ("quids_db_written_bytes_total", vec![], 20.0 * (4627.0 + 2592.0)),
             ("quids_db_write_ahead_log_bytes", vec![], 20.0 * 4627.0),
             ("quids_db_memory_table_bytes", vec![("column", "bodies")], 20.0 * 4627.0),
+            // 150 µs for each signature, and more for the rest.
+            ("quids_chain_block_weight_seconds_sum", vec![], 20.0 * 150e-6),
             ("quids_state_cache_hits_total", vec![], 100.0),
             ("quids_state_cache_bytes", vec![], 1000.0),
             ("quids_chain_spec_version", vec![], 1.0),
@@ -108,6 +113,7 @@ fn values_follow_the_chain_and_two_nodes_do_not_mix() {
             assert!(value >= least, "{name}{labels:?} is {value}, not {least}");
         }
         assert!(after.sum("quids_crypto_verification_seconds_sum", &[]) < 10.0);
+        assert!(after.sum("quids_chain_block_weight_seconds_sum", &[]) < 0.1);
 
         // A used nonce is refused, and counted by the error's number.
         let error = tokio::task::block_in_place(|| busy.transfer(0)).expect_err("nonce 0 was used");

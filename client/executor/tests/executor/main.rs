@@ -6,4 +6,5 @@ mod containment;
 mod guests;
 mod host_functions;
 mod loading;
+mod metrics;
 mod sessions;

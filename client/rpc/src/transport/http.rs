@@ -83,7 +83,7 @@ fn session(connection: &Connection, headers: &HeaderMap) -> Session {
     let mut extensions = Extensions::new();
     extensions.insert(connection.id);
     extensions.insert(shared.origins.access(peer, headers));
-    let held = Held::new(&mut extensions);
+    let held = crate::connection::Held::new(&mut extensions);
     Session {
         shared: shared.clone(),
         id: connection.id,

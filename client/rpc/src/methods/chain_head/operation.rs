@@ -198,7 +198,10 @@ fn inaccessible() -> Value {
 
 fn failed(error: BackendError) -> Value {
     match error {
-        BackendError::Execution(_) | BackendError::UnknownApi(_) => {
+        BackendError::Execution(_)
+        | BackendError::UnknownApi(_)
+        | BackendError::Unavailable(_)
+        | BackendError::Refused(_) => {
             json!({ "event": "operationError", "error": error.to_string() })
         }
         BackendError::UnknownBlock(_) | BackendError::Internal(_) => {
