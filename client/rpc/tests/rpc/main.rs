@@ -1,5 +1,6 @@
 //! A real server on a real port over a fake node, asked by real clients.
 
+mod abuse;
 mod fake;
 mod limits;
 mod methods;
