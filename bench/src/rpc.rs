@@ -169,7 +169,10 @@ impl Client {
             return Ok(None);
         };
         let head = String::from_utf8_lossy(&self.input[..end]).to_ascii_lowercase();
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next());
         let length: usize = length.ok_or("an answer without length")?.trim().parse()?;
         let whole = end + 4 + length;
         if self.input.len() < whole {
@@ -331,7 +334,9 @@ pub fn run(mut args: Args) -> Result {
         let (stop, seen) = (stop.clone(), seen.clone());
         threads.push(thread::spawn(move || {
             let found = asker(port, at % 2 == 0, rate / askers as f64, &stop);
-            let (Ok(mut all), Ok(found)) = (seen.lock(), found) else { return };
+            let (Ok(mut all), Ok(found)) = (seen.lock(), found) else {
+                return;
+            };
             all.answers += found.answers;
             all.errors += found.errors;
             all.cpu += found.cpu;
@@ -367,7 +372,10 @@ pub fn run(mut args: Args) -> Result {
     let (end_mib, peak_mib) = node.memory()?;
     let mut seen = seen.lock().map_err(|_| "an asker failed")?;
     seen.latencies_us.sort_unstable();
-    let (p50, p99) = (percentile(&seen.latencies_us, 0.5), percentile(&seen.latencies_us, 0.99));
+    let (p50, p99) = (
+        percentile(&seen.latencies_us, 0.5),
+        percentile(&seen.latencies_us, 0.99),
+    );
     let per_second = seen.answers as f64 / took;
     let share = seen.cpu.as_secs_f64() / took / crate::machine::cores() as f64;
     let attacks = attacks.load(Ordering::Relaxed);
@@ -383,16 +391,28 @@ pub fn run(mut args: Args) -> Result {
         return Ok(());
     }
     println!("{machine}");
-    println!("{per_second:.0} answers/s of {rate:.0} asked for {took:.0} s, {} errors", seen.errors);
-    println!("latency from when due: p50 {p50:.1} ms, p99 {p99:.1} ms; the askers took {:.0} % of the CPU", share * 100.0);
+    println!(
+        "{per_second:.0} answers/s of {rate:.0} asked for {took:.0} s, {} errors",
+        seen.errors
+    );
+    println!(
+        "latency from when due: p50 {p50:.1} ms, p99 {p99:.1} ms; the askers took {:.0} % of the CPU",
+        share * 100.0
+    );
     println!(
         "{saw_all} of {} subscribers saw each of {} blocks  {}",
         complete.len(),
         wanted.len(),
         verdict(saw_all == complete.len())
     );
-    println!("resident: {start_mib:.0} MiB before, {peak_mib:.0} at most, {end_mib:.0} after; {attacks} hostile connections");
-    println!("blocks late when idle: at most {:.1} %, p99 {:.1} %", idle.0 * 100.0, idle.1 * 100.0);
+    println!(
+        "resident: {start_mib:.0} MiB before, {peak_mib:.0} at most, {end_mib:.0} after; {attacks} hostile connections"
+    );
+    println!(
+        "blocks late when idle: at most {:.1} %, p99 {:.1} %",
+        idle.0 * 100.0,
+        idle.1 * 100.0
+    );
     println!(
         "blocks late under load: at most {:.1} %, p99 {:.1} %  ≤ {:.0} % {}",
         loaded.0 * 100.0,

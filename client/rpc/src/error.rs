@@ -56,7 +56,6 @@ pub const TABLE: &[(i32, &str)] = &[
     (RATE, "limit.rate"),
     (RUNTIME, "runtime"),
     (DECODE, "decode"),
-    (BAD_EXTRINSIC, "extrinsic"),
     (BAD_BLOCK_RANGE, "block_range"),
     (BAD_COUNT, "count"),
     (CLIENT, "client"),

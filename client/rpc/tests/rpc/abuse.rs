@@ -81,7 +81,7 @@ async fn every_bad_request_has_its_code_and_data() {
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"author_submitExtrinsic","params":["0x"]}"#,
             1001,
-            "extrinsic",
+            "code ",
         ),
     ] {
         let (_, answer) = http(server.local_addr(), body).await;

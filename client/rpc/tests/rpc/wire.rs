@@ -76,12 +76,19 @@ pub async fn raw(addr: SocketAddr, bytes: &[u8]) -> Answer {
     }
     let head = String::from_utf8(answer).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = if status == 101 {
-        String::new()
-    } else {
-        client.read_to_end().await
+    let mut answer = Answer {
+        status,
+        head,
+        body: String::new(),
     };
-    Answer { status, head, body }
+    // A refused upgrade leaves the connection open for the next request.
+    let length = answer.header("content-length").map_or(0, |text| text.parse().unwrap());
+    if status != 101 && !bytes.starts_with(b"HEAD") {
+        let mut body = vec![0; length];
+        client.0.read_exact(&mut body).await.unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+    }
+    answer
 }
 
 /// A socket that says what it is told to.
