@@ -212,7 +212,7 @@ async fn a_rate_counts_the_entries_of_batches_and_only_of_others() {
     }
     // but not who speaks for others: four and one make five.
     let proxied = "X-Forwarded-For: 192.0.2.1\r\n";
-    let batch = format!("[{}]", vec![NAME; 4].join(","));
+    let batch = format!("[{}]", [NAME; 4].join(","));
     assert_eq!(raw(addr, post(proxied, &batch).as_bytes()).await.status, 200);
     assert_eq!(raw(addr, post(proxied, NAME).as_bytes()).await.status, 200);
     let refused = raw(addr, post(proxied, &batch).as_bytes()).await;
