@@ -26,7 +26,7 @@ const POLL: Duration = Duration::from_millis(5);
 const GET_HEADER: &str = r#"{"jsonrpc":"2.0","id":1,"method":"chain_getHeader","params":[]}"#;
 
 /// A running node, ended when it is dropped.
-struct Node {
+pub struct Node {
     child: Child,
     port: u16,
     started: Instant,
@@ -42,10 +42,15 @@ impl Drop for Node {
 
 impl Node {
     fn start(quids: &Path, code_cache: &Path) -> Result<Self> {
+        Self::start_with(quids, code_cache, &[])
+    }
+
+    pub fn start_with(quids: &Path, code_cache: &Path, more: &[&str]) -> Result<Self> {
         // Free now; nobody else is after it.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(quids);
         command.args(["run", "--dev", "--tmp", "--rpc-port", &port.to_string()]);
+        command.args(more);
         command
             .env("QUIDS_CODE_CACHE", code_cache)
             .stdin(Stdio::null())
@@ -75,7 +80,11 @@ impl Node {
         number_in(&answer)
     }
 
-    fn wait_for_block(&mut self) -> Result<Duration> {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn wait_for_block(&mut self) -> Result<Duration> {
         loop {
             let asked = self.started.elapsed();
             if self.height().is_some_and(|height| height >= 1) {
@@ -92,7 +101,7 @@ impl Node {
     }
 
     /// Resident memory in MiB: now, and the most it ever was.
-    fn memory(&self) -> Result<(f64, f64)> {
+    pub fn memory(&self) -> Result<(f64, f64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| -> Option<f64> {
             let line = status
@@ -105,13 +114,13 @@ impl Node {
 }
 
 /// The block number in an answer to `chain_getHeader`.
-fn number_in(answer: &str) -> Option<u64> {
+pub fn number_in(answer: &str) -> Option<u64> {
     let rest = answer.split_once(r#""number":"0x"#)?.1;
     u64::from_str_radix(rest.split('"').next()?, 16).ok()
 }
 
 /// `quids` beside this binary.
-fn sibling() -> Result<PathBuf> {
+pub fn sibling() -> Result<PathBuf> {
     let quids = std::env::current_exe()?.with_file_name("quids");
     if quids.is_file() {
         Ok(quids)

@@ -50,7 +50,7 @@ pub const NOT_WAITING: i32 = -32803;
 /// The new interface's: a block named twice.
 pub const DUPLICATE_HASHES: i32 = -32804;
 
-/// Every code that is not the pool's: the key that its `data` begins with, and what it means. Neither ever changes.
+/// Every code that is not a transaction's: the key that its `data` begins with, and what it means. Neither ever changes.
 pub const TABLE: &[(i32, &str, &str)] = &[
     (PARSE, "parse", "no JSON"),
     (INVALID_REQUEST, "request", "no JSON-RPC request"),
@@ -92,7 +92,6 @@ pub const TABLE: &[(i32, &str, &str)] = &[
     (DUPLICATE_HASHES, "duplicate_hashes", "a block is named twice"),
     (RUNTIME, "runtime", "the runtime failed"),
     (DECODE, "decode", "the runtime's answer does not decode"),
-    (BAD_EXTRINSIC, "extrinsic", "no extrinsic"),
     (BAD_BLOCK_RANGE, "block_range", "the blocks are not on one chain"),
     (BAD_COUNT, "count", "more than a request may ask for"),
     (
@@ -102,8 +101,9 @@ pub const TABLE: &[(i32, &str, &str)] = &[
     ),
 ];
 
-/// The pool's codes, Substrate's; their `data` is `code N: reason` with `PoolError::code`.
+/// A transaction's codes, Substrate's; their `data` is `code N: reason` with `PoolError::code`.
 const POOL: &[(i32, &str)] = &[
+    (BAD_EXTRINSIC, "no extrinsic"),
     (1002, "the runtime could not be asked about the transaction"),
     (1010, "the transaction is invalid"),
     (1011, "nobody can tell whether the transaction is valid"),

@@ -220,7 +220,11 @@ mod tests {
         let admit = |text: &str| connections.admit(text.parse().unwrap());
         let first = admit("192.0.2.1").unwrap();
         assert_eq!(admit("192.0.2.1").unwrap_err(), "connections_per_address");
-        let _others = [admit("127.0.0.1").unwrap(), admit("127.0.0.1").unwrap(), admit("2001:db8::1").unwrap()];
+        let _others = [
+            admit("127.0.0.1").unwrap(),
+            admit("127.0.0.1").unwrap(),
+            admit("2001:db8::1").unwrap(),
+        ];
         assert_eq!(admit("127.0.0.1").unwrap_err(), "connections");
         drop(first);
         assert_eq!(admit("2001:db8::2").unwrap_err(), "connections_per_address");

@@ -59,7 +59,11 @@ impl Session {
             Err(_) if is_notification(bytes) => None,
             Err(cause) => {
                 let is_json = serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-                let error = if is_json { error::invalid_request(&cause.to_string()) } else { error::parse() };
+                let error = if is_json {
+                    error::invalid_request(&cause.to_string())
+                } else {
+                    error::parse()
+                };
                 Some(Reply::error(prepare_error(bytes).0, error))
             }
         }
@@ -279,7 +283,9 @@ mod tests {
             ("[1]x", None),
             ("[1,]", None),
         ] {
-            let found = entries(text.as_bytes(), 3).ok().map(|found| found.map(|entries| entries.len()));
+            let found = entries(text.as_bytes(), 3)
+                .ok()
+                .map(|found| found.map(|entries| entries.len()));
             assert_eq!(found, expected, "{text}");
         }
         let deep = format!("[{}{}]", "[".repeat(1_000_000), "]".repeat(1_000_000));

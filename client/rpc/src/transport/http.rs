@@ -70,7 +70,9 @@ async fn answer(connection: &Connection, request: Request<Incoming>) -> Answer {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "JSON-RPC: POST a call, or connect by WebSocket. GET answers /health and /health/readiness.\n",
             );
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
             answer
         }
     }
@@ -220,12 +222,16 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 fn typed(status: StatusCode, media_type: &'static str, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     answer
 }
 
 /// After what was not read to its end there is no next request.
 fn last(mut answer: Answer) -> Answer {
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }

@@ -67,7 +67,10 @@ impl Origins {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
             _ => host,
         };
-        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let bare = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'))
+            .unwrap_or(name);
         IpAddr::from_str(bare).is_ok()
             || name.eq_ignore_ascii_case("localhost")
             || self
@@ -167,7 +170,10 @@ mod tests {
         assert_eq!(origins.check(&headers(&[])), Err("host"));
         let foreign = headers(&[("host", "localhost"), ("origin", "https://evil.example")]);
         assert_eq!(origins.check(&foreign), Err("origin"));
-        let config = Config { cors: Cors::All, ..config };
+        let config = Config {
+            cors: Cors::All,
+            ..config
+        };
         assert_eq!(Origins::new(&config).check(&foreign), Ok(()));
     }
 
@@ -178,13 +184,55 @@ mod tests {
         for (cors, methods, peer, pairs, expected) in [
             (Cors::default(), RpcMethods::Auto, here, none, true),
             (Cors::default(), RpcMethods::Auto, elsewhere, none, false),
-            (Cors::default(), RpcMethods::Auto, here, &[("x-forwarded-for", "192.0.2.1")], false),
-            (Cors::default(), RpcMethods::Auto, here, &[("forwarded", "for=192.0.2.1")], false),
-            (Cors::default(), RpcMethods::Auto, here, &[("x-real-ip", "192.0.2.1")], false),
-            (Cors::default(), RpcMethods::Auto, here, &[("origin", "http://localhost:1")], true),
-            (Cors::default(), RpcMethods::Auto, here, &[("origin", "https://evil.example")], false),
-            (Cors::All, RpcMethods::Auto, here, &[("origin", "https://evil.example")], false),
-            (Cors::All, RpcMethods::Auto, here, &[("origin", "http://127.0.0.1:1")], true),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("x-forwarded-for", "192.0.2.1")],
+                false,
+            ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("forwarded", "for=192.0.2.1")],
+                false,
+            ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("x-real-ip", "192.0.2.1")],
+                false,
+            ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("origin", "http://localhost:1")],
+                true,
+            ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("origin", "https://evil.example")],
+                false,
+            ),
+            (
+                Cors::All,
+                RpcMethods::Auto,
+                here,
+                &[("origin", "https://evil.example")],
+                false,
+            ),
+            (
+                Cors::All,
+                RpcMethods::Auto,
+                here,
+                &[("origin", "http://127.0.0.1:1")],
+                true,
+            ),
             (Cors::default(), RpcMethods::Safe, here, none, false),
             (Cors::default(), RpcMethods::Unsafe, elsewhere, none, true),
         ] {

@@ -34,7 +34,12 @@ mod tests {
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-        for (text, expected) in [("127.0.0.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.1", false)] {
+        for (text, expected) in [
+            ("127.0.0.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.0.2.1", false),
+        ] {
             assert_eq!(is_loopback(text.parse().unwrap()), expected, "{text}");
         }
     }

@@ -1,11 +1,11 @@
 //! A WebSocket: messages in, at most so many at work, answers and notifications out. Who does not read his answers is
 //! not read any further, and is let go when he takes nothing for too long.
 
-use super::{Shared, stopped};
 use super::dispatch::Session;
 use super::frame::{Event, FrameError, Frames, header};
 use super::reply::Reply;
 use super::stall::Socket;
+use super::{Shared, stopped};
 use crate::Config;
 use crate::error;
 use ::http::{Request, Response};
@@ -81,7 +81,11 @@ pub fn handshake(request: &Request<Incoming>) -> Result<Response<()>, soketto::h
 /// Serves the WebSocket to its end.
 pub async fn run(shared: Arc<Shared>, upgrade: Upgrade) {
     let Upgrade { socket, mut session } = upgrade;
-    let Some(parts) = socket.await.ok().and_then(|upgraded| upgraded.downcast::<Socket>().ok()) else {
+    let Some(parts) = socket
+        .await
+        .ok()
+        .and_then(|upgraded| upgraded.downcast::<Socket>().ok())
+    else {
         return;
     };
     let (input, output) = parts.io.inner.into_inner().into_split();
@@ -227,7 +231,10 @@ impl Reader {
         match *cause {
             FrameError::Protocol(_) => End::new(PROTOCOL_ERROR, Some("protocol")),
             FrameError::TooLarge { bytes, max } => End {
-                last: Some(Reply::error(Id::Null, error::limit(error::REQUEST_BYTES, Some(bytes), max))),
+                last: Some(Reply::error(
+                    Id::Null,
+                    error::limit(error::REQUEST_BYTES, Some(bytes), max),
+                )),
                 ..End::new(TOO_BIG, Some("request_bytes"))
             },
             FrameError::Memory => End {

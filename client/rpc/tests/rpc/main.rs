@@ -2,6 +2,7 @@
 
 mod archive;
 mod chain_head;
+mod abuse;
 mod fake;
 mod interface;
 mod follow_model;
