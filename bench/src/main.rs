@@ -5,6 +5,7 @@ mod clock;
 mod crypto;
 mod machine;
 mod node;
+mod pool;
 mod statistics;
 mod transfers;
 
@@ -20,6 +21,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench transfers [--accounts 10000,100000,1000000] [--transfers 10000] [--runs 7] [--scheme ml-dsa-87]
                              [--cache-mb 1024] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
+       quids bench pool      [--count 100000] [--runs 7] [--json]
 build times: scripts/bench build";
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         "crypto" => crypto::run,
         "transfers" => transfers::run,
         "node" => node::run,
+        "pool" => pool::run,
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -3,7 +3,7 @@
 use crate::{
     Result,
     args::Args,
-    machine::Machine,
+    machine::{Machine, memory_mib},
     statistics::{Samples, verdict},
 };
 use serde_json::{Value, json};
@@ -90,18 +90,6 @@ impl Node {
             sleep(POLL);
         }
     }
-
-    /// Resident memory in MiB: now, and the most it ever was.
-    fn memory(&self) -> Result<(f64, f64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let field = |name: &str| -> Option<f64> {
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-            Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
-        };
-        Ok((field("VmRSS").ok_or("no VmRSS")?, field("VmHWM").ok_or("no VmHWM")?))
-    }
 }
 
 /// The block number in an answer to `chain_getHeader`.
@@ -138,7 +126,7 @@ pub fn run(mut args: Args) -> Result {
     node.wait_for_block()?;
     sleep(Duration::try_from_secs_f64(idle)?);
     let height = node.height().unwrap_or_default();
-    let (resident, peak) = node.memory()?;
+    let (resident, peak) = memory_mib(&node.child.id().to_string())?;
     if as_json {
         let figures: Value = json!({
             "machine": machine.json(), "first_block_seconds_cold": cold.json(), "first_block_seconds_warm": warm.json(),

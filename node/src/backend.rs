@@ -10,16 +10,9 @@ use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_executor::ExecutorError;
 use quids_rpc::{Backend, BackendError, ChainType, Health, Notification, SubmitError, SyncState, TransactionStatus};
 use quids_state::StateBackend;
-use quids_txpool::{PoolEvent, TransactionStatus as PoolStatus};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use tokio::sync::{
-    broadcast::{self, error::RecvError},
-    mpsc,
-};
-
-/// Statuses a watcher may be behind before it is dropped.
-const WATCH_BUFFER: usize = 16;
+use tokio::sync::{broadcast, mpsc};
 
 /// The node behind the RPC server.
 pub struct NodeBackend {
@@ -28,8 +21,6 @@ pub struct NodeBackend {
     pub spec: Arc<ChainSpec>,
     /// Height of the last block when the node started.
     pub started_at: Height,
-    /// Runs the tasks that follow watched transactions.
-    pub tasks: tokio::runtime::Handle,
 }
 
 fn internal(error: ChainError) -> BackendError {
@@ -133,20 +124,15 @@ impl Backend for NodeBackend {
     }
 
     fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError> {
-        Ok(self.pool.submit(TransactionSource::External, bytes)?)
+        Ok(self.pool.submit(TransactionSource::Local, bytes)?)
     }
 
     fn submit_and_watch(&self, bytes: Vec<u8>) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
-        // Listening starts before submitting, so that no status is missed.
-        let events = self.pool.subscribe();
-        let hash = self.pool.submit(TransactionSource::External, bytes)?;
-        let (statuses, receiver) = mpsc::channel(WATCH_BUFFER);
-        self.tasks.spawn(follow(hash, events, statuses));
-        Ok((hash, receiver))
+        Ok(self.pool.submit_and_watch(TransactionSource::Local, bytes)?)
     }
 
     fn pending(&self) -> Vec<Vec<u8>> {
-        self.pool.ready(usize::MAX)
+        self.pool.ready(usize::MAX).iter().map(|bytes| bytes.to_vec()).collect()
     }
 
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool {
@@ -155,30 +141,5 @@ impl Backend for NodeBackend {
 
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>> {
         self.chain.subscribe()
-    }
-}
-
-/// Hands a transaction's statuses on until the last. Whoever does not keep up is dropped.
-async fn follow(hash: Hash, mut events: broadcast::Receiver<PoolEvent>, statuses: mpsc::Sender<TransactionStatus>) {
-    loop {
-        let status = match events.recv().await {
-            Ok(event) if event.hash == hash => event.status,
-            Ok(_) => continue,
-            Err(RecvError::Lagged(_) | RecvError::Closed) => return,
-        };
-        // What is in a block is final: nobody else authors.
-        let finalised = match status {
-            PoolStatus::InBlock(block) => Some(TransactionStatus::Finalized(block)),
-            _ => None,
-        };
-        let is_last = status.is_final();
-        for status in [Some(status.into()), finalised].into_iter().flatten() {
-            if statuses.try_send(status).is_err() {
-                return;
-            }
-        }
-        if is_last {
-            return;
-        }
     }
 }

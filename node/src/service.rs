@@ -5,7 +5,7 @@ use crate::{
     backend::NodeBackend,
     chain::{Chain, ChainError, ChainOptions},
     cli::{self, run::RunArgs},
-    pool::SharedPool,
+    pool::{Revalidation, SharedPool},
     spec::ChainSpec,
 };
 use quids_txpool::Limits;
@@ -49,6 +49,8 @@ pub struct Node {
     rpc: Option<quids_rpc::ServerHandle>,
     stop: watch::Sender<bool>,
     authoring: JoinHandle<Result<(), ChainError>>,
+    /// Ends with the node.
+    _revalidation: Revalidation,
 }
 
 impl Node {
@@ -75,6 +77,11 @@ impl Node {
                 ..Limits::default()
             },
         ));
+        pool.restore()?;
+        let revalidation = Revalidation::start(pool.clone()).map_err(|error| NodeError::Io {
+            what: "cannot start the pool's thread".into(),
+            error,
+        })?;
         let (started_at, _) = chain.best();
         let rpc = match rpc_port {
             None => None,
@@ -84,7 +91,6 @@ impl Node {
                     pool: pool.clone(),
                     spec: spec.clone(),
                     started_at,
-                    tasks: tokio::runtime::Handle::current(),
                 };
                 let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
                 let config = quids_rpc::Config {
@@ -102,6 +108,7 @@ impl Node {
             rpc,
             stop,
             authoring,
+            _revalidation: revalidation,
         })
     }
 
