@@ -130,7 +130,7 @@ impl Case {
             }
             for due in due {
                 assert_eq!(hash_of(&due.bytes), due.hash);
-                let renewal = self.verdict(&String::from_utf8(due.bytes.to_vec()).unwrap());
+                let renewal = self.verdict(str::from_utf8(&due.bytes).unwrap());
                 events.extend(self.pool.renew(&due.hash, renewal, self.height));
             }
         }
