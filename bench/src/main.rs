@@ -6,6 +6,7 @@ mod crypto;
 mod machine;
 mod node;
 mod rpc;
+mod pool;
 mod statistics;
 mod transfers;
 
@@ -22,6 +23,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
                              [--cache-mb 1024] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
+       quids bench pool      [--count 100000] [--runs 7] [--json]
 build times: scripts/bench build";
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "transfers" => transfers::run,
         "node" => node::run,
         "rpc" => rpc::run,
+        "pool" => pool::run,
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

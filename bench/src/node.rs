@@ -3,7 +3,7 @@
 use crate::{
     Result,
     args::Args,
-    machine::Machine,
+    machine::{Machine, memory_mib},
     statistics::{Samples, verdict},
 };
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ pub fn run(mut args: Args) -> Result {
     node.wait_for_block()?;
     sleep(Duration::try_from_secs_f64(idle)?);
     let height = node.height().unwrap_or_default();
-    let (resident, peak) = node.memory()?;
+    let (resident, peak) = memory_mib(&node.child.id().to_string())?;
     if as_json {
         let figures: Value = json!({
             "machine": machine.json(), "first_block_seconds_cold": cold.json(), "first_block_seconds_warm": warm.json(),

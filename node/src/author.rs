@@ -82,7 +82,7 @@ pub fn seal(
     let proposal = Proposal {
         author,
         inherents,
-        transactions: &mut pool.ready(TRANSACTIONS_MAX).into_iter(),
+        transactions: &mut pool.ready(TRANSACTIONS_MAX).into_iter().map(|bytes| bytes.to_vec()),
         deadline: start + period.mul_f32(0.6).max(Duration::from_millis(50)),
         count_max: TRANSACTIONS_MAX,
     };

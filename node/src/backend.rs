@@ -12,10 +12,9 @@ use quids_crypto::{PublicKey, SignatureScheme};
 use quids_executor::ExecutorError;
 use quids_rpc::{
     Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus,
-    SubmitError, SyncState, TraceRecord, TransactionStatus,
+    PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
-use quids_txpool::{PoolEvent, TransactionStatus as StatusInPool};
 use serde_json::{Map, Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -23,12 +22,10 @@ use std::{
     time::Instant,
 };
 use tokio::sync::{
-    broadcast::{self, error::RecvError},
+    broadcast,
     mpsc,
 };
 
-/// Statuses a watcher may be behind before it is dropped.
-const WATCH_BUFFER: usize = 16;
 
 /// The log filter, to change while the node runs. Errors are for the caller.
 pub trait LogControl: Send + Sync {
@@ -82,8 +79,6 @@ pub struct NodeBackend {
     /// The database's folder.
     pub database: PathBuf,
     pub controls: Controls,
-    /// Runs the tasks that follow watched transactions.
-    pub tasks: tokio::runtime::Handle,
 }
 
 fn internal(error: ChainError) -> BackendError {
@@ -276,7 +271,17 @@ impl Backend for NodeBackend {
     }
 
     fn pool_status(&self) -> PoolStatus {
-        self.pool.status()
+        let (held, limits) = (self.pool.status(), self.pool.limits());
+        let usage = |count: usize, bytes: usize| PoolUsage {
+            count: count as u64,
+            bytes: bytes as u64,
+        };
+        PoolStatus {
+            ready: usage(held.ready, held.bytes - held.future_bytes),
+            future: usage(held.future, held.future_bytes),
+            max: usage(limits.max_count, limits.max_bytes),
+            transaction_bytes_max: limits.max_per_transaction_bytes as u64,
+        }
     }
 
     fn pool_content(&self, start: usize, count: usize) -> Vec<PoolEntry> {
@@ -284,24 +289,19 @@ impl Backend for NodeBackend {
     }
 
     fn remove_transactions(&self, hashes: &[Hash]) -> Vec<Hash> {
-        self.pool.remove(hashes)
+        hashes.iter().copied().filter(|hash| self.pool.remove(hash)).collect()
     }
 
     fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError> {
-        Ok(self.pool.submit(TransactionSource::External, bytes)?)
+        Ok(self.pool.submit(TransactionSource::Local, bytes)?)
     }
 
     fn submit_and_watch(&self, bytes: Vec<u8>) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
-        // Listening starts before submitting, so that no status is missed.
-        let events = self.pool.subscribe();
-        let hash = self.pool.submit(TransactionSource::External, bytes)?;
-        let (statuses, receiver) = mpsc::channel(WATCH_BUFFER);
-        self.tasks.spawn(follow(hash, events, statuses));
-        Ok((hash, receiver))
+        Ok(self.pool.submit_and_watch(TransactionSource::Local, bytes)?)
     }
 
     fn pending(&self) -> Vec<Vec<u8>> {
-        self.pool.ready(usize::MAX)
+        self.pool.ready(usize::MAX).iter().map(|bytes| bytes.to_vec()).collect()
     }
 
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool {
@@ -310,30 +310,5 @@ impl Backend for NodeBackend {
 
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>> {
         self.chain.subscribe()
-    }
-}
-
-/// Hands a transaction's statuses on until the last. Whoever does not keep up is dropped.
-async fn follow(hash: Hash, mut events: broadcast::Receiver<PoolEvent>, statuses: mpsc::Sender<TransactionStatus>) {
-    loop {
-        let status = match events.recv().await {
-            Ok(event) if event.hash == hash => event.status,
-            Ok(_) => continue,
-            Err(RecvError::Lagged(_) | RecvError::Closed) => return,
-        };
-        // What is in a block is final: nobody else authors.
-        let finalised = match status {
-            StatusInPool::InBlock(block) => Some(TransactionStatus::Finalized(block)),
-            _ => None,
-        };
-        let is_last = status.is_final();
-        for status in [Some(status.into()), finalised].into_iter().flatten() {
-            if statuses.try_send(status).is_err() {
-                return;
-            }
-        }
-        if is_last {
-            return;
-        }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     cli::{self, run::RunArgs},
     hardware::Hardware,
     metrics::{self, RpcMetrics},
-    pool::SharedPool,
+    pool::{Revalidation, SharedPool},
     spec::ChainSpec,
 };
 use quids_metrics::Registry;
@@ -61,6 +61,8 @@ pub struct Node {
     metrics: Option<quids_metrics::ServerHandle>,
     stop: watch::Sender<bool>,
     authoring: JoinHandle<Result<(), ChainError>>,
+    /// Ends with the node.
+    _revalidation: Revalidation,
 }
 
 impl Node {
@@ -92,7 +94,7 @@ impl Node {
         let registry = chain.registry().clone();
         metrics::register_node(&registry, &chain, &spec, &folder)?;
         pool.register_metrics(&registry)?;
-        RpcMetrics::new(&registry, &[])?;
+        let rpc_metrics = Arc::new(RpcMetrics::new(&registry, quids_rpc::REFUSALS)?);
         if hardware_check {
             let registry = registry.clone();
             tokio::task::spawn_blocking(move || check_hardware(&folder, &registry));
@@ -101,6 +103,11 @@ impl Node {
             None => None,
             Some(addr) => Some(quids_metrics::serve(addr, registry).await?),
         };
+        pool.restore()?;
+        let revalidation = Revalidation::start(pool.clone()).map_err(|error| NodeError::Io {
+            what: "cannot start the pool's thread".into(),
+            error,
+        })?;
         let (started_at, _) = chain.best();
         let rpc = match rpc_port {
             None => None,
@@ -113,7 +120,6 @@ impl Node {
                     started: Instant::now(),
                     database: folder.join("db"),
                     controls: Controls::default(),
-                    tasks: tokio::runtime::Handle::current(),
                 };
                 let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
                 let config = quids_rpc::Config {
@@ -132,6 +138,7 @@ impl Node {
             metrics,
             stop,
             authoring,
+            _revalidation: revalidation,
         })
     }
 

@@ -117,6 +117,20 @@ impl Database {
         })
     }
 
+    /// Writes entries of the extras column outside of a block, all or none; `None` removes. They survive the end of the
+    /// process; a power cut only once a later block is on the disk.
+    pub fn write_aux(&self, entries: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), DbError> {
+        let mut stopped = self.writer.lock();
+        if let Some(reason) = &*stopped {
+            return Err(DbError::Stopped(reason.clone()));
+        }
+        let mut batch = WriteBatch::default();
+        self.put_aux(&mut batch, entries)?;
+        self.raw
+            .write(batch)
+            .inspect_err(|error| *stopped = Some(error.to_string()))
+    }
+
     /// One writer at a time: writes the batch that `prepare` made, with its tips. Once a write failed, none is
     /// tried again: what is on the disk is only known after a restart.
     fn write_with(&self, prepare: impl FnOnce() -> Result<Option<(WriteBatch, Tips)>, DbError>) -> Result<(), DbError> {
@@ -168,10 +182,14 @@ impl Database {
         for (hash, node) in &block.nodes {
             raw.put(batch, Column::Nodes, hash.as_bytes(), node)?;
         }
-        for (key, value) in &block.aux {
+        self.put_aux(batch, &block.aux)
+    }
+
+    fn put_aux(&self, batch: &mut WriteBatch, entries: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), DbError> {
+        for (key, value) in entries {
             match value {
-                Some(value) => raw.put_checked(batch, Column::Extras, key, value)?,
-                None => raw.delete(batch, Column::Extras, key)?,
+                Some(value) => self.raw.put_checked(batch, Column::Extras, key, value)?,
+                None => self.raw.delete(batch, Column::Extras, key)?,
             }
         }
         Ok(())

@@ -123,9 +123,16 @@ impl Database {
         bytes.map(|bytes| decode(Column::Numbers, &key, &bytes)).transpose()
     }
 
-    /// What was written as `aux` of a block under this key.
+    /// What was written as `aux` of a block, or by [`Database::write_aux`], under this key.
     pub fn aux(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
         self.raw.checked(Column::Extras, key)
+    }
+
+    /// At most `max` such entries whose keys begin with `prefix`, in ascending order of their keys.
+    pub fn aux_with_prefix(&self, prefix: &[u8], max: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DbError> {
+        let keys = self.raw.keys_with_prefix(Column::Extras, prefix, max)?;
+        let entry = |key: Vec<u8>| Ok(self.aux(&key)?.map(|value| (key, value)));
+        keys.into_iter().map(entry).filter_map(Result::transpose).collect()
     }
 }
 

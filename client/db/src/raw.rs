@@ -3,7 +3,7 @@
 
 use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
-use rocksdb::{ColumnFamily, DB, DBPinnableSlice, IteratorMode, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, DB, DBPinnableSlice, Direction, IteratorMode, WriteBatch, WriteOptions};
 
 /// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
 const CHECKSUM_LEN: usize = 8;
@@ -85,6 +85,21 @@ impl Raw {
                 reason: error.to_string(),
             }),
         }
+    }
+
+    /// At most `max` keys that begin with `prefix`, ascending.
+    pub(crate) fn keys_with_prefix(&self, column: Column, prefix: &[u8], max: usize) -> Result<Vec<Vec<u8>>, DbError> {
+        let failed = |error: rocksdb::Error| DbError::Read {
+            column: column.name(),
+            key: hex(prefix),
+            reason: error.to_string(),
+        };
+        let from = IteratorMode::From(prefix, Direction::Forward);
+        let keys = self.db.iterator_cf(self.family(column)?, from);
+        let keys = keys.map(|entry| entry.map(|(key, _)| key.into_vec()).map_err(failed));
+        keys.take_while(|key| key.as_ref().map_or(true, |key| key.starts_with(prefix)))
+            .take(max)
+            .collect()
     }
 
     pub(crate) fn put(&self, batch: &mut WriteBatch, column: Column, key: &[u8], value: &[u8]) -> Result<(), DbError> {

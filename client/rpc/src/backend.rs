@@ -351,7 +351,7 @@ pub enum SubmitErrorKind {
     AlreadyImported = 1013,
     /// Would replace a transaction of no lower priority.
     TooLowPriority = 1014,
-    /// The pool is full, or the transaction too large for it.
+    /// The pool, or what an account may have in it, is full, or the transaction is too large for it.
     ImmediatelyDropped = 1016,
 }
 
@@ -362,7 +362,11 @@ impl From<PoolError> for SubmitError {
             PoolError::Unknown(_) => SubmitErrorKind::Unknown,
             PoolError::AlreadyKnown(_) => SubmitErrorKind::AlreadyImported,
             PoolError::TooLowPriority { .. } => SubmitErrorKind::TooLowPriority,
-            PoolError::TooLarge { .. } | PoolError::Full { .. } => SubmitErrorKind::ImmediatelyDropped,
+            PoolError::TooLarge { .. }
+            | PoolError::Full { .. }
+            | PoolError::FutureFull { .. }
+            | PoolError::AccountFull { .. } => SubmitErrorKind::ImmediatelyDropped,
+            PoolError::Banned { .. } => SubmitErrorKind::TemporarilyBanned,
             PoolError::Runtime(_) => SubmitErrorKind::Verification,
         };
         Self {
@@ -415,7 +419,7 @@ impl From<quids_txpool::TransactionStatus> for TransactionStatus {
         match status {
             Pool::Future => Self::Future,
             Pool::Ready => Self::Ready,
-            Pool::Broadcast => Self::Broadcast(Vec::new()),
+            Pool::Broadcast(peers) => Self::Broadcast(peers),
             Pool::InBlock(block) => Self::InBlock(block),
             Pool::Dropped => Self::Dropped,
             Pool::Invalid(_) => Self::Invalid,

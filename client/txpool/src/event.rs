@@ -19,11 +19,11 @@ pub enum TransactionStatus {
     Future,
     /// It can be in the next block.
     Ready,
-    /// It was sent to peers. The pool never says so: the network does.
-    Broadcast,
+    /// It was sent to these peers; see [`crate::Pool::broadcast_to`].
+    Broadcast(Vec<String>),
     /// It is in this block.
     InBlock(Hash),
-    /// It had to make room, or new code gave it tags that the pool does not hold.
+    /// It had to make room, was taken out by the operator, or new code gave it tags that the pool does not hold.
     Dropped,
     /// It can no longer be in a block.
     Invalid(TransactionValidityError),
@@ -34,6 +34,6 @@ pub enum TransactionStatus {
 impl TransactionStatus {
     /// True if the pool will say no more of the transaction.
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Future | Self::Ready | Self::Broadcast)
+        !matches!(self, Self::Future | Self::Ready | Self::Broadcast(_))
     }
 }

@@ -1,27 +1,25 @@
 //! The transaction pool: what waits to be in a block, ordered by dependency and priority. Sans-IO: no clock, no
-//! thread, no network; the runtime is asked through [`Validator`], time is the height that the caller passes.
+//! thread, no network; the runtime's verdicts and the height are passed in.
 #![warn(missing_docs)]
 
+mod bans;
 mod error;
 mod event;
+mod follow;
 mod index;
 mod limits;
+mod orders;
 mod pool;
 mod ready;
+mod room;
+mod stats;
 mod transaction;
 
 pub use error::PoolError;
 pub use event::{PoolEvent, TransactionStatus};
+pub use follow::{Due, Renewal};
 pub use limits::Limits;
 pub use pool::Pool;
 pub use ready::Ready;
-pub use transaction::{Transaction, hash_of};
-
-use quids_api::{TransactionSource, TransactionValidity};
-
-/// The runtime's opinion of a transaction.
-pub trait Validator {
-    /// `TaggedTransactionQueue_validate_transaction` at the best block. `Err` only if the runtime could not answer at
-    /// all (it trapped, or the node has no state): nothing is then known of the transaction.
-    fn validate(&self, source: TransactionSource, bytes: &[u8]) -> Result<TransactionValidity, String>;
-}
+pub use stats::{PoolStatus, Stats};
+pub use transaction::{Submission, Transaction, hash_of};

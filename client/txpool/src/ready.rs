@@ -1,61 +1,80 @@
 //! The order in which an author takes transactions: a provider before what requires it, then by priority, then by
-//! arrival.
+//! arrival. What is yielded costs, what is not does not.
 
-use crate::{Transaction, index::Index};
-use quids_core::Hash;
+use crate::{
+    Transaction,
+    index::{Entry, Id, Index},
+    orders::HeadKey,
+};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, btree_set};
+use std::iter::Peekable;
 
 /// Iterator over the ready transactions; see [`crate::Pool::ready`].
 #[derive(Debug)]
 pub struct Ready<'a> {
     index: &'a Index,
-    /// Requirements not yielded yet, of those that have any.
-    missing: BTreeMap<Hash, usize>,
-    /// Nothing missing: (priority, earliest arrival).
-    next: BinaryHeap<(u64, Reverse<u64>, Hash)>,
+    /// The code whose verdicts count.
+    epoch: u32,
+    /// Those that require nothing.
+    heads: Peekable<btree_set::Range<'a, HeadKey>>,
+    /// Those whose every requirement was yielded.
+    freed: BinaryHeap<(u64, Reverse<Id>)>,
+    /// Requirements not yielded yet, of those with some that were.
+    missing: BTreeMap<Id, usize>,
 }
 
 impl<'a> Ready<'a> {
-    pub(crate) fn new(index: &'a Index) -> Self {
-        let mut missing = BTreeMap::new();
-        let mut next = Vec::new();
-        for entry in index.entries().filter(|entry| entry.ready) {
-            let transaction = &entry.transaction;
-            match transaction.requires.len() {
-                0 => next.push(rank(transaction)),
-                count => {
-                    missing.insert(transaction.hash, count);
-                }
-            }
-        }
+    pub(crate) fn new(index: &'a Index, epoch: u32) -> Self {
+        let (first, last) = (
+            (Reverse(epoch), Reverse(u64::MAX), Id::MIN),
+            (Reverse(epoch), Reverse(u64::MIN), Id::MAX),
+        );
         Self {
             index,
-            missing,
-            next: next.into(),
+            epoch,
+            heads: index.orders.heads.range(first..=last).peekable(),
+            freed: BinaryHeap::new(),
+            missing: BTreeMap::new(),
         }
     }
-}
 
-fn rank(transaction: &Transaction) -> (u64, Reverse<u64>, Hash) {
-    (transaction.priority, Reverse(transaction.arrival), transaction.hash)
+    fn next_id(&mut self) -> Option<Id> {
+        let head = self
+            .heads
+            .peek()
+            .map(|(_, Reverse(priority), id)| (*priority, Reverse(*id)));
+        if head > self.freed.peek().copied() {
+            self.heads.next().map(|(_, _, id)| *id)
+        } else {
+            self.freed.pop().map(|(_, Reverse(id))| id)
+        }
+    }
+
+    fn free(&mut self, requirer: &Entry) {
+        let transaction = &requirer.transaction;
+        if !requirer.ready || transaction.epoch != self.epoch {
+            return;
+        }
+        let id = transaction.arrival;
+        let missing = self.missing.entry(id).or_insert(transaction.requires.len());
+        *missing = missing.saturating_sub(1);
+        if *missing == 0 {
+            self.missing.remove(&id);
+            self.freed.push((transaction.priority, Reverse(id)));
+        }
+    }
 }
 
 impl<'a> Iterator for Ready<'a> {
     type Item = &'a Transaction;
 
     fn next(&mut self) -> Option<&'a Transaction> {
-        let (_, _, hash) = self.next.pop()?;
-        let transaction = &self.index.get(&hash)?.transaction;
-        for requirer in transaction.provides.iter().flat_map(|tag| self.index.requirers(tag)) {
-            if let Some(count) = self.missing.get_mut(&requirer) {
-                *count -= 1;
-                if *count == 0 {
-                    self.missing.remove(&requirer);
-                    let entry = self.index.get(&requirer)?;
-                    self.next.push(rank(&entry.transaction));
-                }
-            }
+        let id = self.next_id()?;
+        let index = self.index;
+        let transaction = &index.get(id)?.transaction;
+        for requirer in transaction.provides.iter().flat_map(|tag| index.requirers(tag)) {
+            self.free(requirer);
         }
         Some(transaction)
     }

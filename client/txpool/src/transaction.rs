@@ -2,7 +2,8 @@
 
 use codec::{Compact, Encode};
 use quids_api::{TransactionSource, TransactionTag, ValidTransaction};
-use quids_core::{Hash, Height};
+use quids_core::{AccountId20, Hash, Height};
+use std::sync::Arc;
 
 /// A transaction's name everywhere: BLAKE3-256 over its SCALE encoding, `Compact(length) ++ bytes`, as polkadot-js,
 /// subxt and PAPI compute it. `bytes` are without the length prefix.
@@ -14,12 +15,30 @@ pub fn hash_of(bytes: &[u8]) -> Hash {
     (*hasher.finalize().as_bytes()).into()
 }
 
+/// What is given to the pool: a transaction that the runtime finds valid.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The extrinsic, without the SCALE length prefix.
+    pub bytes: Arc<[u8]>,
+    /// Where it came from.
+    pub source: TransactionSource,
+    /// Whose limits it counts against; without one it counts against the pool's only.
+    pub sender: Option<AccountId20>,
+    /// What the runtime said.
+    pub verdict: ValidTransaction,
+    /// The block on whose state it said so.
+    pub validated_at: Height,
+}
+
 /// A valid transaction that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     pub(crate) hash: Hash,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Arc<[u8]>,
     pub(crate) source: TransactionSource,
+    pub(crate) sender: Option<AccountId20>,
+    /// Goes after all others when the pool is full.
+    pub(crate) is_kept: bool,
     pub(crate) priority: u64,
     pub(crate) propagate: bool,
     /// Sorted, each once.
@@ -27,8 +46,10 @@ pub struct Transaction {
     /// Sorted, each once.
     pub(crate) provides: Vec<TransactionTag>,
     pub(crate) validated_at: Height,
+    /// By which code: how many times the pool had seen it change.
+    pub(crate) epoch: u32,
     pub(crate) valid_until: Height,
-    /// Order of arrival.
+    /// Order of arrival; names the transaction inside the pool.
     pub(crate) arrival: u64,
 }
 
@@ -39,13 +60,23 @@ impl Transaction {
     }
 
     /// The extrinsic, without the SCALE length prefix.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
     }
 
     /// Where it came from.
     pub fn source(&self) -> TransactionSource {
         self.source
+    }
+
+    /// Whose limits it counts against.
+    pub fn sender(&self) -> Option<AccountId20> {
+        self.sender
+    }
+
+    /// Whether it is a local transaction that others have to make room for.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// The runtime's priority; higher is earlier.
@@ -73,19 +104,22 @@ impl Transaction {
         self.valid_until
     }
 
-    pub(crate) fn set_verdict(&mut self, verdict: ValidTransaction, best: Height) {
+    /// A verdict stands for one block at least.
+    pub(crate) fn set_verdict(&mut self, verdict: ValidTransaction, validated_at: Height, epoch: u32) {
         self.priority = verdict.priority;
         self.propagate = verdict.propagate;
         self.requires = sorted(verdict.requires);
         self.provides = sorted(verdict.provides);
-        self.validated_at = best;
-        let longevity = u32::try_from(verdict.longevity).unwrap_or(u32::MAX);
-        self.valid_until = best.saturating_add(Height(longevity));
+        self.validated_at = validated_at;
+        self.epoch = epoch;
+        let longevity = u32::try_from(verdict.longevity).unwrap_or(u32::MAX).max(1);
+        self.valid_until = validated_at.saturating_add(Height(longevity));
     }
 }
 
 fn sorted(mut tags: Vec<TransactionTag>) -> Vec<TransactionTag> {
-    tags.sort();
+    tags.sort_unstable();
     tags.dedup();
+    tags.shrink_to_fit();
     tags
 }

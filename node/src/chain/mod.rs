@@ -18,7 +18,7 @@ use crate::{
 };
 use codec::{Decode, Encode};
 use parking_lot::{Mutex, RwLock};
-use permits::Permits;
+pub(crate) use permits::Permits;
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::Database;
@@ -213,14 +213,15 @@ impl Chain {
         O::decode(&mut output.as_slice()).map_err(ChainError::decode(api))
     }
 
-    /// The runtime's verdict on a transaction, on the last block's state.
+    /// The runtime's verdict on a transaction, on the last block's state, and the height of that block.
     pub fn validate(
         &self,
         source: quids_api::TransactionSource,
         bytes: &[u8],
-    ) -> Result<quids_api::TransactionValidity, ChainError> {
-        let (_, best) = self.best();
-        self.call_typed(best, names::VALIDATE_TRANSACTION, &(source, bytes, best))
+    ) -> Result<(quids_api::TransactionValidity, Height), ChainError> {
+        let (height, best) = self.best();
+        let verdict = self.call_typed(best, names::VALIDATE_TRANSACTION, &(source, bytes, best))?;
+        Ok((verdict, height))
     }
 
     /// The timestamp of the last block in milliseconds, where clients know it (`timestamp.now`); 0 without one.

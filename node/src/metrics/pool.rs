@@ -74,7 +74,7 @@ impl PoolMetrics {
             TransactionStatus::Dropped => "evicted",
             TransactionStatus::Usurped(_) => "replaced",
             TransactionStatus::Invalid(_) => "invalid",
-            TransactionStatus::Future | TransactionStatus::Ready | TransactionStatus::Broadcast => return,
+            TransactionStatus::Future | TransactionStatus::Ready | TransactionStatus::Broadcast(_) => return,
         };
         self.left.with_label_values(&[reason]).inc();
     }

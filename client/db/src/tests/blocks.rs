@@ -250,3 +250,52 @@ fn a_path_that_cannot_be_is_an_error() {
     std::fs::write(&file, b"x").unwrap();
     assert!(matches!(Database::open(&file, FAST), Err(DbError::Open { path, .. }) if path == file));
 }
+
+#[test]
+fn entries_outside_of_blocks_are_written_listed_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
+    let put = |key: &str, value: &str| (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
+    let remove = |key: &str| (key.as_bytes().to_vec(), None);
+    let check = |db: &Database, prefix: &str, max: usize, expected: &[(Vec<u8>, Vec<u8>)]| {
+        assert_eq!(
+            db.aux_with_prefix(prefix.as_bytes(), max).unwrap(),
+            expected,
+            "{prefix} {max}"
+        );
+    };
+    {
+        let db = open(folder.path());
+        write(&db, &chain(1));
+        check(&db, "a/", 9, &[]);
+        db.write_aux(&[
+            put("a/2", "two"),
+            put("a/1", "one"),
+            put("a", "x"),
+            put("b", "y"),
+            put("a/3", ""),
+        ])
+        .unwrap();
+        check(
+            &db,
+            "a/",
+            9,
+            &[entry("a/1", "one"), entry("a/2", "two"), entry("a/3", "")],
+        );
+        check(&db, "a/", 2, &[entry("a/1", "one"), entry("a/2", "two")]);
+        db.write_aux(&[remove("a/1"), put("a/2", "new"), remove("a/9")])
+            .unwrap();
+        db.write_aux(&[]).unwrap();
+        check(&db, "a/", 9, &[entry("a/2", "new"), entry("a/3", "")]);
+        assert_eq!(db.aux(b"a/1").unwrap(), None);
+    }
+    // They outlive the process, and damage to one is named.
+    let db = open(folder.path());
+    check(&db, "a/", 9, &[entry("a/2", "new"), entry("a/3", "")]);
+    put_raw(&db, Column::Extras, b"a/3", b"damage");
+    assert!(matches!(
+        db.aux_with_prefix(b"a/", 9),
+        Err(DbError::Damaged { column: "extras", .. })
+    ));
+    check(&db, "a/", 1, &[entry("a/2", "new")]);
+}

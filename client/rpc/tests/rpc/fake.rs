@@ -509,8 +509,10 @@ impl Backend for Fake {
             b"low" => Err(PoolError::TooLowPriority {
                 priority: 1,
                 existing: 2,
+                needed: 3,
             }
             .into()),
+            b"banned" => Err(PoolError::Banned { until: Height(9) }.into()),
             b"full" => Err(PoolError::Full { count: 1, bytes: 1 }.into()),
             b"panic" => panic!("the fake was told to"),
             _ => {

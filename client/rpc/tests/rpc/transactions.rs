@@ -64,8 +64,15 @@ async fn refusals_have_substrates_code_and_our_stable_one() {
             b"low",
             1014,
             "Priority is too low",
-            "code 404: the priority 1 does not exceed 2",
+            "code 404: the priority 1 is too low",
             404,
+        ),
+        (
+            b"banned",
+            1012,
+            "Transaction is temporarily banned",
+            "code 408: the transaction turned invalid and is refused until block 9",
+            408,
         ),
         (b"full", 1016, "Immediately Dropped", "code 403: ", 403),
     ] {

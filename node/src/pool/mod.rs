@@ -1,0 +1,341 @@
+//! The pool as the node shares it. The runtime thinks outside of the pool's lock; every change is told, in order, to
+//! those who watch; a thread of its own renews verdicts after each block; local transactions outlive the process.
+
+mod journal;
+mod revalidation;
+mod watchers;
+
+pub use revalidation::Revalidation;
+
+use crate::{
+    chain::{Chain, ChainError, NewBlock, Permits, Refused},
+    metrics::{PoolCounts, PoolMetrics},
+};
+use journal::Journal;
+use parking_lot::Mutex;
+use quids_api::{TransactionSource, TransactionValidity, ValidTransaction};
+use quids_core::{AccountId20, Hash, Height};
+use quids_metrics::{MetricsError, Registry};
+use quids_rpc::{PoolEntry, TransactionStatus};
+use quids_txpool::{Limits, Pool, PoolError, PoolEvent, PoolStatus, Stats, Submission, Transaction};
+use revalidation::Signal;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::sync::{Notify, broadcast, mpsc};
+use watchers::Watchers;
+
+/// How many events a slow listener may be behind before it misses some.
+const EVENTS_MAX: usize = 65_536;
+/// The longest a transaction waits until the runtime has time for it.
+const VALIDATION_PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of the tag by which a transaction provides its nonce: SCALE of (account, nonce).
+const NONCE_TAG_LEN: usize = 28;
+
+/// The pool, the chain that judges its transactions, and its listeners.
+pub struct SharedPool {
+    chain: Arc<Chain>,
+    limits: Limits,
+    state: Mutex<State>,
+    journal: Journal,
+    /// Validations of new transactions at once: one core is left for authoring.
+    validations: Permits,
+    /// Told that verdicts may be due.
+    signal: Signal,
+    events: broadcast::Sender<PoolEvent>,
+    /// Told when a transaction becomes ready.
+    arrived: Notify,
+    /// Once `register_metrics` was called.
+    metrics: OnceLock<PoolMetrics>,
+}
+
+/// Behind one lock, so that listeners hear of changes in the order in which they happened.
+struct State {
+    pool: Pool,
+    watchers: Watchers,
+}
+
+impl SharedPool {
+    pub fn new(chain: Arc<Chain>, limits: Limits) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (height, _) = chain.best();
+        Self {
+            state: Mutex::new(State {
+                pool: Pool::new(limits, height),
+                watchers: Watchers::default(),
+            }),
+            journal: Journal::new(chain.database().clone(), &limits),
+            validations: Permits::new(cores.saturating_sub(1).max(1)),
+            signal: Signal::default(),
+            events: broadcast::channel(EVENTS_MAX).0,
+            arrived: Notify::new(),
+            metrics: OnceLock::new(),
+            limits,
+            chain,
+        }
+    }
+
+    /// Has the pool's metrics in this registry from now on. At most once for a pool.
+    pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), MetricsError> {
+        let weak = Arc::downgrade(self);
+        let counts = move || {
+            let status = weak.upgrade()?.status();
+            Some(PoolCounts {
+                ready: status.ready,
+                future: status.future,
+                bytes: status.bytes,
+            })
+        };
+        // Registering twice is refused by the registry.
+        let _ = self.metrics.set(PoolMetrics::new(registry, counts)?);
+        Ok(())
+    }
+
+    /// What bounds the pool.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Takes a transaction in, if the runtime finds it valid. Blocks while the runtime thinks. A local one is kept
+    /// across restarts.
+    pub fn submit(&self, source: TransactionSource, bytes: Vec<u8>) -> Result<Hash, PoolError> {
+        self.take_in(source, bytes.into(), false).map(|(hash, _)| hash)
+    }
+
+    /// As [`SharedPool::submit`], with every status from the first on.
+    pub fn submit_and_watch(
+        &self,
+        source: TransactionSource,
+        bytes: Vec<u8>,
+    ) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), PoolError> {
+        let (hash, receiver) = self.take_in(source, bytes.into(), true)?;
+        // Nobody watched a transaction that was not there, so there was room.
+        let receiver = receiver.ok_or_else(|| PoolError::Runtime("too many watch the transaction".into()))?;
+        Ok((hash, receiver))
+    }
+
+    fn take_in(
+        &self,
+        source: TransactionSource,
+        bytes: Arc<[u8]>,
+        watch: bool,
+    ) -> Result<(Hash, Option<mpsc::Receiver<TransactionStatus>>), PoolError> {
+        let answer = self.validate_and_take_in(source, bytes, watch);
+        if let Some(metrics) = self.metrics.get() {
+            metrics.answered(&answer);
+        }
+        answer
+    }
+
+    fn validate_and_take_in(
+        &self,
+        source: TransactionSource,
+        bytes: Arc<[u8]>,
+        watch: bool,
+    ) -> Result<(Hash, Option<mpsc::Receiver<TransactionStatus>>), PoolError> {
+        let hash = self.state.lock().pool.check(&bytes)?;
+        let (verdict, validated_at) = self.ask_for_new(source, &bytes)?;
+        let verdict = verdict?;
+        // Before it enters the pool, so that its end, which deletes the entry, comes after.
+        let is_written = source == TransactionSource::Local
+            && self.journal.add(hash, &bytes).unwrap_or_else(|error| {
+                tracing::error!("transaction {hash:?} will not outlive this process: {error}");
+                false
+            });
+        let submission = Submission {
+            sender: sender_of(&verdict),
+            bytes,
+            source,
+            verdict,
+            validated_at,
+        };
+        let mut state = self.state.lock();
+        let events = match state.pool.submit(submission) {
+            Ok((_, events)) => events,
+            Err(error) => {
+                drop(state);
+                // Known: another thread gave it at the same time, and the entry is that one's.
+                if is_written && !matches!(error, PoolError::AlreadyKnown(_)) {
+                    self.journal.forget(&hash);
+                }
+                return Err(error);
+            }
+        };
+        let receiver = if watch { state.watchers.add(hash) } else { None };
+        self.publish(&mut state, events);
+        drop(state);
+        if validated_at < self.chain.best().0 {
+            self.signal.raise();
+        }
+        self.arrived.notify_one();
+        Ok((hash, receiver))
+    }
+
+    fn ask_for_new(&self, source: TransactionSource, bytes: &[u8]) -> Result<(TransactionValidity, Height), PoolError> {
+        let failed = |error: ChainError| PoolError::Runtime(error.to_string());
+        let permit = self.validations.acquire(VALIDATION_PATIENCE);
+        let _permit = permit.ok_or(ChainError::Busy).map_err(failed)?;
+        self.chain.validate(source, bytes).map_err(failed)
+    }
+
+    /// Gives the pool what local transactions an earlier process left. To be called once, before others submit.
+    pub fn restore(&self) -> Result<(), ChainError> {
+        let left = self.journal.load()?;
+        let found = left.len();
+        let mut taken: usize = 0;
+        for (hash, bytes) in left {
+            match self.take_in(TransactionSource::Local, bytes.into(), false) {
+                Ok((known, _)) if known == hash => taken += 1,
+                // Not asked: perhaps next time.
+                Err(PoolError::Runtime(reason)) => tracing::warn!("transaction {hash:?} is not restored: {reason}"),
+                Ok(_) | Err(_) => self.journal.forget(&hash),
+            }
+        }
+        self.journal.flush()?;
+        if found > 0 {
+            tracing::info!("{taken} of {found} local transactions are pending again");
+        }
+        Ok(())
+    }
+
+    /// Waits until a transaction has arrived since the last wait.
+    pub async fn arrival(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// The transactions for the next block, in order, at most `count`.
+    pub fn ready(&self, count: usize) -> Vec<Arc<[u8]>> {
+        let state = self.state.lock();
+        state
+            .pool
+            .ready()
+            .take(count)
+            .map(|transaction| transaction.bytes().clone())
+            .collect()
+    }
+
+    pub fn has_ready(&self) -> bool {
+        self.state.lock().pool.ready().next().is_some()
+    }
+
+    /// Everything that waits: what can be in the next block, in order, then the others.
+    pub fn pending(&self) -> Vec<Arc<[u8]>> {
+        let state = self.state.lock();
+        let pending = state.pool.ready().chain(state.pool.future());
+        pending.map(|transaction| transaction.bytes().clone()).collect()
+    }
+
+    /// Whether a ready transaction provides the tag.
+    pub fn provides(&self, tag: &[u8]) -> bool {
+        self.state.lock().pool.provides(tag)
+    }
+
+    /// The bytes of a transaction in the pool, without length prefix.
+    pub fn transaction(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+        self.state
+            .lock()
+            .pool
+            .get(hash)
+            .map(|transaction| transaction.bytes().clone())
+    }
+
+    pub fn status(&self) -> PoolStatus {
+        self.state.lock().pool.status()
+    }
+
+    /// A page of the pool, the ready transactions first, in order.
+    pub fn content(&self, start: usize, count: usize) -> Vec<PoolEntry> {
+        let state = self.state.lock();
+        let ready = state.pool.ready().map(|transaction| entry(transaction, true));
+        let future = state.pool.future().map(|transaction| entry(transaction, false));
+        ready.chain(future).skip(start).take(count).collect()
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.state.lock().pool.stats()
+    }
+
+    /// What becomes of all transactions from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<PoolEvent> {
+        self.events.subscribe()
+    }
+
+    /// What becomes of one transaction in the pool, from where it stands now. `None` if it is not there, or if too many
+    /// watch it already.
+    pub fn watch(&self, hash: &Hash) -> Option<mpsc::Receiver<TransactionStatus>> {
+        let mut state = self.state.lock();
+        let status = state.pool.status_of(hash)?;
+        state.watchers.add_from(*hash, Some(status.into()))
+    }
+
+    /// Takes a transaction out by the operator's order. False if it is not there.
+    pub fn remove(&self, hash: &Hash) -> bool {
+        let mut state = self.state.lock();
+        let events = state.pool.remove(hash);
+        let was_there = !events.is_empty();
+        self.publish(&mut state, events);
+        was_there
+    }
+
+    /// Ready transactions that peers should be told of, each once, at most `max`.
+    pub fn take_unannounced(&self, max: usize) -> Vec<Hash> {
+        self.state.lock().pool.take_unannounced(max)
+    }
+
+    /// The network sent a transaction to these peers.
+    pub fn broadcast_to(&self, hash: &Hash, peers: Vec<String>) {
+        let mut state = self.state.lock();
+        let event = state.pool.broadcast_to(hash, peers);
+        self.publish(&mut state, event.into_iter().collect());
+    }
+
+    /// Follows the chain: takes out what the block holds and what its author refused. Verdicts are renewed later.
+    pub fn on_block(&self, block: &NewBlock, refused: &[Refused]) {
+        let mut state = self.state.lock();
+        let mut events = Vec::new();
+        for Refused { hash, reason } in refused {
+            events.extend(state.pool.remove_invalid(hash, *reason));
+        }
+        let height = block.header.number;
+        events.extend(
+            state
+                .pool
+                .on_block(block.hash, &block.extrinsics, height, block.code_changed),
+        );
+        self.publish(&mut state, events);
+        drop(state);
+        self.signal.raise();
+    }
+
+    fn publish(&self, state: &mut State, events: Vec<PoolEvent>) {
+        for event in events {
+            state.watchers.tell(&event);
+            if let Some(metrics) = self.metrics.get() {
+                metrics.event(&event.status);
+            }
+            if event.status.is_final() {
+                self.journal.forget(&event.hash);
+            }
+            // Nobody listening is fine.
+            let _ = self.events.send(event);
+        }
+    }
+}
+
+fn entry(transaction: &Transaction, is_ready: bool) -> PoolEntry {
+    PoolEntry {
+        hash: transaction.hash(),
+        bytes: transaction.bytes().len() as u64,
+        priority: transaction.priority(),
+        is_ready,
+        provides: transaction.provides().to_vec(),
+        valid_until: transaction.valid_until(),
+    }
+}
+
+/// Whose transaction it is, by the nonce that it provides.
+fn sender_of(verdict: &ValidTransaction) -> Option<AccountId20> {
+    let tag = verdict.provides.first().filter(|tag| tag.len() == NONCE_TAG_LEN)?;
+    tag.first_chunk().copied().map(AccountId20)
+}
