@@ -11,7 +11,7 @@ use quids_executor::ExecutorError;
 use quids_rpc::{Backend, BackendError, ChainType, Health, Notification, SubmitError, SyncState, TransactionStatus};
 use quids_state::StateBackend;
 use quids_txpool::{PoolEvent, TransactionStatus as PoolStatus};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::{
     broadcast::{self, error::RecvError},
@@ -67,8 +67,7 @@ impl Backend for NodeBackend {
     }
 
     fn properties(&self) -> Map<String, Value> {
-        let properties = json!({ "isEthereum": true, "tokenDecimals": 18, "tokenSymbol": "QDS" });
-        properties.as_object().cloned().unwrap_or_default()
+        self.spec.properties.clone()
     }
 
     fn health(&self) -> Health {

@@ -2,13 +2,16 @@
 
 pub mod author;
 pub mod backend;
+pub mod blocks;
 pub mod chain;
 pub mod cli;
 pub mod extrinsic_builder;
+pub mod logging;
 pub mod pool;
 pub mod run;
 pub mod service;
 pub mod spec;
+pub mod status;
 pub mod test_node;
 pub mod testing;
 

@@ -68,6 +68,13 @@ impl SharedPool {
         self.pool.lock().ready().next().is_some()
     }
 
+    /// How many are ready, and how many wait for others.
+    pub fn counts(&self) -> (usize, usize) {
+        let pool = self.pool.lock();
+        let future = pool.future().count();
+        (pool.len() - future, future)
+    }
+
     /// Everything that waits, ready or not.
     pub fn pending(&self) -> Vec<Vec<u8>> {
         let pool = self.pool.lock();

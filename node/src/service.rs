@@ -9,7 +9,12 @@ use crate::{
 };
 use quids_core::AccountId20;
 use quids_txpool::Limits;
-use std::{net::SocketAddr, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// What a node needs to start.

@@ -259,8 +259,7 @@ impl TestNode {
         // Before submitting, so that no status is missed.
         let mut events = self.pool().subscribe();
         let pool = self.pool().clone();
-        let submitted =
-            tokio::task::spawn_blocking(move || pool.submit(TransactionSource::External, bytes)).await;
+        let submitted = tokio::task::spawn_blocking(move || pool.submit(TransactionSource::External, bytes)).await;
         let hash = submitted.map_err(|error| ChainError::Task(error.to_string()))??;
         if self.config.sealing == Sealing::Manual {
             self.seal().await?;

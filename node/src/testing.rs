@@ -185,10 +185,7 @@ impl TestChain {
 
     /// The events of a block.
     pub fn events_at(&self, block: Hash) -> Result<Vec<Event>, ChainError> {
-        let value = self
-            .chain
-            .state_at(block)?
-            .get(&Self::value_key("System", "Events"))?;
+        let value = self.chain.state_at(block)?.get(&Self::value_key("System", "Events"))?;
         decode_events(&self.metadata, &value.unwrap_or_default()).map_err(task)
     }
 }

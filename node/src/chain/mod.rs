@@ -8,6 +8,7 @@ mod signatures;
 
 pub use error::ChainError;
 pub use execute::{Proposal, Refused};
+pub use genesis::BuiltGenesis;
 pub use signatures::VerifiedSignatures;
 
 use crate::spec::ChainSpec;
