@@ -33,7 +33,10 @@ async fn transactions_get_into_blocks_under_every_sealing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn manual_sealing_makes_blocks_when_told_only() {
     let node = TestNode::builder().sealing(Sealing::Manual).start().await.unwrap();
-    let call = node.view().transfer(&quids_node::test_node::account("bob").unwrap(), 1).unwrap();
+    let call = node
+        .view()
+        .transfer(&quids_node::test_node::account("bob").unwrap(), 1)
+        .unwrap();
     let key = quids_node::test_node::key("dave").unwrap();
     let hash = node
         .submit(node.view().sign(&key, call, Signing::default()).unwrap())
@@ -64,6 +67,9 @@ fn a_restarted_node_has_its_chain_and_answers_rpc() {
     node.stop().unwrap();
     // The folder is free for another one, and the refusal of an account is an error.
     let node = builder.start_blocking().unwrap();
-    assert_eq!((node.chain().best(), node.free("bob").unwrap()), (best, DEV_BALANCE + 7));
+    assert_eq!(
+        (node.chain().best(), node.free("bob").unwrap()),
+        (best, DEV_BALANCE + 7)
+    );
     assert!(node.transfer("alice", "nobody", 1).is_err());
 }
