@@ -1,5 +1,9 @@
 //! `quids chain-spec`, and nodes that run from its files.
 
+use quids_node::{
+    TestNode,
+    spec::{ChainSpec, Genesis, GenesisCheck},
+};
 use serde_json::Value;
 use std::{
     fs,
@@ -146,4 +150,33 @@ fn wrong_specs_are_refused_with_what_to_do() {
         assert!(error.contains(said), "{pointer}: {error}");
     }
     assert_eq!(quids(&["chain-spec", "build", "--id", "../x"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_database_goes_on_with_its_own_genesis_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |spec| TestNode::builder().base_path(folder.path()).spec(spec).start_blocking();
+    let mut plain = ChainSpec::dev();
+    plain.genesis_check = GenesisCheck::Exact { stated: None };
+    let node = start(plain.clone()).unwrap();
+    node.transfer("alice", "bob", 1).unwrap();
+    let best = node.chain().best();
+    node.stop().unwrap();
+
+    let raw = file(folder.path(), "raw.json");
+    done(&["chain-spec", "build", "--raw", "--out", &raw]);
+    for same in [plain.clone(), ChainSpec::load(&raw).unwrap(), ChainSpec::dev()] {
+        let node = start(same).unwrap();
+        assert_eq!(node.chain().best(), best);
+        node.stop().unwrap();
+    }
+    let Genesis::Config { config, .. } = &mut plain.genesis else {
+        panic!("the development chain is a configuration")
+    };
+    config["template"]["limit"] = 7.into();
+    let error = start(plain).err().expect("another genesis").to_string();
+    assert!(
+        error.contains("made for another chain") && error.contains("quids purge-chain"),
+        "{error}"
+    );
 }

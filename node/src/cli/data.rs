@@ -192,7 +192,7 @@ pub fn import(args: ImportArgs) -> Result<(), CliError> {
     let done = done.map_err(|error| CliError::Import {
         file: args.file.clone(),
         reached: chain.best().0,
-        source: error,
+        source: Box::new(error),
     })?;
     let (height, best) = chain.best();
     let mut report = Report::default();

@@ -76,7 +76,7 @@ pub enum CliError {
     Import {
         file: PathBuf,
         reached: Height,
-        source: crate::blocks::BlocksError,
+        source: Box<crate::blocks::BlocksError>,
     },
     #[error(transparent)]
     Blocks(#[from] crate::blocks::BlocksError),

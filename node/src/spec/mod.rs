@@ -56,12 +56,15 @@ pub enum GenesisCheck {
 impl ChainSpec {
     /// The development chain: documented accounts with 1 000 000 QDS each, alice as root and author.
     pub fn dev() -> Self {
-        Self::with_dev_accounts("Quids Development", "dev", ChainType::Development)
+        Self::with_accounts("Quids Development", "dev", ChainType::Development, dev_accounts())
     }
 
-    /// As [`ChainSpec::dev`], for some nodes of one owner.
+    /// For some nodes of one owner: as [`ChainSpec::dev`], without the Ethereum accounts. Its genesis is therefore
+    /// another, so that no transaction is valid on both.
     pub fn local() -> Self {
-        Self::with_dev_accounts("Quids Local Testnet", "local", ChainType::Local)
+        let mut accounts = dev_accounts();
+        accounts.retain(|(name, _)| !name.starts_with("eth"));
+        Self::with_accounts("Quids Local Testnet", "local", ChainType::Local, accounts)
     }
 
     /// `dev`, `local`, or the file at this path.
@@ -78,8 +81,7 @@ impl ChainSpec {
         file::write(self)
     }
 
-    fn with_dev_accounts(name: &str, id: &str, chain_type: ChainType) -> Self {
-        let accounts = dev_accounts();
+    fn with_accounts(name: &str, id: &str, chain_type: ChainType, accounts: Vec<(&str, AccountId20)>) -> Self {
         let alice = accounts.first().map(|(_, who)| *who);
         let balances: Vec<_> = accounts
             .iter()

@@ -18,7 +18,7 @@ pub struct RunOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<String>,
     /// The development chain, as `--chain dev`: known accounts with funds, alice as root and sole author.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", conflicts_with = "chain")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, conflicts_with = "chain")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dev: Option<bool>,
     /// Folder of the node's data; by default one below the user's data folder.
@@ -26,7 +26,7 @@ pub struct RunOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_path: Option<PathBuf>,
     /// Keep all data in a temporary folder that is removed at the end.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", conflicts_with = "base_path")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, conflicts_with = "base_path")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tmp: Option<bool>,
     /// A name for this node, in its log.
@@ -52,11 +52,11 @@ pub struct RunOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_port: Option<u16>,
     /// Listen for RPC on every interface, not on loopback alone.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_external: Option<bool>,
     /// As --rpc-external; Substrate's name.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsafe_rpc_external: Option<bool>,
     /// Open RPC connections, HTTP and WebSocket together [default: 100]
@@ -102,11 +102,11 @@ pub struct RunOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus_port: Option<u16>,
     /// Serve metrics on every interface, not on loopback alone.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, hide = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus_external: Option<bool>,
     /// Serve no metrics.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, hide = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_prometheus: Option<bool>,
     /// Folder of the node's keys.
