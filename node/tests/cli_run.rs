@@ -15,12 +15,15 @@ fn quids(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
+/// File, environment, arguments; a key, and what it then is.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str], &'a str, Value);
+
 #[test]
 fn the_command_line_wins_over_environment_file_and_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("quids.toml");
     let path = file.to_str().unwrap();
-    let cases: [(&str, &[(&str, &str)], &[&str], &str, Value); 9] = [
+    let cases: [Case; 9] = [
         ("", &[], &[], "rpc-port", 9944.into()),
         ("rpc-port = 1", &[], &[], "rpc-port", 1.into()),
         ("rpc-port = 1", &[("QUIDS_RPC_PORT", "2")], &[], "rpc-port", 2.into()),
