@@ -15,7 +15,7 @@ use quids_rpc::{
     PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -53,6 +53,13 @@ const CONSENSUS_KEY: &str = "pobp";
 pub struct Controls {
     pub logs: Option<Arc<dyn LogControl>>,
     pub keys: Option<Arc<dyn KeyControl>>,
+}
+
+impl std::fmt::Debug for Controls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (logs, keys) = (self.logs.is_some(), self.keys.is_some());
+        f.debug_struct("Controls").field("logs", &logs).field("keys", &keys).finish()
+    }
 }
 
 impl Controls {
@@ -126,8 +133,7 @@ impl Backend for NodeBackend {
     }
 
     fn properties(&self) -> Map<String, Value> {
-        let properties = json!({ "isEthereum": true, "tokenDecimals": 18, "tokenSymbol": "QDS" });
-        properties.as_object().cloned().unwrap_or_default()
+        self.spec.properties.clone()
     }
 
     fn health(&self) -> Health {

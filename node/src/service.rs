@@ -3,18 +3,17 @@
 use crate::{
     author::{self, Sealing},
     backend::{Controls, NodeBackend},
-    chain::{Chain, ChainError, ChainOptions},
-    cli::{self, run::RunArgs},
+    chain::{Chain, ChainError, ChainOptions, NewBlock},
     hardware::Hardware,
     metrics::{self, RpcMetrics},
     pool::{Revalidation, SharedPool},
     spec::ChainSpec,
 };
+use quids_core::AccountId20;
 use quids_metrics::Registry;
 use quids_txpool::Limits;
 use std::{
-    io::IsTerminal,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -25,15 +24,54 @@ use tokio::{sync::watch, task::JoinHandle};
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
     pub spec: ChainSpec,
+    /// The chain lies in `chains/ID` below it.
     pub base_path: PathBuf,
-    /// On loopback; 0 takes a free port. `None`: no RPC.
-    pub rpc_port: Option<u16>,
+    /// Where RPC listens and what it grants. `None`: no RPC.
+    pub rpc: Option<quids_rpc::Config>,
     pub sealing: Sealing,
     pub chain: ChainOptions,
+    pub pool: Limits,
     /// Where metrics are served; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
     /// Whether to measure the machine at the start, beside everything else, and log what falls short.
     pub hardware_check: bool,
+    /// What RPC may change in the node: its log filter, its keys.
+    pub controls: Controls,
+}
+
+/// Bytes of the largest transaction that the pool takes: a runtime of the largest size and its signature.
+const TRANSACTION_BYTES_MAX: usize = 9 << 20;
+/// The block time of a block made by [`Node::seal`].
+const SEAL_PERIOD: Duration = Duration::from_secs(10);
+
+impl NodeConfig {
+    /// A node of this chain that makes a block a second, with RPC on loopback at the usual port.
+    pub fn new(spec: ChainSpec, base_path: impl Into<PathBuf>) -> Self {
+        Self {
+            spec,
+            base_path: base_path.into(),
+            rpc: Some(quids_rpc::Config::default()),
+            sealing: Sealing::Interval(Duration::from_secs(1)),
+            chain: ChainOptions::default(),
+            pool: Limits {
+                max_per_transaction_bytes: TRANSACTION_BYTES_MAX,
+                ..Limits::default()
+            },
+            metrics: None,
+            hardware_check: false,
+            controls: Controls::default(),
+        }
+    }
+
+    /// The folder of the chain's data.
+    pub fn chain_folder(&self) -> PathBuf {
+        chain_folder(&self.base_path, &self.spec.id)
+    }
+}
+
+/// Where the data of the chain with this id lie.
+pub fn chain_folder(base_path: &Path, id: &str) -> PathBuf {
+    base_path.join("chains").join(id)
 }
 
 /// Why a node did not start, or stopped.
@@ -57,6 +95,7 @@ pub enum NodeError {
 pub struct Node {
     chain: Arc<Chain>,
     pool: Arc<SharedPool>,
+    author: Option<AccountId20>,
     rpc: Option<quids_rpc::ServerHandle>,
     metrics: Option<quids_metrics::ServerHandle>,
     stop: watch::Sender<bool>,
@@ -68,40 +107,37 @@ pub struct Node {
 impl Node {
     /// Opens the chain and starts everything. Opening blocks the calling task for as long as it takes.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let folder = config.chain_folder();
         let NodeConfig {
             spec,
-            base_path,
-            rpc_port,
+            base_path: _,
+            rpc,
             sealing,
             chain,
             metrics,
             hardware_check,
+            pool,
+            controls,
         } = config;
         let spec = Arc::new(spec);
-        let folder = base_path.join("chains").join(&spec.id);
         std::fs::create_dir_all(&folder).map_err(|error| NodeError::Io {
             what: format!("cannot create {}", folder.display()),
             error,
         })?;
         let chain = Arc::new(Chain::open(&folder, &spec, &chain)?);
-        let pool = Arc::new(SharedPool::new(
-            chain.clone(),
-            Limits {
-                max_per_transaction_bytes: 9 << 20,
-                ..Limits::default()
-            },
-        ));
+        let pool = Arc::new(SharedPool::new(chain.clone(), pool));
         let registry = chain.registry().clone();
         metrics::register_node(&registry, &chain, &spec, &folder)?;
         pool.register_metrics(&registry)?;
         let rpc_metrics = Arc::new(RpcMetrics::new(&registry, quids_rpc::REFUSALS)?);
         if hardware_check {
             let registry = registry.clone();
+            let folder = folder.clone();
             tokio::task::spawn_blocking(move || check_hardware(&folder, &registry));
         }
         let metrics = match metrics {
             None => None,
-            Some(addr) => Some(quids_metrics::serve(addr, registry).await?),
+            Some(addr) => Some(quids_metrics::serve(addr, registry.clone()).await?),
         };
         pool.restore()?;
         let revalidation = Revalidation::start(pool.clone()).map_err(|error| NodeError::Io {
@@ -109,9 +145,9 @@ impl Node {
             error,
         })?;
         let (started_at, _) = chain.best();
-        let rpc = match rpc_port {
+        let rpc = match rpc {
             None => None,
-            Some(port) => {
+            Some(rpc) => {
                 let backend = NodeBackend {
                     chain: chain.clone(),
                     pool: pool.clone(),
@@ -119,14 +155,16 @@ impl Node {
                     started_at,
                     started: Instant::now(),
                     database: folder.join("db"),
-                    controls: Controls::default(),
+                    controls,
                 };
-                let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-                let config = quids_rpc::Config {
-                    addr,
-                    ..quids_rpc::Config::default()
-                };
-                Some(quids_rpc::serve(config, Arc::new(backend)).await?)
+                let server = quids_rpc::serve_observed(rpc, Arc::new(backend), rpc_metrics.clone()).await?;
+                let open = server.open();
+                registry.on_scrape(move || {
+                    if let Some(open) = open() {
+                        rpc_metrics.set_subscriptions(open.subscriptions);
+                    }
+                });
+                Some(server)
             }
         };
         let (stop, stopped) = watch::channel(false);
@@ -134,12 +172,20 @@ impl Node {
         Ok(Self {
             chain,
             pool,
+            author: spec.author,
             rpc,
             metrics,
             stop,
             authoring,
             _revalidation: revalidation,
         })
+    }
+
+    /// Makes a block of what the pool holds, now.
+    pub async fn seal(&self) -> Result<NewBlock, ChainError> {
+        let (chain, pool, author) = (self.chain.clone(), self.pool.clone(), self.author);
+        let made = tokio::task::spawn_blocking(move || author::seal(&chain, &pool, author, SEAL_PERIOD));
+        made.await.map_err(|error| ChainError::Task(error.to_string()))?
     }
 
     pub fn chain(&self) -> &Arc<Chain> {
@@ -153,6 +199,11 @@ impl Node {
     /// Where RPC listens.
     pub fn rpc_address(&self) -> Option<SocketAddr> {
         self.rpc.as_ref().map(quids_rpc::ServerHandle::local_addr)
+    }
+
+    /// Reads how many connections and subscriptions RPC has; `None` without RPC.
+    pub fn rpc_open(&self) -> Option<impl Fn() -> Option<quids_rpc::Open> + Send + Sync + 'static + use<>> {
+        self.rpc.as_ref().map(quids_rpc::ServerHandle::open)
     }
 
     /// Where metrics are served, at `/metrics`.
@@ -201,82 +252,4 @@ fn check_hardware(folder: &Path, registry: &Registry) {
         }
         Err(error) => tracing::warn!("hardware: not measured: {error}"),
     }
-}
-
-/// `quids run`: runs a node until Ctrl-C, SIGTERM, or an error.
-pub fn run(args: RunArgs) -> Result<(), NodeError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log)
-        .map_err(|error| NodeError::Arguments(format!("--log {:?} is no filter: {error}", args.log)))?;
-    // A second call in one process (tests) keeps the first subscriber.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| NodeError::Io {
-            what: "cannot start threads".into(),
-            error,
-        })?;
-    runtime.block_on(run_until_stopped(args))
-}
-
-async fn run_until_stopped(args: RunArgs) -> Result<(), NodeError> {
-    let io = |what: &str| {
-        let what = what.to_string();
-        move |error| NodeError::Io { what, error }
-    };
-    let temporary = args
-        .tmp
-        .then(|| tempfile::Builder::new().prefix("quids-").tempdir())
-        .transpose()
-        .map_err(io("cannot make a temporary folder"))?;
-    let base_path = match (&temporary, args.base_path) {
-        (Some(folder), _) => folder.path().to_path_buf(),
-        (None, Some(path)) => path,
-        (None, None) => default_base_path()?,
-    };
-    let sealing = match args.sealing {
-        cli::run::Sealing::Interval => Sealing::Interval(Duration::from_millis(args.block_time_ms)),
-        cli::run::Sealing::Instant => Sealing::Instant,
-    };
-    let spec = ChainSpec::dev();
-    let config = NodeConfig {
-        hardware_check: spec.chain_type != quids_rpc::ChainType::Development,
-        spec,
-        base_path: base_path.clone(),
-        rpc_port: Some(args.rpc_port),
-        sealing,
-        chain: ChainOptions::default(),
-        metrics: None,
-    };
-    tracing::info!("{}: {}", config.spec.name, base_path.display());
-    let mut node = Node::start(config).await?;
-    let (height, best) = node.chain().best();
-    tracing::info!("genesis {:?}, last block {height} {best:?}", node.chain().genesis());
-    if let Some(address) = node.rpc_address() {
-        tracing::info!("RPC on ws://{address} and http://{address}");
-    }
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(io("cannot listen for SIGTERM"))?;
-    let failure = tokio::select! {
-        _ = tokio::signal::ctrl_c() => None,
-        _ = terminate.recv() => None,
-        error = node.failed() => Some(error),
-    };
-    node.stop().await;
-    // The temporary folder goes with it, whatever happened.
-    drop(temporary);
-    failure.map_or(Ok(()), Err)
-}
-
-/// `$XDG_DATA_HOME/quids` or `~/.local/share/quids`.
-pub(crate) fn default_base_path() -> Result<PathBuf, NodeError> {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let data = data.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-    data.map(|folder| folder.join("quids")).ok_or_else(|| {
-        NodeError::Arguments("neither XDG_DATA_HOME nor HOME is set: name a folder with --base-path".into())
-    })
 }

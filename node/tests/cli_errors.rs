@@ -32,12 +32,12 @@ fn wrong_usage_exits_with_2() {
     check(
         &["run"],
         2,
-        &["error: only the development chain exists so far: start it with --dev"],
+        &["error: no chain is named: --dev runs the development chain, --chain FILE"],
     );
     check(
         &["run", "--dev", "--tmp", "--base-path", "/x"],
         2,
-        &["'--tmp'", "'--base-path <P>'"],
+        &["'--tmp[=<BOOL>]'", "'--base-path <P>'"],
     );
     check(
         &["run", "--dev", "--sealing", "never"],

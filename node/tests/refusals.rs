@@ -3,32 +3,29 @@
 use quids_api::TransactionSource;
 use quids_core::{AccountId20, Hash};
 use quids_crypto::{KeyPair, SignatureScheme};
-use quids_node::{
-    pool::SharedPool,
-    testing::{Signing, TestChain},
-};
-use quids_txpool::Limits;
+use quids_node::{BlockingTestNode, Sealing, TestNode, testing::Signing};
 
 fn key(name: &str) -> KeyPair {
     quids_keystore::dev_keypair(name).unwrap()
 }
 
-/// A chain with some blocks, where bob's key is bound.
-fn chain() -> TestChain {
-    let chain = TestChain::new().unwrap();
-    let call = chain.transfer(&AccountId20([1; 20]), 1).unwrap();
-    let transaction = chain.sign(&key("bob"), call, Signing::default()).unwrap();
-    let (_, refused) = chain.block(vec![transaction]).unwrap();
-    assert!(refused.is_empty());
+/// A node with some blocks, where bob's key is bound.
+fn node() -> BlockingTestNode {
+    let builder = TestNode::builder().sealing(Sealing::Manual);
+    // So that the runtime has to refuse what is too large.
+    let builder = builder.configure(|config| config.pool.max_per_transaction_bytes = 16 << 20);
+    let node = builder.start_blocking().unwrap();
+    assert!(node.transfer("bob", "charlie", 1).unwrap().succeeded());
     for _ in 0..5 {
-        chain.block(Vec::new()).unwrap();
+        node.seal().unwrap();
     }
-    chain
+    node
 }
 
 #[test]
 fn every_bad_transaction_has_a_code_and_changes_nothing() {
-    let chain = chain();
+    let node = node();
+    let chain = node.view();
     let bob = key("bob");
     let transfer = |amount| chain.transfer(&AccountId20([1; 20]), amount).unwrap();
     let sign = |key: &KeyPair, signing| chain.sign(key, transfer(1), signing).unwrap();
@@ -47,7 +44,7 @@ fn every_bad_transaction_has_a_code_and_changes_nothing() {
         signing.with_key = Some(false);
         let bytes = sign(&bob, signing);
         for _ in 0..6 {
-            chain.block(Vec::new()).unwrap();
+            node.seal().unwrap();
         }
         bytes
     };
@@ -139,11 +136,7 @@ fn every_bad_transaction_has_a_code_and_changes_nothing() {
     ];
     let before = chain.chain.best();
     let root = chain.chain.header(before.1).unwrap().state_root;
-    let limits = Limits {
-        max_per_transaction_bytes: 16 << 20,
-        ..Limits::default()
-    };
-    let pool = SharedPool::new(chain.chain.clone(), limits);
+    let pool = node.pool();
     for (what, bytes, code) in cases {
         let error = pool.submit(TransactionSource::External, bytes).expect_err(what);
         assert_eq!(error.code(), code, "{what}: {error}");

@@ -155,7 +155,10 @@ fn decode<T: Decode>(column: Column, key: &[u8], bytes: &[u8]) -> Result<T, DbEr
 
 fn open_rocksdb(path: &Path, options: Options) -> Result<DB, DbError> {
     let failed = |error: rocksdb::Error| match error.to_string() {
-        reason if reason.contains("lock") && reason.contains("LOCK") => DbError::Locked { path: path.into() },
+        reason if reason.contains("lock") && reason.contains("LOCK") => DbError::Locked {
+            path: path.into(),
+            holder: holder(path).map_or_else(String::new, |pid| format!(" (process {pid})")),
+        },
         reason => DbError::Open {
             path: path.into(),
             reason,
@@ -190,6 +193,24 @@ fn open_rocksdb(path: &Path, options: Options) -> Result<DB, DbError> {
     rocks.set_log_level(LogLevel::Warn);
     rocks.set_keep_log_file_num(2);
     DB::open_cf_descriptors(&rocks, path, columns).map_err(failed)
+}
+
+/// The process that holds RocksDB's lock, from Linux's table of locks: `1: POSIX ADVISORY WRITE pid major:minor:inode …`.
+#[cfg(target_os = "linux")]
+fn holder(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = std::fs::metadata(path.join("LOCK")).ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(4);
+        let (pid, file) = (words.next()?, words.next()?);
+        (file.rsplit(':').next()? == inode).then(|| pid.parse().ok())?
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder(_path: &Path) -> Option<u32> {
+    None
 }
 
 /// Writes the version into a new database; refuses one of another version.

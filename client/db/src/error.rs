@@ -9,8 +9,9 @@ use std::path::PathBuf;
 pub enum DbError {
     #[error("database {} cannot be opened: {reason}", path.display())]
     Open { path: PathBuf, reason: String },
-    #[error("database {} is in use by another process: stop it, or choose another base path", path.display())]
-    Locked { path: PathBuf },
+    /// `holder` says which process where the system tells.
+    #[error("database {} is in use by another process{holder}: stop it, or choose another base path", path.display())]
+    Locked { path: PathBuf, holder: String },
     #[error("database has format version {found}, written by a newer node; this node reads {supported}")]
     NewerFormat { found: u32, supported: u32 },
     #[error("database has format version {found}, which this node no longer reads; it reads {supported}")]

@@ -11,6 +11,7 @@ mod columns;
 mod crash;
 mod database;
 mod error;
+mod info;
 mod metrics;
 mod raw;
 
@@ -22,3 +23,4 @@ pub use columns::{Column, FORMAT_VERSION};
 pub use crash::crash_point;
 pub use database::{Database, Options};
 pub use error::DbError;
+pub use info::ColumnInfo;

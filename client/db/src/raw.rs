@@ -4,6 +4,7 @@
 use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
 use rocksdb::{ColumnFamily, DB, DBPinnableSlice, Direction, IteratorMode, WriteBatch, WriteOptions};
+use std::ffi::CStr;
 
 /// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
 const CHECKSUM_LEN: usize = 8;
@@ -73,6 +74,17 @@ impl Raw {
                 format!("{} bytes are too few", bytes.len()),
             )),
         }
+    }
+
+    /// A number that RocksDB keeps of a column.
+    pub(crate) fn property(&self, column: Column, name: &CStr) -> Result<u64, DbError> {
+        let value = self.db.property_int_value_cf(self.family(column)?, name);
+        let value = value.map_err(|error| DbError::Read {
+            column: column.name(),
+            key: String::new(),
+            reason: error.to_string(),
+        })?;
+        Ok(value.unwrap_or_default())
     }
 
     pub(crate) fn is_empty(&self, column: Column) -> Result<bool, DbError> {

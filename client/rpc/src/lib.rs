@@ -26,4 +26,4 @@ pub use config::{Config, Cors, RpcMethods};
 pub use local::Local;
 pub use methods::{ChainHeadLimits, interface};
 pub use observer::{NoObserver, Observer, REFUSALS};
-pub use server::{ServeError, ServerHandle, Usage, serve, serve_observed};
+pub use server::{Open, ServeError, ServerHandle, Usage, serve, serve_observed};

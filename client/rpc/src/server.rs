@@ -43,6 +43,15 @@ pub enum ServeError {
     Methods(#[from] RegisterMethodError),
 }
 
+/// What clients have open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Connections, HTTP and WebSocket.
+    pub connections: usize,
+    /// Subscriptions of all of them.
+    pub subscriptions: usize,
+}
+
 /// A running server. It stops when this is dropped.
 pub struct ServerHandle {
     addr: SocketAddr,
@@ -93,6 +102,18 @@ impl ServerHandle {
             responses_bytes: shared.responses.used(),
             blocking_calls: (shared.config.max_blocking_calls as usize).saturating_sub(free),
             tasks: tasks.unwrap_or_default(),
+        }
+    }
+
+    /// Reads what is open, also after the handle is gone; `None` once the server is.
+    pub fn open(&self) -> impl Fn() -> Option<Open> + Send + Sync + 'static + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move || {
+            let shared = shared.upgrade()?;
+            Some(Open {
+                connections: shared.connections.open(),
+                subscriptions: shared.subscriptions.open(),
+            })
         }
     }
 

@@ -21,8 +21,16 @@ pub enum ChainError {
     UnknownBlock(Hash),
     #[error("the state of block {0:?} holds no runtime code")]
     NoCode(Hash),
-    #[error("the database was made for another chain: its genesis is {found:?}, the chain spec's {expected:?}")]
+    #[error(
+        "the database was made for another chain: its genesis is {found:?}, the chain spec's {expected:?}; name the spec \
+         that it was made with, choose another --base-path, or remove its blocks with `quids purge-chain`"
+    )]
     OtherGenesis { found: Hash, expected: Hash },
+    #[error(
+        "the chain spec states genesis {stated:?}, but what it describes has {built:?}: it was changed after it was \
+         written; take the change back, or remove genesisHash"
+    )]
+    StatedGenesis { stated: Hash, built: Hash },
     #[error("the genesis could not be built: {0}")]
     Genesis(String),
     #[error("block {number} ({hash:?}) is invalid: {reason}")]

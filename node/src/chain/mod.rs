@@ -10,6 +10,7 @@ mod weight;
 
 pub use error::ChainError;
 pub use execute::{Proposal, Refused};
+pub use genesis::BuiltGenesis;
 pub use signatures::VerifiedSignatures;
 
 use crate::{

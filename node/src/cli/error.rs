@@ -1,6 +1,7 @@
 //! What a command can fail with. Printed as `error: …` with its causes.
 
 use crate::extrinsic_builder::BuilderError;
+use quids_core::Height;
 use quids_crypto::SignatureScheme;
 use quids_rpc::client::ClientError;
 use std::{error::Error, io, path::PathBuf};
@@ -69,6 +70,20 @@ pub enum CliError {
     NoRuntime,
     #[error("quids-bench is not installed: there is no {0}; build it with `cargo build -p quids-bench`")]
     NoBench(PathBuf),
+    #[error("there is no database in {0}: name the node's folder with --base-path, and its chain with --chain")]
+    NoDatabase(PathBuf),
+    #[error("{file} was imported up to block {reached} only: {source}")]
+    Import {
+        file: PathBuf,
+        reached: Height,
+        source: Box<crate::blocks::BlocksError>,
+    },
+    #[error(transparent)]
+    Blocks(#[from] crate::blocks::BlocksError),
+    #[error(transparent)]
+    Spec(#[from] crate::spec::SpecError),
+    #[error(transparent)]
+    Chain(#[from] crate::chain::ChainError),
     #[error(transparent)]
     Node(#[from] crate::service::NodeError),
 }

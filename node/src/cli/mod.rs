@@ -3,19 +3,23 @@
 
 mod amount;
 mod bench;
+mod chain_spec;
 mod connection;
+mod data;
 mod error;
 mod hardware;
 mod key;
 mod keys;
 mod output;
+mod progress;
 pub mod run;
 mod runtime;
+mod shell;
 mod tx;
 
 pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
 pub use error::CliError;
-pub use run::{RunArgs, Sealing};
+pub use run::RunArgs;
 
 use clap::{Parser, Subcommand};
 use std::{ffi::OsString, process::ExitCode};
@@ -35,7 +39,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Start a node
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Make and inspect keys, sign and verify messages
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -47,6 +51,26 @@ pub enum Command {
     Runtime(runtime::RuntimeCommand),
     /// Measure whether this machine is up to the chain
     Hardware(hardware::HardwareArgs),
+    /// Write and inspect chain specs
+    #[command(subcommand)]
+    ChainSpec(chain_spec::ChainSpecCommand),
+    /// Write a chain's blocks to a file
+    ExportBlocks(data::ExportArgs),
+    /// Read blocks from a file, execute and verify each, and go on from them
+    ImportBlocks(data::ImportArgs),
+    /// Remove a chain's blocks and states
+    PurgeChain(data::PurgeArgs),
+    /// Look into a chain's database
+    #[command(subcommand)]
+    Db(data::DbCommand),
+    /// Print a script that completes commands in a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write that of every command
+    Man {
+        /// A folder for the pages
+        #[arg(long, value_name = "DIR")]
+        out: Option<std::path::PathBuf>,
+    },
     /// Measure: hands over to `quids-bench`
     #[command(disable_help_flag = true)]
     Bench {
@@ -98,14 +122,18 @@ fn end_quietly_when_nobody_reads() {
 
 fn dispatch(command: Command) -> Result<Outcome, CliError> {
     match command {
-        Command::Run(args) => {
-            args.check()?;
-            crate::service::run(args)?;
-        }
+        Command::Run(args) => run::run(*args)?,
         Command::Key(command) => return key::run(command),
         Command::Tx(command) => tx::run(*command)?,
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
+        Command::ChainSpec(command) => chain_spec::run(command)?,
+        Command::ExportBlocks(args) => data::export(args)?,
+        Command::ImportBlocks(args) => data::import(args)?,
+        Command::PurgeChain(args) => data::purge(args)?,
+        Command::Db(command) => data::db(command)?,
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { out } => shell::man(out)?,
         Command::Bench { args } => bench::run(args)?,
     }
     Ok(Outcome::Success)

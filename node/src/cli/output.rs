@@ -69,8 +69,13 @@ impl Report {
         } else {
             self.text()
         };
-        let _ = io::stdout().write_all(text.as_bytes());
+        write_out(&text);
     }
+}
+
+/// Writes text to stdout. A closed pipe is no error here either.
+pub fn write_out(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// The fields of an event or of an error in one line: `from: 0x…, amount: 1.5 QDS`.

@@ -1,4 +1,4 @@
-//! RPC: requests, connections, subscriptions, refusals. Shaped like the server's observer.
+//! RPC: requests, connections, subscriptions, refusals, as the server tells them.
 
 use quids_metrics::{HistogramVec, IntCounterVec, IntGauge, MetricsError, Registry, buckets};
 
@@ -50,36 +50,37 @@ impl RpcMetrics {
         Ok(this)
     }
 
-    pub fn request_started(&self, _method: &'static str) {
+    /// The number of open subscriptions; read at scrape from the server.
+    pub fn set_subscriptions(&self, open: usize) {
+        self.subscriptions.set(open as i64);
+    }
+}
+
+impl quids_rpc::Observer for RpcMetrics {
+    fn request_started(&self, _method: &'static str) {
         self.running.inc();
     }
 
-    /// `error_code` is `None` for a result.
-    pub fn request_finished(&self, method: &'static str, error_code: Option<i32>, seconds: f64) {
+    fn request_finished(&self, method: &'static str, error_code: Option<i32>, seconds: f64) {
         self.running.dec();
         let outcome = error_code.map_or("ok", class);
         self.requests.with_label_values(&[method, outcome]).inc();
         self.seconds.with_label_values(&[method]).observe(seconds);
     }
 
-    pub fn connection_opened(&self) {
+    fn connection_opened(&self) {
         self.connections.inc();
     }
 
-    pub fn connection_closed(&self) {
+    fn connection_closed(&self) {
         self.connections.dec();
     }
 
-    pub fn subscription_opened(&self, method: &'static str) {
+    fn subscription_opened(&self, method: &'static str) {
         self.subscribed.with_label_values(&[method]).inc();
     }
 
-    /// The number of open subscriptions; read at scrape from the server.
-    pub fn set_subscriptions(&self, open: usize) {
-        self.subscriptions.set(open as i64);
-    }
-
-    pub fn refused(&self, reason: &'static str) {
+    fn refused(&self, reason: &'static str) {
         self.refused.with_label_values(&[reason]).inc();
     }
 }
@@ -102,6 +103,7 @@ fn class(code: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quids_rpc::Observer;
 
     #[test]
     fn a_request_runs_and_then_counts_with_its_outcome() {

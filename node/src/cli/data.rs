@@ -1,0 +1,288 @@
+//! Commands on a node's folder while no node runs on it: export and import blocks, look into the database, remove it.
+
+use super::{
+    CliError,
+    output::{Report, hex0x},
+    progress::Progress,
+};
+use crate::{
+    blocks,
+    chain::{Chain, ChainOptions},
+    logging::{self, LogFormat},
+    run::default_base_path,
+    service::chain_folder,
+    spec::ChainSpec,
+};
+use clap::{Args, Subcommand};
+use quids_core::Height;
+use quids_db::{Database, DbError, FORMAT_VERSION, Options};
+use serde_json::json;
+use std::{
+    fs,
+    io::{self, BufReader, BufWriter, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+/// Which chain, and where it lies.
+#[derive(Args, Clone, Debug)]
+pub struct DataArgs {
+    /// The chain: `dev`, `local`, or the file of a chain spec
+    #[arg(long, value_name = "FILE", default_value = "dev")]
+    chain: String,
+    /// Folder of the node's data; by default one below the user's data folder
+    #[arg(long, value_name = "P")]
+    base_path: Option<PathBuf>,
+}
+
+/// Write blocks to a file.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The first block
+    #[arg(long, value_name = "HEIGHT", default_value_t = 1)]
+    from: u32,
+    /// The last block; by default the chain's last
+    #[arg(long, value_name = "HEIGHT")]
+    to: Option<u32>,
+    /// A new file, or `-` for stdout
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Import blocks.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// What `export-blocks` wrote, or `-` for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Remove a chain.
+#[derive(Args, Debug)]
+pub struct PurgeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Look into the database.
+#[derive(Subcommand, Debug)]
+pub enum DbCommand {
+    /// Show format, genesis, last blocks, and the size of each column
+    Info {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl DataArgs {
+    fn spec(&self) -> Result<ChainSpec, CliError> {
+        Ok(ChainSpec::load(&self.chain)?)
+    }
+
+    fn folder(&self, spec: &ChainSpec) -> Result<PathBuf, CliError> {
+        let base = match &self.base_path {
+            Some(path) => path.clone(),
+            None => default_base_path()?,
+        };
+        Ok(chain_folder(&base, &spec.id))
+    }
+
+    /// The chain, which has to be there unless it may be `new`.
+    fn open(&self, new: bool) -> Result<Chain, CliError> {
+        // What the runtime and the chain have to say belongs on stderr.
+        logging::init("warn", LogFormat::Text).map_err(|error| CliError::Usage(error.to_string()))?;
+        let spec = self.spec()?;
+        let folder = self.folder(&spec)?;
+        if new {
+            fs::create_dir_all(&folder).map_err(CliError::file("create", &folder))?;
+        } else {
+            existing(&folder)?;
+        }
+        Ok(Chain::open(&folder, &spec, &ChainOptions::default())?)
+    }
+}
+
+/// The database's folder, if there is one.
+fn existing(folder: &Path) -> Result<PathBuf, CliError> {
+    let db = folder.join("db");
+    if db.join("CURRENT").is_file() {
+        Ok(db)
+    } else {
+        Err(CliError::NoDatabase(db))
+    }
+}
+
+/// `quids export-blocks`.
+pub fn export(args: ExportArgs) -> Result<(), CliError> {
+    let chain = args.data.open(false)?;
+    let (best, _) = chain.best();
+    let (from, to) = (Height(args.from), args.to.map(Height));
+    let total = to.unwrap_or(best).0.saturating_sub(args.from.max(1)).saturating_add(1);
+    let mut progress = Progress::new("exported", u64::from(total));
+    let count = if args.out == Path::new("-") {
+        let mut out = BufWriter::new(io::stdout().lock());
+        blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height))
+    } else {
+        if args.out.exists() {
+            return Err(CliError::file("create", &args.out)(io::ErrorKind::AlreadyExists.into()));
+        }
+        // Under its own name only when it is whole.
+        let mut part = args.out.clone().into_os_string();
+        part.push(".part");
+        let file = fs::File::create(&part).map_err(CliError::file("create", &part))?;
+        let mut out = BufWriter::new(file);
+        let count = blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height));
+        if count.is_ok() {
+            out.get_ref().sync_all().map_err(CliError::file("write", &part))?;
+            fs::rename(&part, &args.out).map_err(CliError::file("write", &args.out))?;
+        } else {
+            let _ = fs::remove_file(&part);
+        }
+        count
+    };
+    progress.finish();
+    let count = count?;
+    let mut report = Report::default();
+    report
+        .line("blocks", count)
+        .line("from", args.from.max(1))
+        .line("to", to.unwrap_or(best).0)
+        .line("genesis", hex0x(chain.genesis()))
+        .line("file", args.out.display().to_string());
+    if args.out == Path::new("-") {
+        eprint!("{}", report.text());
+    } else {
+        report.print(args.json);
+    }
+    Ok(())
+}
+
+/// `quids import-blocks`.
+pub fn import(args: ImportArgs) -> Result<(), CliError> {
+    let mut input: Box<dyn io::Read> = if args.file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(fs::File::open(&args.file).map_err(CliError::file("read", &args.file))?)
+    };
+    let chain = args.data.open(true)?;
+    let mut progress = Progress::new("imported", 0);
+    let done = blocks::import(&chain, &mut BufReader::new(&mut input), &mut |height, last| {
+        progress.set_length(u64::from(last.0));
+        progress.at(height);
+    });
+    progress.finish();
+    let done = done.map_err(|error| CliError::Import {
+        file: args.file.clone(),
+        reached: chain.best().0,
+        source: Box::new(error),
+    })?;
+    let (height, best) = chain.best();
+    let mut report = Report::default();
+    report
+        .line("imported", done.imported)
+        .line("known before", done.skipped)
+        .line("height", height.0)
+        .line("best", hex0x(best))
+        .line("state root", hex0x(chain.header(best)?.state_root));
+    report.print(args.json);
+    Ok(())
+}
+
+/// `quids purge-chain`.
+pub fn purge(args: PurgeArgs) -> Result<(), CliError> {
+    let spec = args.data.spec()?;
+    let db = existing(&args.data.folder(&spec)?)?;
+    if !args.yes {
+        if !io::stdin().is_terminal() {
+            return Err(CliError::Usage(format!(
+                "this would remove {}: say so with -y, since there is no terminal to ask",
+                db.display()
+            )));
+        }
+        eprint!(
+            "Remove the blocks and states of {} in {}? [y/N] ",
+            spec.name,
+            db.display()
+        );
+        let _ = io::stderr().flush();
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(|source| CliError::Io {
+            context: "cannot read the answer",
+            source,
+        })?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            eprintln!("Nothing was removed.");
+            return Ok(());
+        }
+    }
+    // A running node must keep its database. Any other reason why it does not open is one to remove it.
+    if let Err(error @ DbError::Locked { .. }) = Database::open(&db, Options::default()) {
+        return Err(crate::chain::ChainError::from(error).into());
+    }
+    fs::remove_dir_all(&db).map_err(CliError::file("remove", &db))?;
+    let mut report = Report::default();
+    report.line("removed", db.display().to_string());
+    report.print(args.json);
+    Ok(())
+}
+
+/// `quids db`.
+pub fn db(command: DbCommand) -> Result<(), CliError> {
+    let DbCommand::Info { data, json } = command;
+    let path = existing(&data.folder(&data.spec()?)?)?;
+    info(&path).map_err(crate::chain::ChainError::from)?.print(json);
+    Ok(())
+}
+
+fn info(path: &Path) -> Result<Report, DbError> {
+    let db = Database::open(path, Options::default())?;
+    let mut report = Report::default();
+    report
+        .line("path", path.display().to_string())
+        .line("format", FORMAT_VERSION)
+        .line("genesis", db.genesis()?.map_or_else(|| "none".into(), hex0x));
+    if db.genesis()?.is_some() {
+        for (label, (height, hash)) in [("best", db.best()?), ("finalised", db.finalised()?)] {
+            report.both(
+                label,
+                format!("{height} {}", hex0x(hash)),
+                json!({ "height": height.0, "hash": hex0x(hash) }),
+            );
+        }
+    }
+    let columns = db.columns()?;
+    let text: Vec<_> = columns
+        .iter()
+        .map(|column| {
+            format!(
+                "{:8} {:>12} entries {:>14} bytes",
+                column.name, column.entries_estimate, column.bytes
+            )
+        })
+        .collect();
+    let json: Vec<_> = columns
+        .iter()
+        .map(|c| json!({ "name": c.name, "entries_estimate": c.entries_estimate, "bytes": c.bytes }))
+        .collect();
+    report.both("columns", text.join("\n"), json);
+    report.line("bytes", columns.iter().map(|column| column.bytes).sum::<u64>());
+    Ok(report)
+}

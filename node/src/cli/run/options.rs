@@ -1,0 +1,164 @@
+//! The options of `quids run`. One list for flags, environment, file and defaults: a key is a flag's long name.
+
+use crate::{
+    logging::LogFormat,
+    run::{RpcMethods, SealingKind},
+    status::StatusMode,
+};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What one source says; `None`: nothing.
+#[derive(Args, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RunOptions {
+    /// The chain: `dev`, `local`, or the file of a chain spec.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// The development chain, as `--chain dev`: known accounts with funds, alice as root and sole author.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, conflicts_with = "chain")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dev: Option<bool>,
+    /// Folder of the node's data; by default one below the user's data folder.
+    #[arg(long, value_name = "P")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_path: Option<PathBuf>,
+    /// Keep all data in a temporary folder that is removed at the end.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, conflicts_with = "base_path")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tmp: Option<bool>,
+    /// A name for this node, in its log.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// When a block is made [default: interval]
+    #[arg(long, value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<SealingKind>,
+    /// Milliseconds between two blocks [default: 1000]
+    #[arg(long = "block-time", value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[serde(rename = "block-time", skip_serializing_if = "Option::is_none")]
+    pub block_time_ms: Option<u64>,
+    /// Memory for the database's cache, and as much again for the state's, in MiB [default: 64]
+    #[arg(long = "cache", value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    #[serde(rename = "cache", skip_serializing_if = "Option::is_none")]
+    pub cache_mib: Option<u32>,
+
+    /// Port of JSON-RPC, HTTP and WebSocket alike; 0 takes any that is free [default: 9944]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_port: Option<u16>,
+    /// Listen for RPC on every interface, not on loopback alone.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_external: Option<bool>,
+    /// As --rpc-external; Substrate's name.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsafe_rpc_external: Option<bool>,
+    /// Open RPC connections, HTTP and WebSocket together [default: 100]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_max_connections: Option<u32>,
+    /// Size of an RPC request, a batch included, in MiB [default: 20]
+    #[arg(long = "rpc-max-request-size", value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[serde(rename = "rpc-max-request-size", skip_serializing_if = "Option::is_none")]
+    pub rpc_max_request_size_mib: Option<u32>,
+    /// Size of an RPC response, a batch's included, in MiB [default: 15]
+    #[arg(long = "rpc-max-response-size", value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[serde(rename = "rpc-max-response-size", skip_serializing_if = "Option::is_none")]
+    pub rpc_max_response_size_mib: Option<u32>,
+    /// Subscriptions of one RPC connection [default: 1024]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_max_subscriptions_per_connection: Option<u32>,
+    /// Origins of web pages that may use RPC, separated by commas; `all`, or `none`.
+    #[arg(long, value_name = "ORIGINS", hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_cors: Option<String>,
+    /// Which RPC methods there are.
+    #[arg(long, value_enum, hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_methods: Option<RpcMethods>,
+    /// RPC calls a minute that one address may make.
+    #[arg(long, value_name = "N", hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_rate_limit: Option<u32>,
+
+    /// Transactions in the pool [default: 8192]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool_limit: Option<u32>,
+    /// Their size together, in KiB [default: 65536]
+    #[arg(long = "pool-kbytes", value_name = "KIB", value_parser = clap::value_parser!(u32).range(1..))]
+    #[serde(rename = "pool-kbytes", skip_serializing_if = "Option::is_none")]
+    pub pool_kib: Option<u32>,
+
+    /// Port of the Prometheus metrics.
+    #[arg(long, value_name = "N", hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus_port: Option<u16>,
+    /// Serve metrics on every interface, not on loopback alone.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus_external: Option<bool>,
+    /// Serve no metrics.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_prometheus: Option<bool>,
+    /// Folder of the node's keys.
+    #[arg(long, value_name = "DIR", hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keystore_path: Option<PathBuf>,
+    /// File with the keystore's passphrase.
+    #[arg(long, value_name = "FILE", hide = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+
+    /// What to log, as `level` or `target=level`, separated by commas [default: info]
+    #[arg(long, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// How log lines are written [default: text]
+    #[arg(long, value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+    /// When a line every 5 s tells how the node is [default: auto]
+    #[arg(long, value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusMode>,
+}
+
+impl RunOptions {
+    /// What holds where nothing else is said. What has no default here is another crate's.
+    pub fn defaults() -> Self {
+        let rpc = quids_rpc::Config::default();
+        let pool = quids_txpool::Limits::default();
+        Self {
+            sealing: Some(SealingKind::Interval),
+            block_time_ms: Some(1000),
+            cache_mib: Some(64),
+            rpc_port: Some(9944),
+            rpc_external: Some(false),
+            unsafe_rpc_external: Some(false),
+            rpc_max_connections: Some(rpc.max_connections),
+            rpc_max_request_size_mib: Some(rpc.max_request_bytes >> 20),
+            rpc_max_response_size_mib: Some(rpc.max_response_bytes >> 20),
+            rpc_max_subscriptions_per_connection: Some(rpc.max_subscriptions_per_connection),
+            pool_limit: u32::try_from(pool.max_count).ok(),
+            pool_kib: u32::try_from(pool.max_bytes >> 10).ok(),
+            log: Some("info".into()),
+            log_format: Some(LogFormat::Text),
+            status: Some(StatusMode::Auto),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the chain has been named.
+    pub fn names_a_chain(&self) -> bool {
+        self.chain.is_some() || self.dev == Some(true)
+    }
+}

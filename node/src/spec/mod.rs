@@ -1,0 +1,141 @@
+//! Chain specs: what a chain starts from. Built in, or read from a file in Substrate's form.
+
+mod error;
+mod file;
+
+pub use error::SpecError;
+pub use file::{SPEC_BYTES_MAX, is_id};
+
+use quids_core::{AccountId20, Hash};
+use quids_rpc::ChainType;
+use serde_json::{Map, Value, json};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// What every development account owns: 1 000 000 QDS in units of 10^-18.
+pub const DEV_BALANCE: u128 = 1_000_000 * 10u128.pow(18);
+
+/// Everything that makes a chain that chain.
+#[derive(Clone, Debug)]
+pub struct ChainSpec {
+    /// For people.
+    pub name: String,
+    /// For folders: lower-case letters, digits, `-` and `_`.
+    pub id: String,
+    pub chain_type: ChainType,
+    /// Nodes to connect to first, kept for the network.
+    pub boot_nodes: Vec<String>,
+    /// `system_properties`.
+    pub properties: Map<String, Value>,
+    pub genesis: Genesis,
+    pub genesis_check: GenesisCheck,
+    /// Who authors, and receives the fees.
+    pub author: Option<AccountId20>,
+}
+
+/// The state before the first block.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Genesis {
+    /// What the runtime makes of a configuration of its pallets.
+    Config { code: Vec<u8>, config: Value },
+    /// Every key and value.
+    Raw(BTreeMap<Vec<u8>, Vec<u8>>),
+}
+
+/// Which stored genesis a node accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenesisCheck {
+    /// Whatever is stored. For chains that are built in: their code changes with this binary, not with their id.
+    AsStored,
+    /// What the spec builds, which has to have the `stated` hash if there is one.
+    Exact { stated: Option<Hash> },
+}
+
+impl ChainSpec {
+    /// The development chain: documented accounts with 1 000 000 QDS each, alice as root and author.
+    pub fn dev() -> Self {
+        Self::with_accounts("Quids Development", "dev", ChainType::Development, dev_accounts())
+    }
+
+    /// For some nodes of one owner: as [`ChainSpec::dev`], without the Ethereum accounts. Its genesis is therefore
+    /// another, so that no transaction is valid on both.
+    pub fn local() -> Self {
+        let mut accounts = dev_accounts();
+        accounts.retain(|(name, _)| !name.starts_with("eth"));
+        Self::with_accounts("Quids Local Testnet", "local", ChainType::Local, accounts)
+    }
+
+    /// `dev`, `local`, or the file at this path.
+    pub fn load(name_or_path: &str) -> Result<Self, SpecError> {
+        match name_or_path {
+            "dev" => Ok(Self::dev()),
+            "local" => Ok(Self::local()),
+            path => file::read(Path::new(path)),
+        }
+    }
+
+    /// The file's text.
+    pub fn to_json(&self) -> Value {
+        file::write(self)
+    }
+
+    fn with_accounts(name: &str, id: &str, chain_type: ChainType, accounts: Vec<(&str, AccountId20)>) -> Self {
+        let alice = accounts.first().map(|(_, who)| *who);
+        let balances: Vec<_> = accounts
+            .iter()
+            .map(|(_, who)| json!([who.to_string(), DEV_BALANCE.to_string()]))
+            .collect();
+        Self {
+            name: name.into(),
+            id: id.into(),
+            chain_type,
+            boot_nodes: Vec::new(),
+            properties: default_properties(),
+            genesis: Genesis::Config {
+                code: quids_runtime_wasm::WASM.to_vec(),
+                config: json!({
+                    "balances": { "balances": balances },
+                    "upgrade": { "root": alice.map(|who| who.to_string()) },
+                    "template": { "limit": 1000 },
+                }),
+            },
+            genesis_check: GenesisCheck::AsStored,
+            author: alice,
+        }
+    }
+
+    /// Where compiled runtimes are kept for a node with this folder.
+    pub fn code_cache(&self, base: &Path) -> PathBuf {
+        code_cache().unwrap_or_else(|| base.join("code"))
+    }
+}
+
+/// Where compiled runtimes are kept: one folder for all chains, since they are found by code hash.
+/// `QUIDS_CODE_CACHE` names another.
+pub fn code_cache() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("QUIDS_CODE_CACHE") {
+        return Some(dir.into());
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    cache.map(|dir| dir.join("quids").join("code"))
+}
+
+/// What wallets need to know of this chain's accounts and amounts.
+fn default_properties() -> Map<String, Value> {
+    let mut properties = Map::new();
+    properties.insert("isEthereum".into(), true.into());
+    properties.insert("tokenDecimals".into(), 18.into());
+    properties.insert("tokenSymbol".into(), "QDS".into());
+    properties
+}
+
+/// Names and addresses of the development accounts, alice first.
+pub fn dev_accounts() -> Vec<(&'static str, AccountId20)> {
+    quids_keystore::DEV_ACCOUNTS
+        .iter()
+        .map(|account| (account.name, account.key_pair().account_id()))
+        .collect()
+}

@@ -1,0 +1,122 @@
+//! The status line: what a person wants to know of a running node, every few seconds.
+
+use crate::{chain::Chain, pool::SharedPool};
+use clap::ValueEnum;
+use quids_core::{Hash, Height};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt,
+    io::IsTerminal,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The time between two lines.
+pub const STATUS_PERIOD: Duration = Duration::from_secs(5);
+
+/// When there is a status line.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusMode {
+    /// If stderr is a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+impl StatusMode {
+    pub fn is_on(self) -> bool {
+        match self {
+            Self::Auto => std::io::stderr().is_terminal(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// What the line says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Status {
+    pub best: (Height, Hash),
+    pub finalised: Height,
+    pub ready: usize,
+    pub future: usize,
+    pub blocks_per_s: f64,
+    /// Memory of the process; `None` where the system does not tell.
+    pub rss_bytes: Option<u64>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.ready == 0 { "idle" } else { "working" };
+        let (height, hash) = self.best;
+        let [a, b, ..] = hash.0;
+        write!(
+            f,
+            "{state}  best #{} (0x{a:02x}{b:02x}…)  finalised #{}  pool {} ready {} future  {:.1} blocks/s",
+            height.0, self.finalised.0, self.ready, self.future, self.blocks_per_s
+        )?;
+        match self.rss_bytes {
+            Some(bytes) => write!(f, "  rss {} MiB", bytes >> 20),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Logs a line every [`STATUS_PERIOD`], with target `status`. Never ends; to be aborted.
+pub async fn report(chain: Arc<Chain>, pool: Arc<SharedPool>) {
+    let mut ticks = tokio::time::interval(STATUS_PERIOD);
+    ticks.tick().await;
+    let mut before = (chain.best().0, Instant::now());
+    loop {
+        ticks.tick().await;
+        let (best, now) = (chain.best(), Instant::now());
+        let blocks = best.0.saturating_sub(before.0).0;
+        let (ready, future) = pool.counts();
+        let status = Status {
+            best,
+            // Solo authoring: what is stored is final.
+            finalised: best.0,
+            ready,
+            future,
+            blocks_per_s: f64::from(blocks) / now.duration_since(before.1).as_secs_f64().max(0.001),
+            rss_bytes: rss_bytes(),
+        };
+        tracing::info!(target: "status", "{status}");
+        before = (best.0, now);
+    }
+}
+
+/// Memory of this process that is in use now.
+fn rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_what_a_person_wants_to_know() {
+        let mut status = Status {
+            best: (Height(123), Hash::repeat_byte(0xab)),
+            finalised: Height(120),
+            ready: 0,
+            future: 2,
+            blocks_per_s: 2.06,
+            rss_bytes: Some(41 << 20),
+        };
+        let line = "best #123 (0xabab…)  finalised #120  pool 0 ready 2 future  2.1 blocks/s";
+        assert_eq!(status.to_string(), format!("idle  {line}  rss 41 MiB"));
+        (status.ready, status.rss_bytes) = (4, None);
+        assert_eq!(
+            status.to_string(),
+            format!("working  {line}").replace("0 ready", "4 ready")
+        );
+        #[cfg(target_os = "linux")]
+        assert!(rss_bytes().is_some_and(|bytes| bytes > 1 << 20));
+    }
+}

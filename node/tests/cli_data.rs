@@ -1,0 +1,223 @@
+//! Blocks out of one node and into another, and what is told of a folder: the real binary on real folders.
+
+use quids_core::{AccountId20, Height};
+use quids_node::{
+    ChainOptions,
+    testing::{Signing, TestChain},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+const BLOCKS: u32 = 12;
+
+fn quids(base: &Path, arguments: &[&str]) -> Output {
+    let (command, rest) = arguments.split_at(if arguments[0] == "db" { 2 } else { 1 });
+    Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(command)
+        .arg("--base-path")
+        .arg(base)
+        .args(rest)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn done(base: &Path, arguments: &[&str]) -> Value {
+    let output = quids(base, &[arguments, &["--json"]].concat());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(base: &Path, arguments: &[&str], said: &[&str]) {
+    let output = quids(base, arguments);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{arguments:?}");
+    for said in said {
+        assert!(error.contains(said), "{arguments:?}: {said:?} is not in {error:?}");
+    }
+}
+
+fn open(base: &Path) -> TestChain {
+    TestChain::open(&base.join("chains/dev"), &ChainOptions::default()).unwrap()
+}
+
+/// A folder with a chain of transfers, closed.
+fn some_chain() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("chains/dev")).unwrap();
+    let chain = open(folder.path());
+    let bob = quids_keystore::dev_keypair("bob").unwrap();
+    for n in 0..BLOCKS {
+        let call = chain.transfer(&AccountId20([n as u8; 20]), 1).unwrap();
+        let transaction = chain.sign(&bob, call, Signing::default()).unwrap();
+        assert!(chain.block(vec![transaction]).unwrap().1.is_empty());
+    }
+    folder
+}
+
+#[test]
+fn blocks_go_from_one_node_to_another() {
+    let source = some_chain();
+    let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (all, low, high) = (path("all"), path("low"), path("high"));
+    let told = done(source.path(), &["export-blocks", "--out", &all]);
+    assert_eq!((&told["blocks"], &told["to"]), (&BLOCKS.into(), &BLOCKS.into()));
+    done(source.path(), &["export-blocks", "--out", &low, "--to", "5"]);
+    done(source.path(), &["export-blocks", "--out", &high, "--from", "4"]);
+    // Through a pipe it is the same file.
+    let piped = quids(source.path(), &["export-blocks", "--out", "-"]);
+    assert_eq!(piped.stdout, fs::read(&all).unwrap());
+    refused(source.path(), &["export-blocks", "--out", &all], &["cannot create"]);
+    refused(
+        source.path(),
+        &["export-blocks", "--out", &path("x"), "--to", "99"],
+        &["no block 99", "the last one is 12"],
+    );
+
+    // Too high a start; then piece by piece, with what is known skipped.
+    refused(
+        target.path(),
+        &["import-blocks", &high],
+        &["block 4 of the file", "begins too high"],
+    );
+    assert_eq!(done(target.path(), &["import-blocks", &low])["imported"], 5);
+    let told = done(target.path(), &["import-blocks", &high]);
+    assert_eq!((&told["imported"], &told["known_before"]), (&7.into(), &2.into()));
+    assert_eq!(done(target.path(), &["import-blocks", &all])["imported"], 0);
+    let info = done(target.path(), &["db", "info"]);
+    assert_eq!(info["best"], done(source.path(), &["db", "info"])["best"]);
+    assert_eq!(info["best"]["height"], BLOCKS);
+    {
+        let (source, target) = (open(source.path()), open(target.path()));
+        assert_eq!(source.chain.best(), target.chain.best());
+        let (_, best) = target.chain.best();
+        assert_eq!(
+            told["state_root"],
+            format!("{:?}", target.chain.header(best).unwrap().state_root)
+        );
+        // A fork: the target goes its own way below the file's end.
+        assert!(target.free(&AccountId20([3; 20])).unwrap() == 1);
+    }
+    let fork = tempfile::tempdir().unwrap();
+    done(fork.path(), &["import-blocks", &low]);
+    open(fork.path()).block(Vec::new()).unwrap();
+    refused(
+        fork.path(),
+        &["import-blocks", &all],
+        &["block 6 of the file", "a fork", "up to block 6 only"],
+    );
+
+    // Damage is told with its place, and what came before it stays.
+    let mut bytes = fs::read(&all).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = path("damaged");
+    fs::write(&damaged, &bytes).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    refused(
+        fresh.path(),
+        &["import-blocks", &damaged],
+        &["damaged", "at byte", "is damaged: its checksum"],
+    );
+    let (reached, _) = open(fresh.path()).chain.best();
+    assert!(reached > Height(2) && reached < Height(BLOCKS), "{reached}");
+    assert_eq!(
+        done(fresh.path(), &["import-blocks", &all])["imported"],
+        BLOCKS - reached.0
+    );
+    fs::write(&damaged, &fs::read(&all).unwrap()[..middle]).unwrap();
+    refused(fresh.path(), &["import-blocks", &damaged], &["the file ends"]);
+    refused(
+        fresh.path(),
+        &["import-blocks", "/nonexistent"],
+        &["cannot read /nonexistent"],
+    );
+    refused(
+        fresh.path(),
+        &["import-blocks", "--chain", "local", &all],
+        &["chain with genesis"],
+    );
+}
+
+#[test]
+fn an_import_that_is_killed_goes_on() {
+    let source = some_chain();
+    let target = tempfile::tempdir().unwrap();
+    let file = target.path().join("blocks");
+    let file = file.to_str().unwrap();
+    done(source.path(), &["export-blocks", "--out", file]);
+    for point in ["db-before-write:4", "db-before-sync:3", "db-after-sync:3"] {
+        let status = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .args(["import-blocks", file, "--base-path"])
+            .arg(target.path())
+            .env("QUIDS_CRASH_AT", point)
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!status.success(), "{point}: it did not die there");
+    }
+    let told = done(target.path(), &["import-blocks", file]);
+    let (imported, skipped) = (
+        told["imported"].as_u64().unwrap(),
+        told["known_before"].as_u64().unwrap(),
+    );
+    assert_eq!(imported + skipped, u64::from(BLOCKS));
+    assert!(skipped > 0, "the killed ones did nothing");
+    assert_eq!(open(target.path()).chain.best(), open(source.path()).chain.best());
+}
+
+#[test]
+fn a_folder_is_shown_guarded_and_purged() {
+    let folder = some_chain();
+    let info = done(folder.path(), &["db", "info"]);
+    assert_eq!((&info["format"], &info["finalised"]), (&1.into(), &info["best"]));
+    let columns = info["columns"].as_array().unwrap();
+    let names: Vec<_> = columns.iter().map(|column| column["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["meta", "headers", "numbers", "bodies", "nodes", "extras"]);
+    assert_eq!(columns[1]["entries_estimate"], BLOCKS + 1);
+    assert!(columns[4]["bytes"].as_u64().unwrap() > 100_000);
+
+    // While a node runs, nobody else gets at it, and who has it is told.
+    let mut node = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["run", "--dev", "--rpc-port", "0", "--sealing", "instant", "--base-path"])
+        .arg(folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(node.stderr.take().unwrap()).lines();
+    assert!(
+        lines.any(|line| line.unwrap().contains("genesis 0x")),
+        "the node does not run"
+    );
+    let by = format!("process {}", node.id());
+    for arguments in [
+        &["db", "info"][..],
+        &["purge-chain", "-y"],
+        &["export-blocks", "--out", "/tmp/never"],
+    ] {
+        refused(folder.path(), arguments, &["in use by another process", "stop it"]);
+        #[cfg(target_os = "linux")]
+        refused(folder.path(), arguments, &[&by]);
+    }
+    node.kill().unwrap();
+    node.wait().unwrap();
+
+    refused(folder.path(), &["purge-chain"], &["say so with -y"]);
+    assert_eq!(done(folder.path(), &["db", "info"])["best"], info["best"]);
+    done(folder.path(), &["purge-chain", "-y"]);
+    for arguments in [
+        &["db", "info"][..],
+        &["purge-chain", "-y"],
+        &["export-blocks", "--out", "/tmp/never"],
+    ] {
+        refused(folder.path(), arguments, &["there is no database in", "--base-path"]);
+    }
+    assert!(!folder.path().join("chains/dev/db").exists(), "looking made a database");
+}
