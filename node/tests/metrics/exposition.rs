@@ -1,6 +1,6 @@
 //! A parser of Prometheus's text format 0.0.4 that takes nothing on trust: every line is accounted for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Everything of one scrape.
 #[derive(Debug, Default)]
@@ -44,12 +44,6 @@ impl Exposition {
             .peekable();
         assert!(found.peek().is_some(), "no sample of {name}");
         found
-    }
-
-    /// Every name that a query may ask for.
-    pub fn sample_names(&self) -> BTreeSet<String> {
-        let samples = self.families.values().flat_map(|family| &family.samples);
-        samples.map(|sample| sample.name.clone()).collect()
     }
 }
 

@@ -10,7 +10,6 @@ use quids_node::{
 };
 use quids_txpool::PoolError;
 use std::{
-    future::Future,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     time::{Duration, Instant},

@@ -15,7 +15,11 @@ fn values_follow_the_chain_and_two_nodes_do_not_mix() {
         assert_eq!(before.sum("quids_db_commits_total", &[]), 1.0, "genesis");
         assert_eq!(before.sum("quids_chain_block_extrinsics_count", &[]), 0.0);
 
-        tokio::task::block_in_place(|| (0..20).for_each(|nonce| drop(busy.transfer(nonce).unwrap())));
+        tokio::task::block_in_place(|| {
+            for nonce in 0..20 {
+                busy.transfer(nonce).unwrap();
+            }
+        });
         let included = [("reason", "included")];
         let after = busy
             .scrape_until("20 transfers included", |scraped| {
