@@ -8,12 +8,15 @@ mod error;
 mod key;
 mod keys;
 mod output;
+mod passphrase;
 pub mod run;
 mod runtime;
+mod signer;
 mod tx;
 
 pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
 pub use error::CliError;
+pub use passphrase::{NewPassphraseArgs, PassphraseArgs};
 pub use run::{RunArgs, Sealing};
 
 use clap::{Parser, Subcommand};
@@ -35,9 +38,12 @@ pub struct Cli {
 pub enum Command {
     /// Start a node
     Run(RunArgs),
-    /// Make and inspect keys, sign and verify messages
+    /// Make, keep and inspect keys, sign and verify messages
     #[command(subcommand)]
-    Key(key::KeyCommand),
+    Key(Box<key::KeyCommand>),
+    /// Hold keys in a process of their own
+    #[command(subcommand)]
+    Signer(signer::SignerCommand),
     /// Build, sign and send transactions
     #[command(subcommand)]
     Tx(Box<tx::TxCommand>),
@@ -99,7 +105,8 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
             args.check()?;
             crate::service::run(args)?;
         }
-        Command::Key(command) => return key::run(command),
+        Command::Key(command) => return key::run(*command),
+        Command::Signer(command) => signer::run(command)?,
         Command::Tx(command) => tx::run(*command)?,
         Command::Runtime(command) => runtime::run(command)?,
         Command::Bench { args } => bench::run(args)?,
@@ -150,6 +157,13 @@ mod tests {
             "quids tx upgrade x.wasm --from alice --no-wait",
             "quids key generate --scheme rsa",
             "quids key sign --key alice a --hex 0x00",
+            "quids key generate --words 15",
+            "quids key export alice --format raw",
+            "quids key export alice --format raw --out x --show-secret",
+            "quids key export alice --format jpeg --out x",
+            "quids key import x --format raw",
+            "quids key generate --out x --no-encrypt --store-mnemonic",
+            "quids signer serve --socket x",
             "quids runtime info x.wasm --rpc ws://127.0.0.1:1",
             "quids",
         ] {
