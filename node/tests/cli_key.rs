@@ -268,7 +268,7 @@ fn keys_move_between_formats() {
             ("mnemonic", kept),
         ] {
             let (exported, imported) = (
-                file(&format!("{scheme}.{format}")),
+                file(&format!("{scheme}.{format}.out")),
                 file(&format!("{scheme}.{format}.json")),
             );
             let export = [
