@@ -50,7 +50,7 @@ fn wrong_usage_exits_with_2() {
     check(
         &["key", "generate", "--scheme", "rsa"],
         2,
-        &["unknown signature scheme; known are ml-dsa-87"],
+        &["unknown algorithm; known are ml-dsa-87"],
     );
     check(
         &["tx", "call", "remark", "--from", "alice"],

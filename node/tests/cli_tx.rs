@@ -151,6 +151,119 @@ fn transactions_are_sent_and_their_outcome_is_told() {
     assert_eq!(ahead["transaction"].as_str().map(str::len), Some(66));
 }
 
+/// A signer in a process of its own, with its log.
+struct SignerProcess {
+    process: Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl SignerProcess {
+    fn start(arguments: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .args(["signer", "serve", "--json"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(process.stdout.take().unwrap()));
+        let mut signer = Self { process, lines };
+        assert_eq!(signer.event()["event"], "listening");
+        signer
+    }
+
+    fn event(&mut self) -> Value {
+        serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
+    }
+}
+
+impl Drop for SignerProcess {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Keys that this process never sees sign transactions and prove that they are held.
+#[test]
+fn transactions_are_signed_by_a_remote_signer() {
+    let node = Node::start();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("run").join("signer.sock");
+    let socket = socket.to_str().unwrap();
+    let (pass, file) = (folder.path().join("pass"), folder.path().join("ferdie.json"));
+    let (pass, file) = (pass.to_str().unwrap(), file.to_str().unwrap());
+    std::fs::write(pass, "correct horse\n").unwrap();
+    std::fs::set_permissions(pass, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let exported = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args([
+            "key",
+            "export",
+            "ferdie",
+            "--format",
+            "json",
+            "--out",
+            file,
+            "--passphrase-file",
+            pass,
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        exported.status.success(),
+        "{}",
+        String::from_utf8_lossy(&exported.stderr)
+    );
+    let mut signer = SignerProcess::start(&["--socket", socket, "--key", file, "eth2", "--passphrase-file", pass]);
+
+    let from = format!("remote:{socket}#{}", address("ferdie"));
+    let sent = node.done(&["tx", "remark", "--event", "--from", &from, "hello"]);
+    assert_eq!(event(&sent, "System", "Remarked")["sender"], address("ferdie"));
+    let told = signer.event();
+    assert_eq!(
+        (&told["event"], &told["account"], &told["context"]),
+        (&"signed".into(), &address("ferdie").into(), &"account".into())
+    );
+    assert_eq!(told["payload_hash"].as_str().map(str::len), Some(66));
+
+    // The new key is remote too: a proof of possession, then the transaction of the old key.
+    node.done(&[
+        "tx",
+        "bind",
+        "--from",
+        &format!("remote:{socket}#{}", address("eth2")),
+        "--new-key",
+        &from,
+    ]);
+    let contexts = [signer.event(), signer.event()].map(|event| event["context"].clone());
+    assert_eq!(contexts, ["possession", "account"]);
+    let sent = node.done(&[
+        "tx",
+        "remark",
+        "--event",
+        "--from",
+        &from,
+        "--account",
+        &address("eth2"),
+        "bound",
+    ]);
+    assert_eq!(event(&sent, "System", "Remarked")["sender"], address("eth2"));
+
+    let unnamed = node.refused(&["tx", "remark", "--from", &format!("remote:{socket}"), "x"]);
+    assert!(unnamed.contains("has 2 accounts and none was chosen"), "{unnamed}");
+    let stranger = node.refused(&[
+        "tx",
+        "remark",
+        "--from",
+        &format!("remote:{socket}#{}", address("bob")),
+        "x",
+    ]);
+    assert!(stranger.contains("has no account"), "{stranger}");
+    drop(signer);
+    let gone = node.refused(&["tx", "remark", "--from", &from, "x"]);
+    assert!(gone.contains("cannot connect"), "{gone}");
+}
+
 #[test]
 fn keys_are_bound_and_rotated_and_the_address_stays() {
     let node = Node::start();

@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// A folder with more entries is not listed.
 pub const FOLDER_ENTRIES_MAX: usize = 4096;
 
+/// A file of a folder, and what it holds if it is a key file.
+pub type ListedFile = (PathBuf, Result<KeyFile, KeyError>);
+
 /// How a new key file protects its secret.
 #[derive(Clone, Copy, Debug)]
 pub enum Protection<'a> {
@@ -46,7 +49,7 @@ pub fn reencrypt_key_file(
 
 /// The regular files of a folder, hidden ones excepted, in order of their names, and what each says of its key.
 /// Nothing is unlocked, so nothing of it is proven.
-pub fn list_key_files(folder: &Path) -> Result<Vec<(PathBuf, Result<KeyFile, KeyError>)>, KeyError> {
+pub fn list_key_files(folder: &Path) -> Result<Vec<ListedFile>, KeyError> {
     let io = |error| KeyError::io(folder, error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)? {

@@ -21,7 +21,9 @@ mod source;
 pub use dev::{DEV_ACCOUNTS, DevAccount, ETHEREUM_TEST_MNEMONIC, dev_account, dev_keypair, dev_names};
 pub use error::KeyError;
 pub use export::{Format, UnknownFormat, export_secret, import_secret, read_private_file, write_private_file};
-pub use file::{FOLDER_ENTRIES_MAX, Protection, list_key_files, read_key_file, reencrypt_key_file, write_key_file};
+pub use file::{
+    FOLDER_ENTRIES_MAX, ListedFile, Protection, list_key_files, read_key_file, reencrypt_key_file, write_key_file,
+};
 pub use format::{KEY_FILE_BYTES_MAX, KEY_FILE_VERSION, KeyFile, KeyInfo, KeyType};
 pub use kdf::{KdfParams, NONCE_LEN, SALT_LEN, TAG_LEN};
 pub use mnemonic::{from_mnemonic, generate_mnemonic};

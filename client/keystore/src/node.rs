@@ -22,6 +22,9 @@ const DESCRIPTION: &str = ".keystore.json";
 /// Associated data and plaintext of the description's proof that the passphrase is right.
 const CHECK: (&[u8], &[u8]) = (b"quids keystore v1", b"the passphrase is right");
 
+/// By key type and name, see [`index_name`].
+type Index = BTreeMap<(KeyType, Vec<u8>), (PublicKey, PathBuf)>;
+
 /// The keys of a node, by key type and public key. Safe to share between threads; two processes must not open one
 /// folder at once, for which the node's lock on its database stands.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ pub struct NodeKeystore {
     folder: PathBuf,
     /// `None`: the keys are in the clear.
     key: Option<FileKey>,
-    index: Mutex<BTreeMap<(KeyType, Vec<u8>), (PublicKey, PathBuf)>>,
+    index: Mutex<Index>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -209,7 +212,7 @@ impl NodeKeystore {
     }
 
     /// A panic while the lock is held leaves a whole index: it changes by one insertion.
-    fn index(&self) -> MutexGuard<'_, BTreeMap<(KeyType, Vec<u8>), (PublicKey, PathBuf)>> {
+    fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,6 +31,20 @@ pub enum CliError {
     Checksum { given: String, expected: String },
     #[error(transparent)]
     Key(#[from] quids_keystore::KeyError),
+    #[error(
+        "there is no passphrase for {0}: give --passphrase-file FILE, set QUIDS_PASSPHRASE, or run this in a terminal \
+         to be asked"
+    )]
+    NoPassphrase(String),
+    #[error(
+        "there is no new passphrase for {0}: give --new-passphrase-file FILE, set QUIDS_NEW_PASSPHRASE, or run this in \
+         a terminal to be asked"
+    )]
+    NoNewPassphrase(PathBuf),
+    #[error("the two passphrases are not the same")]
+    PassphrasesDiffer,
+    #[error(transparent)]
+    Signer(#[from] quids_keystore::SignError),
     #[error("the key's scheme is {actual}, not {wanted}; only a mnemonic has keys of every scheme")]
     Scheme {
         actual: SignatureScheme,

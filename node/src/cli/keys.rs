@@ -1,22 +1,89 @@
-//! From what is typed to a key or an account: names of development accounts, key files, mnemonics, addresses. The
-//! only user of the keystore.
+//! From what is typed to a key or an account: names of development accounts, key files, mnemonics, remote signers,
+//! addresses.
 
-use super::CliError;
+use super::{CliError, PassphraseArgs};
 use quids_core::AccountId20;
 use quids_crypto::{KeyPair, SignatureScheme, eip55};
-use quids_keystore::{KeySource, dev_keypair};
-use std::{fs, io::Read, str::FromStr};
+use quids_keystore::{KeySource, Passphrase, RemoteSigner, Secret, Signer, dev_keypair, read_key_file};
+use std::{fs, io::Read, path::Path, str::FromStr, sync::Arc};
+
+/// Names a key in another process.
+const REMOTE: &str = "remote:";
 
 /// The key that `text` names: a development account, a key file or a mnemonic. `scheme` and `index` choose among a
 /// mnemonic's keys (ML-DSA-87 at 0 if not given); the other sources have one key, and another scheme is an error.
-pub fn key(text: &str, scheme: Option<SignatureScheme>, index: u32) -> Result<KeyPair, CliError> {
-    let key = KeySource::identify(text)?.load(scheme.unwrap_or(SignatureScheme::MlDsa87), index)?;
+pub fn key(
+    text: &str,
+    scheme: Option<SignatureScheme>,
+    index: u32,
+    passphrase: &PassphraseArgs,
+) -> Result<KeyPair, CliError> {
+    Ok(secret(text, scheme, index, passphrase)?.into_signing()?)
+}
+
+/// As [`key`], or a key in a signer's process: `remote:SOCKET`, or `remote:SOCKET#ADDRESS` if it has several.
+pub fn signer(
+    text: &str,
+    scheme: Option<SignatureScheme>,
+    index: u32,
+    passphrase: &PassphraseArgs,
+) -> Result<Arc<dyn Signer>, CliError> {
+    let Some(remote) = text.strip_prefix(REMOTE) else {
+        return Ok(Arc::new(key(text, scheme, index, passphrase)?));
+    };
+    let (socket, account) = match remote.rsplit_once('#') {
+        Some((socket, account)) => (socket, Some(address(account)?)),
+        None => (remote, None),
+    };
+    let signer = RemoteSigner::connect(Path::new(socket), account)?;
     match scheme {
-        Some(scheme) if scheme != key.scheme() => Err(CliError::Scheme {
-            actual: key.scheme(),
-            wanted: scheme,
+        Some(wanted) if wanted != signer.scheme() => Err(CliError::Scheme {
+            actual: signer.scheme(),
+            wanted,
         }),
-        _ => Ok(key),
+        _ => Ok(Arc::new(signer)),
+    }
+}
+
+/// As [`key`], in the form that it is kept in, which may be no signing key.
+pub fn secret(
+    text: &str,
+    scheme: Option<SignatureScheme>,
+    index: u32,
+    passphrase: &PassphraseArgs,
+) -> Result<Secret, CliError> {
+    secret_and_passphrase(text, scheme, index, passphrase).map(|(secret, _)| secret)
+}
+
+/// As [`secret`], with the passphrase that unlocked it, if one did.
+pub fn secret_and_passphrase(
+    text: &str,
+    scheme: Option<SignatureScheme>,
+    index: u32,
+    passphrase: &PassphraseArgs,
+) -> Result<(Secret, Option<Passphrase>), CliError> {
+    let (secret, used) = match KeySource::identify(text)? {
+        KeySource::Dev(account) => (Secret::Account(account.key_pair()), None),
+        KeySource::Mnemonic(phrase) => {
+            let scheme = scheme.unwrap_or(SignatureScheme::MlDsa87);
+            (Secret::from_phrase(&phrase, scheme, index)?, None)
+        }
+        KeySource::File(path) => {
+            let file = read_key_file(&path)?;
+            let used = passphrase.unlock(&file)?;
+            (file.unlock(used.as_ref())?, used)
+        }
+    };
+    match (scheme, secret.signing()) {
+        (Some(wanted), Some(key)) if wanted != key.scheme() => Err(CliError::Scheme {
+            actual: key.scheme(),
+            wanted,
+        }),
+        (Some(wanted), None) => Err(CliError::WrongKey(format!(
+            "the key is one of {}, not of {wanted}",
+            secret.algorithm()
+        ))),
+        _ => Ok((secret, used)),
     }
 }
 
@@ -93,6 +160,7 @@ mod tests {
 
     #[test]
     fn keys_come_from_names_and_mnemonics() {
+        let key = |text, scheme, index| key(text, scheme, index, &PassphraseArgs::default());
         let alice = key("alice", None, 0).unwrap();
         assert_eq!(
             (alice.scheme(), alice.account_id()),

@@ -11,14 +11,17 @@ mod hardware;
 mod key;
 mod keys;
 mod output;
+mod passphrase;
 mod progress;
 pub mod run;
 mod runtime;
 mod shell;
+mod signer;
 mod tx;
 
 pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
 pub use error::CliError;
+pub use passphrase::{NewPassphraseArgs, PassphraseArgs};
 pub use run::RunArgs;
 
 use clap::{Parser, Subcommand};
@@ -40,9 +43,12 @@ pub struct Cli {
 pub enum Command {
     /// Start a node
     Run(Box<RunArgs>),
-    /// Make and inspect keys, sign and verify messages
+    /// Make, keep and inspect keys, sign and verify messages
     #[command(subcommand)]
-    Key(key::KeyCommand),
+    Key(Box<key::KeyCommand>),
+    /// Hold keys in a process of their own
+    #[command(subcommand)]
+    Signer(signer::SignerCommand),
     /// Build, sign and send transactions
     #[command(subcommand)]
     Tx(Box<tx::TxCommand>),
@@ -123,7 +129,8 @@ fn end_quietly_when_nobody_reads() {
 fn dispatch(command: Command) -> Result<Outcome, CliError> {
     match command {
         Command::Run(args) => run::run(*args)?,
-        Command::Key(command) => return key::run(command),
+        Command::Key(command) => return key::run(*command),
+        Command::Signer(command) => signer::run(command)?,
         Command::Tx(command) => tx::run(*command)?,
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
@@ -182,6 +189,13 @@ mod tests {
             "quids tx upgrade x.wasm --from alice --no-wait",
             "quids key generate --scheme rsa",
             "quids key sign --key alice a --hex 0x00",
+            "quids key generate --words 15",
+            "quids key export alice --format raw",
+            "quids key export alice --format raw --out x --show-secret",
+            "quids key export alice --format jpeg --out x",
+            "quids key import x --format raw",
+            "quids key generate --out x --no-encrypt --store-mnemonic",
+            "quids signer serve --socket x",
             "quids runtime info x.wasm --rpc ws://127.0.0.1:1",
             "quids",
         ] {

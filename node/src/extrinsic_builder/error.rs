@@ -41,4 +41,6 @@ pub enum BuilderError {
     Events(String),
     #[error(transparent)]
     Crypto(#[from] quids_crypto::CryptoError),
+    #[error(transparent)]
+    Signer(#[from] quids_keystore::SignError),
 }

@@ -3,7 +3,8 @@
 use super::{BuilderError, Metadata, SigningContext, encode_extensions};
 use codec::Encode;
 use quids_core::{AccountId20, OpaqueExtrinsic};
-use quids_crypto::{AccountSignature, KeyPair, Signature, blake2b_256};
+use quids_crypto::{AccountSignature, Signature, blake2b_256};
+use quids_keystore::{Purpose, Signer};
 
 /// Payloads longer than this are signed as their BLAKE2b-256.
 pub const PAYLOAD_PLAIN_MAX: usize = 256;
@@ -36,14 +37,20 @@ impl Unsigned {
     }
 
     /// Signs for `account`. `with_key`: the public key travels along, as long as none is bound to the account.
-    pub fn sign(&self, account: &AccountId20, key: &KeyPair, with_key: bool) -> Result<OpaqueExtrinsic, BuilderError> {
-        self.assemble(account, key, with_key, &key.sign(&self.payload()))
+    pub fn sign(
+        &self,
+        account: &AccountId20,
+        key: &dyn Signer,
+        with_key: bool,
+    ) -> Result<OpaqueExtrinsic, BuilderError> {
+        let signature = key.sign(Purpose::Account, &self.payload())?;
+        self.assemble(account, key, with_key, &signature)
     }
 
     fn assemble(
         &self,
         account: &AccountId20,
-        key: &KeyPair,
+        key: &dyn Signer,
         with_key: bool,
         signature: &Signature,
     ) -> Result<OpaqueExtrinsic, BuilderError> {
@@ -61,7 +68,7 @@ impl Unsigned {
 mod tests {
     use super::*;
     use crate::extrinsic_builder::{Arg, encode_call, fixtures};
-    use quids_crypto::{PublicKey, SignatureScheme, verify};
+    use quids_crypto::{KeyPair, PublicKey, SignatureScheme, verify};
 
     fn remark(size: usize) -> Unsigned {
         let metadata = fixtures::v15();

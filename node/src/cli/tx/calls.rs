@@ -4,11 +4,13 @@ use super::CliError;
 use crate::extrinsic_builder::{Arg, BuilderError, Metadata, encode_call};
 use codec::Encode;
 use quids_core::{AccountId20, Balance, Hash};
-use quids_crypto::{KeyPair, possession_message};
+use quids_crypto::possession_message;
+use quids_keystore::{Purpose, Signer};
 use scale_value::{
     Value,
     stringify::{custom_parsers::parse_hex, from_str_custom},
 };
+use std::sync::Arc;
 
 /// A call, with what it needs from the command line.
 pub enum Kind {
@@ -25,8 +27,8 @@ pub enum Kind {
         remark: Vec<u8>,
         event: bool,
     },
-    Bind(KeyPair),
-    Rotate(KeyPair),
+    Bind(Arc<dyn Signer>),
+    Rotate(Arc<dyn Signer>),
     Any {
         pallet: String,
         call: String,
@@ -52,8 +54,9 @@ impl Kind {
 
     /// The call's bytes. Proofs of possession name the chain, by its genesis, and the account that calls.
     pub fn encode(&self, metadata: &Metadata, genesis: Hash, account: AccountId20) -> Result<Vec<u8>, BuilderError> {
-        let key_call = |call, key: &KeyPair| {
-            let proof = key.sign(&possession_message(&genesis, &account, key.public()));
+        let key_call = |call, key: &dyn Signer| {
+            let proof = possession_message(&genesis, &account, key.public());
+            let proof = key.sign(Purpose::Possession, &proof)?;
             let args = [
                 ("public_key", Arg::Encoded(key.public().encode())),
                 ("proof", Arg::Encoded(proof.encode())),
@@ -81,8 +84,8 @@ impl Kind {
                 let call = if *event { "remark_with_event" } else { "remark" };
                 encode_call(metadata, "System", call, &[("remark", Arg::Bytes(remark.clone()))])
             }
-            Self::Bind(key) => key_call("bind_key", key),
-            Self::Rotate(key) => key_call("rotate_key", key),
+            Self::Bind(key) => key_call("bind_key", &**key),
+            Self::Rotate(key) => key_call("rotate_key", &**key),
             Self::Any {
                 pallet,
                 call,
@@ -136,7 +139,7 @@ fn named_value(text: &str) -> Result<(String, Value), CliError> {
 mod tests {
     use super::*;
     use quids_api::names;
-    use quids_crypto::SignatureScheme;
+    use quids_crypto::{KeyPair, SignatureScheme};
     use quids_executor::{Executor, ExecutorConfig};
     use quids_io::MemoryExternalities;
 
@@ -163,7 +166,7 @@ mod tests {
     #[test]
     fn the_built_in_runtime_has_every_call() {
         let to = AccountId20([1; 20]);
-        let key = || KeyPair::from_seed(SignatureScheme::Falcon512, &[1; 32]).unwrap();
+        let key = || Arc::new(KeyPair::from_seed(SignatureScheme::Falcon512, &[1; 32]).unwrap());
         let kinds = [
             Kind::Transfer {
                 to,

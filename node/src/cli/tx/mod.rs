@@ -4,21 +4,25 @@ mod calls;
 mod send;
 mod upgrade;
 
-use super::{AMOUNT_HELP, CliError, DEFAULT_RPC_URL, block_on, keys, parse_amount};
+use super::{AMOUNT_HELP, CliError, DEFAULT_RPC_URL, PassphraseArgs, block_on, keys, parse_amount};
 use clap::{Args, Subcommand};
 use quids_core::{AccountId20, Balance};
-use quids_crypto::{KeyPair, SignatureScheme};
+use quids_crypto::SignatureScheme;
+use quids_keystore::Signer;
 use send::Sender;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 pub(super) use upgrade::CODE_DOMAIN;
 
 /// Who sends, through which node, and how.
 #[derive(Args, Clone, Debug)]
 pub struct SenderArgs {
-    /// The key that signs: a development account (alice), a key file, or a mnemonic in quotes
+    /// The key that signs: a development account (alice), a key file, a mnemonic in quotes, or that of a signer's
+    /// process, remote:SOCKET#ADDRESS
     #[arg(long, value_name = "KEY")]
     from: String,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Scheme of the key, for a mnemonic
     #[arg(long)]
     scheme: Option<SignatureScheme>,
@@ -139,7 +143,7 @@ pub enum TxCommand {
 /// The key that an account gets.
 #[derive(Args, Clone, Debug)]
 pub struct NewKeyArgs {
-    /// The new key: a development account, a key file, or a mnemonic in quotes
+    /// The new key: a development account, a key file, a mnemonic in quotes, or remote:SOCKET#ADDRESS
     #[arg(long, value_name = "KEY")]
     new_key: String,
     /// Scheme of the new key, for a mnemonic
@@ -151,8 +155,8 @@ pub struct NewKeyArgs {
 }
 
 impl NewKeyArgs {
-    fn load(&self) -> Result<KeyPair, CliError> {
-        keys::key(&self.new_key, self.new_scheme, self.new_index)
+    fn load(&self, passphrase: &PassphraseArgs) -> Result<Arc<dyn Signer>, CliError> {
+        keys::signer(&self.new_key, self.new_scheme, self.new_index, passphrase)
     }
 }
 
@@ -179,8 +183,14 @@ pub fn run(command: TxCommand) -> Result<(), CliError> {
                 event,
             },
         ),
-        TxCommand::Bind { new, submit } => (submit, calls::Kind::Bind(new.load()?)),
-        TxCommand::Rotate { new, submit } => (submit, calls::Kind::Rotate(new.load()?)),
+        TxCommand::Bind { new, submit } => {
+            let key = new.load(&submit.sender.passphrase)?;
+            (submit, calls::Kind::Bind(key))
+        }
+        TxCommand::Rotate { new, submit } => {
+            let key = new.load(&submit.sender.passphrase)?;
+            (submit, calls::Kind::Rotate(key))
+        }
         TxCommand::Call {
             call,
             args,

@@ -11,9 +11,11 @@ use crate::{
 use codec::Encode;
 use quids_api::{RuntimeVersion, names};
 use quids_core::{AccountId20, Balance, Hash, Height, Nonce, OpaqueExtrinsic};
-use quids_crypto::{KeyPair, PublicKey, SignatureScheme, eip55, twox_128};
+use quids_crypto::{PublicKey, SignatureScheme, eip55, twox_128};
+use quids_keystore::Signer;
 use quids_txpool::hash_of;
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 
 /// An account that sends, and the chain as it was when the command began.
 pub struct Sender {
@@ -22,7 +24,7 @@ pub struct Sender {
     version: RuntimeVersion,
     genesis: Hash,
     account: AccountId20,
-    key: KeyPair,
+    key: Arc<dyn Signer>,
     args: SenderArgs,
 }
 
@@ -41,7 +43,7 @@ pub struct Included {
 impl Sender {
     /// Connects, and learns the chain's genesis, version and metadata.
     pub async fn open(args: &SenderArgs) -> Result<Self, CliError> {
-        let key = keys::key(&args.from, args.scheme, args.index)?;
+        let key = keys::signer(&args.from, args.scheme, args.index, &args.passphrase)?;
         let connection = Connection::open(&args.rpc).await?;
         let genesis = connection.block_hash(Some(Height::ZERO)).await?;
         let best = connection.block_hash(None).await?;
@@ -131,7 +133,12 @@ impl Sender {
             nonce: Nonce(nonce),
             tip: self.args.tip,
         };
-        Ok(Unsigned::new(&self.metadata, call, &context)?.sign(&self.account, &self.key, with_key)?)
+        let unsigned = Unsigned::new(&self.metadata, call, &context)?;
+        // On a thread of its own: a signer may wait for a person, and the connection to the node must stay alive.
+        let (account, key) = (self.account, Arc::clone(&self.key));
+        let signed = tokio::task::spawn_blocking(move || unsigned.sign(&account, &*key, with_key)).await;
+        // UNWRAP: it is not cancelled, and a panic there is one here.
+        Ok(signed.expect("signing ends")?)
     }
 
     /// Whether the transaction binds the key and so carries it. An error if the key cannot sign for the account.
