@@ -45,7 +45,10 @@ pub const CODES: &[(i32, &str)] = &[
     (1016, "the pool is full, or the transaction too large for it"),
     (BAD_BLOCK_RANGE, "the blocks are not on one chain"),
     (BAD_COUNT, "more than a request may ask for"),
-    (CLIENT, "unknown block, failed execution or unknown function"),
+    (
+        CLIENT,
+        "unknown block, failed execution, unknown function, or nothing that this node has",
+    ),
 ];
 
 /// What a code means; `None` for one that is not in the list.
@@ -61,8 +64,8 @@ pub fn error(code: i32, message: impl Into<String>) -> RpcError {
     ErrorObjectOwned::owned(code, message, None::<()>)
 }
 
-/// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one does
-/// not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean.
+/// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one
+/// does not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean.
 pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
     let message = message.into();
     let data = format!("code {code}: {message}");
