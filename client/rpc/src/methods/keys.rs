@@ -92,7 +92,8 @@ pub fn register(registry: &mut Registry) -> Registered {
             &Method::new(
                 "author_rotateKeys",
                 "Makes a new consensus key in the keystore (type `pobp`, Falcon-512). Answers the SCALE of its tagged \
-                 public key: one byte for the scheme, the compact length, the raw key. The runtime has no session keys yet.",
+                 public key: one byte for the scheme, the compact length, the raw key. The runtime has no session keys \
+                 yet.",
                 &[],
                 Schema::Bytes,
             )
