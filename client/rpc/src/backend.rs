@@ -99,8 +99,8 @@ pub trait Backend: Send + Sync + 'static {
     fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError>;
     /// Executes a known block again and measures it; `None` if the block or its body is gone.
     fn block_stats(&self, hash: Hash) -> Result<Option<BlockStats>, BackendError>;
-    /// Executes a known block again, and tells `sink` what it does to the storage until that answers false. The parent's
-    /// hash; `None` if the block or its body is gone.
+    /// Executes a known block again, and tells `sink` what it does to the storage until that answers false. The
+    /// parent's hash; `None` if the block or its body is gone.
     fn trace_block(&self, hash: Hash, sink: &mut dyn FnMut(TraceRecord) -> bool) -> Result<Option<Hash>, BackendError>;
 
     /// Gives a transaction (bytes without length prefix) to the pool; its hash is `quids_txpool::hash_of`.

@@ -97,7 +97,7 @@ pub const TABLE: &[(i32, &str, &str)] = &[
     (
         CLIENT,
         "client",
-        "unknown block, failed execution or unknown function",
+        "unknown block, failed execution, unknown function, or nothing that this node has",
     ),
 ];
 
@@ -139,8 +139,8 @@ pub fn detailed(code: i32, message: impl Into<String>, detail: impl std::fmt::Di
     ErrorObjectOwned::owned(code, message, data)
 }
 
-/// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one does
-/// not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean.
+/// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one
+/// does not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean.
 pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
     let message = message.into();
     let data = format!("code {code}: {message}");

@@ -76,7 +76,8 @@ pub fn register(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "author_removeExtrinsic",
-                "Takes transactions out of the pool, with those that depend on them. Answers the hashes of those it found.",
+                "Takes transactions out of the pool, with those that depend on them. Answers the hashes of those it \
+                 found.",
                 &[BYTES_OR_HASH],
                 HASH_LIST,
             )

@@ -98,7 +98,8 @@ pub fn register(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "chain_getBlockHash",
-                "The hash of the block of a height on the best chain; of the best block without one; null if there is none.",
+                "The hash of the block of a height on the best chain; of the best block without one; null if \
+                 there is none.",
                 &[HEIGHTS],
                 HASH_OR_HASHES,
             )

@@ -91,8 +91,9 @@ pub fn register(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "author_rotateKeys",
-                "Makes a new consensus key in the keystore (type `pobp`, Falcon-512). Answers the SCALE of its tagged public \
-                 key: one byte for the scheme, then the raw key. The runtime has no session keys yet.",
+                "Makes a new consensus key in the keystore (type `pobp`, Falcon-512). Answers the SCALE of its tagged \
+                 public key: one byte for the scheme, the compact length, the raw key. The runtime has no session keys \
+                 yet.",
                 &[],
                 Schema::Bytes,
             )

@@ -165,8 +165,8 @@ fn register_pool(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "quids_poolContent",
-                "A page of the pool: the ready transactions in the order in which a block takes them, then the others. The \
-                 pool moves between two pages.",
+                "A page of the pool: the ready transactions in the order in which a block takes them, then the others. \
+                 The pool moves between two pages.",
                 &[START, COUNT],
                 Schema::List(&POOL_ENTRY),
             )

@@ -72,8 +72,8 @@ pub fn register(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "state_call",
-                "Calls a function of the runtime on the state after a block; nothing it writes is kept. Answers the SCALE of \
-                 its result.",
+                "Calls a function of the runtime on the state after a block; nothing it writes is kept. Answers the SCALE \
+                 of its result.",
                 &[NAME, INPUT, HASH],
                 Schema::Bytes,
             )

@@ -39,8 +39,8 @@ const STORAGE: Subscription = Subscription {
     unsubscribe: "state_unsubscribeStorage",
     unsubscribe_aliases: &[],
     notification: "state_storage",
-    summary: "The values of the keys, then those that a new best block changed. Substrate's null for all keys is refused: \
-              nothing would bound it.",
+    summary: "The values of the keys, then those that a new best block changed. Substrate's null for all keys is \
+              refused: nothing would bound it.",
     params: &[KEYS],
     item: CHANGE_SET,
     errors: COUNT_ERRORS,
@@ -162,7 +162,7 @@ fn register_keys(registry: &mut Registry) -> Registered {
     )
 }
 
-/// All keys with the prefix that the arguments name. Substrate's answer is unbounded; this fits one page or is an error.
+/// All keys with the prefix that the arguments name. Substrate's answer is unbounded; this is one page or an error.
 fn keys(node: &dyn Backend, arguments: &Arguments) -> Result<(Hash, Vec<Vec<u8>>), RpcError> {
     let prefix = arguments.bytes("prefix")?;
     let at = block_or_best(node, arguments, "hash")?;

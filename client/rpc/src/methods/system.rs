@@ -49,8 +49,8 @@ pub fn register(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "system_dryRun",
-                "Applies an extrinsic on the state after a block, without inherents; nothing is kept. Answers the SCALE of \
-                 its ApplyExtrinsicResult.",
+                "Applies an extrinsic on the state after a block, without inherents; nothing is kept. Answers the SCALE \
+                 of its ApplyExtrinsicResult.",
                 &[EXTRINSIC, AT],
                 Schema::Bytes,
             )

@@ -30,8 +30,8 @@ const STORAGE_KEYS: Param = Param::optional(
 const METHODS: Param = Param::optional(
     "methods",
     Schema::Text,
-    "what is done to storage, separated by commas: Get, Exists, Put, Clear, ClearPrefix, Append, Add, NextKey, Root; all \
-     if left out",
+    "what is done to storage, separated by commas: Get, Exists, Put, Clear, ClearPrefix, Append, Add, NextKey, Root; \
+     all if left out",
 );
 
 const SPAN: Schema = Schema::Object(&[

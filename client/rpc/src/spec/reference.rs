@@ -103,11 +103,8 @@ fn tail(aliases: &[&str], errors: &[i32]) -> String {
         text += &format!("- also called `{}`\n", aliases.join("`, `"));
     }
     if !errors.is_empty() {
-        let errors: Vec<_> = errors
-            .iter()
-            .map(|code| format!("{code} ({})", meaning(*code).unwrap_or_default()))
-            .collect();
-        text += &format!("- errors: {}\n", errors.join("; "));
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        text += &format!("- errors: {}\n", errors.join(", "));
     }
     text
 }

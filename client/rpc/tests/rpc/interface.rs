@@ -158,6 +158,8 @@ async fn every_answer_has_the_form_that_is_promised() {
             }
         }
     }
+    // A watched transaction ends when the node lets go of its sender.
+    let mut watchers = Vec::new();
     for subscription in interface().subscriptions {
         for params in [
             sensible_list(subscription.params, &fake),
@@ -168,6 +170,7 @@ async fn every_answer_has_the_form_that_is_promised() {
             if subscription.name == "author_submitAndWatchExtrinsic" {
                 let watcher = fake.watchers.lock().unwrap().pop().unwrap();
                 watcher.send(quids_rpc::TransactionStatus::Ready).await.unwrap();
+                watchers.push(watcher);
             }
             let item = ws.notification(subscription.notification, &id).await;
             if let Err(mismatch) = subscription.item.check(&item) {

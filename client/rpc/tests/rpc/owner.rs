@@ -80,7 +80,11 @@ async fn the_owner_changes_keys_logs_and_pool() {
         ("dev_getBlockStats", json!([hash(Hash::zero())]), json!(null)),
         (
             "author_removeExtrinsic",
-            json!([[{ "hash": hash(hash_of(b"one")) }, { "extrinsic": signed(b"two") }, { "hash": hash(Hash::zero()) }]]),
+            json!([[
+                { "hash": hash(hash_of(b"one")) },
+                { "extrinsic": signed(b"two") },
+                { "hash": hash(Hash::zero()) },
+            ]]),
             json!([hash(hash_of(b"one")), hash(hash_of(b"two"))]),
         ),
     ] {
