@@ -81,11 +81,14 @@ where
     aliases(module, spec.aliases, spec.name)
 }
 
+/// An answer, or the error in its place.
+type Answer = Result<ResponsePayload<'static, Value>, RpcError>;
+
 /// As [`raw_method`], for what goes on after it has answered. `run` must not wait either.
 pub fn operation_method(
     registry: &mut Registry,
     spec: &'static Method,
-    run: fn(&Arguments, &Arc<Context>, &Extensions) -> Result<ResponsePayload<'static, Value>, RpcError>,
+    run: fn(&Arguments, &Arc<Context>, &Extensions) -> Answer,
 ) -> Registered {
     registry.interface.methods.push(spec);
     let Some(module) = &mut registry.module else {

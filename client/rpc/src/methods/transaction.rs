@@ -8,7 +8,7 @@ use crate::connection::{self, Connection};
 use crate::error::{INVALID_PARAMS, error};
 use crate::params::Arguments;
 use crate::spec::{Field, Method, Param, Schema, Subscription};
-use crate::{Backend, SubmitError, SubmitErrorKind, TransactionStatus, json};
+use crate::{Backend, Notification, SubmitError, SubmitErrorKind, TransactionStatus, json};
 use codec::DecodeAll;
 use jsonrpsee::core::server::PendingSubscriptionSink;
 use jsonrpsee::types::Params;
@@ -16,7 +16,10 @@ use quids_core::{Hash, OpaqueExtrinsic};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{broadcast::error::RecvError, mpsc};
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    mpsc,
+};
 use tokio::task::AbortHandle;
 
 /// Transactions that one connection may have broadcast at once; the specification asks for 4.
@@ -88,7 +91,7 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |arguments, context, extensions| async move {
             let encoded = arguments.bytes("transaction")?;
-            Ok(json!(broadcast(&connection::of(&extensions), &context, &encoded)))
+            Ok(json!(begin(&connection::of(&extensions), &context, &encoded)))
         },
     )?;
     raw_method(
@@ -141,7 +144,7 @@ impl Broadcasts {
 }
 
 /// Begins to broadcast what is a transaction; the operation, or `None` at the limit.
-fn broadcast(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8]) -> Option<String> {
+fn begin(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8]) -> Option<String> {
     let mut state = connection.broadcasts.lock();
     if state.is_closed || state.running.len() >= BROADCASTS_PER_CONNECTION_MAX {
         return None;
@@ -150,9 +153,12 @@ fn broadcast(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8
     state.next += 1;
     let transaction = OpaqueExtrinsic::decode_all(&mut &encoded[..]).ok();
     let task = transaction.map(|transaction| {
+        let blocks = context.backend.subscribe_blocks();
+        // Not part of what ends with the connection: over HTTP that is at once, and one offer is still made.
+        let first = tokio::task::spawn_blocking(offer(context, &transaction.0));
         let (owner, context, id) = (Arc::downgrade(connection), context.clone(), id.clone());
         let task = tokio::spawn(async move {
-            keep(&context, transaction.0).await;
+            keep(&context, transaction.0, blocks, first.await.ok()).await;
             if let Some(owner) = owner.upgrade() {
                 owner.broadcasts.stop(&id);
             }
@@ -163,13 +169,23 @@ fn broadcast(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8
     Some(id)
 }
 
-/// Until the transaction is in a final block.
-async fn keep(context: &Context, bytes: Vec<u8>) {
-    let mut blocks = context.backend.subscribe_blocks();
+type Offered = Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError>;
+
+fn offer(context: &Context, bytes: &[u8]) -> impl FnOnce() -> Offered + Send + 'static {
+    let (node, bytes) = (context.backend.clone(), bytes.to_vec());
+    move || node.submit_and_watch(bytes)
+}
+
+/// Until the transaction is in a final block. `offered`: what came of the first offer.
+async fn keep(
+    context: &Context,
+    bytes: Vec<u8>,
+    mut blocks: broadcast::Receiver<Arc<Notification>>,
+    mut offered: Option<Offered>,
+) {
     let mut retry_blocks = 1;
     loop {
-        let (node, offered) = (context.backend.clone(), bytes.clone());
-        let submitted = blocking(move || node.submit_and_watch(offered)).await;
+        let submitted = offered.take();
         let was_accepted = matches!(submitted, Some(Ok(_)));
         let in_pool = matches!(&submitted, Some(Err(error)) if error.kind == SubmitErrorKind::AlreadyImported);
         if let Some(Ok((_, statuses))) = submitted
@@ -201,6 +217,7 @@ async fn keep(context: &Context, bytes: Vec<u8>) {
                 Err(RecvError::Closed) => return,
             }
         }
+        offered = blocking(offer(context, &bytes)).await;
     }
 }
 

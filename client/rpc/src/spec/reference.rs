@@ -1,7 +1,7 @@
 //! The reference for people, from the specs: Markdown.
 
 use super::{Field, Interface, Method, Schema, Subscription};
-use crate::error::{codes, meaning};
+use crate::error::codes;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 

@@ -339,6 +339,10 @@ async fn a_broadcast_goes_on_until_it_is_final_or_stopped() {
     drop(blocks);
     fake.tell(hash, [true, true, true], false);
     eventually("it is found", || fake.feed.receiver_count() == waiting - 1).await;
+    // Over HTTP the connection ends with the answer: one offer is made.
+    let before = offers();
+    assert!(result(addr, broadcast, json!([encoded(b"by http")])).await.is_string());
+    eventually("it is offered", || offers() == before + 1).await;
     // They end with their connections.
     drop(session);
     drop(stranger);

@@ -201,7 +201,7 @@ async fn feed(
     sink: &SubscriptionSink,
     mut blocks: tokio::sync::broadcast::Receiver<Arc<Notification>>,
 ) -> End {
-    let (mut view, events) = match step(follow, context, |follow, context| begin(follow, context)).await {
+    let (mut view, events) = match step(follow, context, begin).await {
         Ok(begun) => begun,
         Err(end) => return end,
     };
