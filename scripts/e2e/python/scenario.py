@@ -89,7 +89,8 @@ class Scenario(unittest.TestCase):
         return extrinsic, self.chain.submit_extrinsic(extrinsic, wait_for_finalization=True)
 
     def event(self, receipt, pallet: str, name: str) -> dict:
-        found = [e.value for e in receipt.triggered_events if (e.value['module_id'], e.value['event_id']) == (pallet, name)]
+        events = [event.value for event in receipt.triggered_events]
+        found = [event for event in events if (event['module_id'], event['event_id']) == (pallet, name)]
         self.assertEqual(len(found), 1, f'{pallet}.{name}: {found}')
         return found[0]['attributes']
 
