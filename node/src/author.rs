@@ -18,6 +18,8 @@ pub enum Sealing {
     Interval(Duration),
     /// As soon as there is a transaction; several that arrive together share a block.
     Instant,
+    /// Only when somebody calls [`seal`], as tests do.
+    Manual,
 }
 
 /// Transactions tried in one block; the weight limit comes first in practice.
@@ -34,6 +36,11 @@ pub async fn run(
     let period = match sealing {
         Sealing::Interval(period) => period,
         Sealing::Instant => Duration::from_secs(1),
+        Sealing::Manual => {
+            // An error means that whoever could stop it is gone: the same.
+            let _ = stop.changed().await;
+            return Ok(());
+        }
     };
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,7 +51,7 @@ pub async fn run(
                     ticks.tick().await;
                 }
                 Sealing::Instant if pool.has_ready() => {}
-                Sealing::Instant => pool.arrival().await,
+                Sealing::Instant | Sealing::Manual => pool.arrival().await,
             }
         };
         tokio::select! {

@@ -6,11 +6,14 @@ pub mod chain;
 pub mod cli;
 pub mod extrinsic_builder;
 pub mod pool;
+pub mod run;
 pub mod service;
 pub mod spec;
+pub mod test_node;
 pub mod testing;
 
 pub use author::Sealing;
 pub use chain::ChainOptions;
 pub use service::{Node, NodeConfig, NodeError};
 pub use spec::ChainSpec;
+pub use test_node::{BlockingTestNode, TestNode};

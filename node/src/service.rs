@@ -3,30 +3,58 @@
 use crate::{
     author::{self, Sealing},
     backend::NodeBackend,
-    chain::{Chain, ChainError, ChainOptions},
-    cli::{self, run::RunArgs},
+    chain::{Chain, ChainError, ChainOptions, NewBlock},
     pool::SharedPool,
     spec::ChainSpec,
 };
+use quids_core::AccountId20;
 use quids_txpool::Limits;
-use std::{
-    io::IsTerminal,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::{Path, PathBuf}, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// What a node needs to start.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
     pub spec: ChainSpec,
+    /// The chain lies in `chains/ID` below it.
     pub base_path: PathBuf,
-    /// On loopback; 0 takes a free port. `None`: no RPC.
-    pub rpc_port: Option<u16>,
+    /// Where RPC listens and what it grants. `None`: no RPC.
+    pub rpc: Option<quids_rpc::Config>,
     pub sealing: Sealing,
     pub chain: ChainOptions,
+    pub pool: Limits,
+}
+
+/// Bytes of the largest transaction that the pool takes: a runtime of the largest size and its signature.
+const TRANSACTION_BYTES_MAX: usize = 9 << 20;
+/// The block time of a block made by [`Node::seal`].
+const SEAL_PERIOD: Duration = Duration::from_secs(10);
+
+impl NodeConfig {
+    /// A node of this chain that makes a block a second, with RPC on loopback at the usual port.
+    pub fn new(spec: ChainSpec, base_path: impl Into<PathBuf>) -> Self {
+        Self {
+            spec,
+            base_path: base_path.into(),
+            rpc: Some(quids_rpc::Config::default()),
+            sealing: Sealing::Interval(Duration::from_secs(1)),
+            chain: ChainOptions::default(),
+            pool: Limits {
+                max_per_transaction_bytes: TRANSACTION_BYTES_MAX,
+                ..Limits::default()
+            },
+        }
+    }
+
+    /// The folder of the chain's data.
+    pub fn chain_folder(&self) -> PathBuf {
+        chain_folder(&self.base_path, &self.spec.id)
+    }
+}
+
+/// Where the data of the chain with this id lie.
+pub fn chain_folder(base_path: &Path, id: &str) -> PathBuf {
+    base_path.join("chains").join(id)
 }
 
 /// Why a node did not start, or stopped.
@@ -46,6 +74,7 @@ pub enum NodeError {
 pub struct Node {
     chain: Arc<Chain>,
     pool: Arc<SharedPool>,
+    author: Option<AccountId20>,
     rpc: Option<quids_rpc::ServerHandle>,
     stop: watch::Sender<bool>,
     authoring: JoinHandle<Result<(), ChainError>>,
@@ -54,31 +83,26 @@ pub struct Node {
 impl Node {
     /// Opens the chain and starts everything. Opening blocks the calling task for as long as it takes.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let folder = config.chain_folder();
         let NodeConfig {
             spec,
-            base_path,
-            rpc_port,
+            base_path: _,
+            rpc,
             sealing,
             chain,
+            pool,
         } = config;
         let spec = Arc::new(spec);
-        let folder = base_path.join("chains").join(&spec.id);
         std::fs::create_dir_all(&folder).map_err(|error| NodeError::Io {
             what: format!("cannot create {}", folder.display()),
             error,
         })?;
         let chain = Arc::new(Chain::open(&folder, &spec, &chain)?);
-        let pool = Arc::new(SharedPool::new(
-            chain.clone(),
-            Limits {
-                max_per_transaction_bytes: 9 << 20,
-                ..Limits::default()
-            },
-        ));
+        let pool = Arc::new(SharedPool::new(chain.clone(), pool));
         let (started_at, _) = chain.best();
-        let rpc = match rpc_port {
+        let rpc = match rpc {
             None => None,
-            Some(port) => {
+            Some(rpc) => {
                 let backend = NodeBackend {
                     chain: chain.clone(),
                     pool: pool.clone(),
@@ -86,12 +110,7 @@ impl Node {
                     started_at,
                     tasks: tokio::runtime::Handle::current(),
                 };
-                let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-                let config = quids_rpc::Config {
-                    addr,
-                    ..quids_rpc::Config::default()
-                };
-                Some(quids_rpc::serve(config, Arc::new(backend)).await?)
+                Some(quids_rpc::serve(rpc, Arc::new(backend)).await?)
             }
         };
         let (stop, stopped) = watch::channel(false);
@@ -99,10 +118,18 @@ impl Node {
         Ok(Self {
             chain,
             pool,
+            author: spec.author,
             rpc,
             stop,
             authoring,
         })
+    }
+
+    /// Makes a block of what the pool holds, now.
+    pub async fn seal(&self) -> Result<NewBlock, ChainError> {
+        let (chain, pool, author) = (self.chain.clone(), self.pool.clone(), self.author);
+        let made = tokio::task::spawn_blocking(move || author::seal(&chain, &pool, author, SEAL_PERIOD));
+        made.await.map_err(|error| ChainError::Task(error.to_string()))?
     }
 
     pub fn chain(&self) -> &Arc<Chain> {
@@ -138,79 +165,4 @@ impl Node {
             rpc.stop().await;
         }
     }
-}
-
-/// `quids run`: runs a node until Ctrl-C, SIGTERM, or an error.
-pub fn run(args: RunArgs) -> Result<(), NodeError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log)
-        .map_err(|error| NodeError::Arguments(format!("--log {:?} is no filter: {error}", args.log)))?;
-    // A second call in one process (tests) keeps the first subscriber.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| NodeError::Io {
-            what: "cannot start threads".into(),
-            error,
-        })?;
-    runtime.block_on(run_until_stopped(args))
-}
-
-async fn run_until_stopped(args: RunArgs) -> Result<(), NodeError> {
-    let io = |what: &str| {
-        let what = what.to_string();
-        move |error| NodeError::Io { what, error }
-    };
-    let temporary = args
-        .tmp
-        .then(|| tempfile::Builder::new().prefix("quids-").tempdir())
-        .transpose()
-        .map_err(io("cannot make a temporary folder"))?;
-    let base_path = match (&temporary, args.base_path) {
-        (Some(folder), _) => folder.path().to_path_buf(),
-        (None, Some(path)) => path,
-        (None, None) => default_base_path()?,
-    };
-    let sealing = match args.sealing {
-        cli::run::Sealing::Interval => Sealing::Interval(Duration::from_millis(args.block_time_ms)),
-        cli::run::Sealing::Instant => Sealing::Instant,
-    };
-    let config = NodeConfig {
-        spec: ChainSpec::dev(),
-        base_path: base_path.clone(),
-        rpc_port: Some(args.rpc_port),
-        sealing,
-        chain: ChainOptions::default(),
-    };
-    tracing::info!("{}: {}", config.spec.name, base_path.display());
-    let mut node = Node::start(config).await?;
-    let (height, best) = node.chain().best();
-    tracing::info!("genesis {:?}, last block {height} {best:?}", node.chain().genesis());
-    if let Some(address) = node.rpc_address() {
-        tracing::info!("RPC on ws://{address} and http://{address}");
-    }
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(io("cannot listen for SIGTERM"))?;
-    let failure = tokio::select! {
-        _ = tokio::signal::ctrl_c() => None,
-        _ = terminate.recv() => None,
-        error = node.failed() => Some(error),
-    };
-    node.stop().await;
-    // The temporary folder goes with it, whatever happened.
-    drop(temporary);
-    failure.map_or(Ok(()), Err)
-}
-
-/// `$XDG_DATA_HOME/quids` or `~/.local/share/quids`.
-fn default_base_path() -> Result<PathBuf, NodeError> {
-    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let data = data.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-    data.map(|folder| folder.join("quids")).ok_or_else(|| {
-        NodeError::Arguments("neither XDG_DATA_HOME nor HOME is set: name a folder with --base-path".into())
-    })
 }

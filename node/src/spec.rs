@@ -5,7 +5,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// What every development account owns: 1 000 000 QDS in units of 10^-18.
-const DEV_BALANCE: u128 = 1_000_000 * 10u128.pow(18);
+pub const DEV_BALANCE: u128 = 1_000_000 * 10u128.pow(18);
 
 /// Everything that makes a chain that chain.
 #[derive(Clone, Debug)]

@@ -54,7 +54,11 @@ impl TestChain {
 
     /// The development chain in this folder.
     pub fn open(folder: &Path, options: &ChainOptions) -> Result<Self, ChainError> {
-        let chain = Arc::new(Chain::open(folder, &ChainSpec::dev(), options)?);
+        Self::over(Arc::new(Chain::open(folder, &ChainSpec::dev(), options)?))
+    }
+
+    /// A chain that is open already, such as a running node's. Blocks made by hand then go past the node's pool.
+    pub fn over(chain: Arc<Chain>) -> Result<Self, ChainError> {
         let metadata = metadata_of(&chain)?;
         Ok(Self {
             chain,
@@ -175,8 +179,17 @@ impl TestChain {
 
     /// The events of the last block.
     pub fn events(&self) -> Result<Vec<Event>, ChainError> {
-        let bytes = self.storage(&Self::value_key("System", "Events"))?.unwrap_or_default();
-        decode_events(&self.metadata, &bytes).map_err(task)
+        let (_, best) = self.chain.best();
+        self.events_at(best)
+    }
+
+    /// The events of a block.
+    pub fn events_at(&self, block: Hash) -> Result<Vec<Event>, ChainError> {
+        let value = self
+            .chain
+            .state_at(block)?
+            .get(&Self::value_key("System", "Events"))?;
+        decode_events(&self.metadata, &value.unwrap_or_default()).map_err(task)
     }
 }
 

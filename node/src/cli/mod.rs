@@ -97,7 +97,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
     match command {
         Command::Run(args) => {
             args.check()?;
-            crate::service::run(args)?;
+            crate::run::run(args)?;
         }
         Command::Key(command) => return key::run(command),
         Command::Tx(command) => tx::run(*command)?,
