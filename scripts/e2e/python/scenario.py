@@ -135,6 +135,17 @@ class Scenario(unittest.TestCase):
             self.assertEqual(child['number'], parent['number'] + 1)
             self.assertEqual(self.chain.get_block_hash(parent['number']), child['parentHash'])
 
+    def test_a_value_is_followed_as_it_changes(self):
+        times = []
+
+        def see(now, _number, _subscription):
+            times.append(now.value)
+            return 'enough' if len(times) == 3 else None
+
+        self.chain.query('Timestamp', 'Now', subscription_handler=see)
+        self.assertEqual(times, sorted(set(times)))
+        self.assertEqual(len(times), 3)
+
     def test_blocks_are_read_whole(self):
         # As plain a connection as there is: reading needs nothing of ours.
         with SubstrateInterface(url=self.node.url) as plain:
