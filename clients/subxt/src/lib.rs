@@ -1,5 +1,5 @@
 //! subxt for Quids: the chain's configuration, its signatures, and a signer for its keys.
-#![doc = ""]
+//!
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 

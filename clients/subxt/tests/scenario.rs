@@ -4,7 +4,7 @@ use codec::{Decode, Encode};
 use quids_core::Header;
 use quids_crypto::{KeyPair, SignatureScheme, blake3_256, hash_quantum_resistant, verify};
 use quids_keystore::{DEV_ACCOUNTS, dev_keypair};
-use quids_node::{ChainOptions, ChainSpec, Node, NodeConfig, Sealing};
+use quids_node::{Sealing, TestNode};
 use quids_runtime_wasm::{WASM, WASM_NEXT};
 use quids_subxt::{AccountId20, QuidsConfig, QuidsParamsBuilder, QuidsSigner, bound_key};
 use std::{fmt::Debug, sync::Arc, time::Duration};
@@ -40,7 +40,7 @@ enum Backend {
 }
 
 struct Session {
-    node: Node,
+    node: TestNode,
     client: OnlineClient<QuidsConfig>,
 }
 
@@ -75,20 +75,10 @@ struct FeePaid {
 
 impl Session {
     /// `None` where the node does not offer what the backend needs.
-    async fn start(backend: Backend, folder: &std::path::Path) -> Option<Self> {
-        let node = Node::start(NodeConfig {
-            spec: ChainSpec::dev(),
-            base_path: folder.to_path_buf(),
-            rpc_port: Some(0),
-            sealing: Sealing::Interval(BLOCK_TIME),
-            chain: ChainOptions {
-                sync: false,
-                ..ChainOptions::default()
-            },
-        })
-        .await
-        .unwrap();
-        let url = format!("ws://{}", node.rpc_address().unwrap());
+    async fn start(backend: Backend) -> Option<Self> {
+        let sealing = Sealing::Interval(BLOCK_TIME);
+        let node = TestNode::builder().sealing(sealing).start().await.unwrap();
+        let url = node.rpc_url();
         let rpc = RpcClient::from_insecure_url(&url).await.unwrap();
         let client = match backend {
             Backend::Legacy => {
@@ -99,7 +89,7 @@ impl Session {
                 let methods: serde_json::Value = rpc.request("rpc_methods", rpc_params![]).await.unwrap();
                 let methods = methods["methods"].as_array().unwrap();
                 if !methods.iter().any(|method| method == "chainHead_v1_follow") {
-                    node.stop().await;
+                    node.stop().await.unwrap();
                     return None;
                 }
                 let new = ChainHeadBackend::builder().build_with_background_driver(rpc);
@@ -201,9 +191,8 @@ fn check(behaviour: impl AsyncFn(&Session)) {
         .build()
         .unwrap();
     for backend in [Backend::Legacy, Backend::ChainHead, Backend::Combined] {
-        let folder = tempfile::tempdir().unwrap();
         runtime.block_on(async {
-            let Some(session) = Session::start(backend, folder.path()).await else {
+            let Some(session) = Session::start(backend).await else {
                 println!("{backend:?}: skipped, the node does not list chainHead_v1_follow");
                 return;
             };
@@ -211,7 +200,8 @@ fn check(behaviour: impl AsyncFn(&Session)) {
             tokio::time::timeout(BEHAVIOUR_MAX, behaviour(&session))
                 .await
                 .unwrap_or_else(|_| panic!("{backend:?}: not done within {BEHAVIOUR_MAX:?}"));
-            session.node.stop().await;
+            drop(session.client);
+            session.node.stop().await.unwrap();
         });
     }
 }

@@ -89,7 +89,8 @@ class Scenario(unittest.TestCase):
         return extrinsic, self.chain.submit_extrinsic(extrinsic, wait_for_finalization=True)
 
     def event(self, receipt, pallet: str, name: str) -> dict:
-        found = [e.value for e in receipt.triggered_events if (e.value['module_id'], e.value['event_id']) == (pallet, name)]
+        events = [event.value for event in receipt.triggered_events]
+        found = [event for event in events if (event['module_id'], event['event_id']) == (pallet, name)]
         self.assertEqual(len(found), 1, f'{pallet}.{name}: {found}')
         return found[0]['attributes']
 
@@ -133,6 +134,17 @@ class Scenario(unittest.TestCase):
         for parent, child in zip(heads, heads[1:]):
             self.assertEqual(child['number'], parent['number'] + 1)
             self.assertEqual(self.chain.get_block_hash(parent['number']), child['parentHash'])
+
+    def test_a_value_is_followed_as_it_changes(self):
+        times = []
+
+        def see(now, _number, _subscription):
+            times.append(now.value)
+            return 'enough' if len(times) == 3 else None
+
+        self.chain.query('Timestamp', 'Now', subscription_handler=see)
+        self.assertEqual(times, sorted(set(times)))
+        self.assertEqual(len(times), 3)
 
     def test_blocks_are_read_whole(self):
         # As plain a connection as there is: reading needs nothing of ours.

@@ -175,9 +175,10 @@ suite(import.meta.filename, (chain) => {
     assert.ok(health.isSyncing.isFalse);
     const sync = (await rpc.system.syncState()) as any;
     assert.ok(sync.currentBlock.toNumber() >= 1, `${sync}`);
-    assert.ok(Array.isArray((await rpc.system.nodeRoles()).toJSON()));
+    // polkadot-js has a function for each method that the node lists.
+    if (rpc.system.nodeRoles) assert.ok(Array.isArray((await rpc.system.nodeRoles()).toJSON()));
     assert.ok((await rpc.rpc.methods()).methods.length > 20);
     assert.equal((await rpc.system.chainType()).type, 'Development');
-    assert.ok((await rpc.system.peers()).isEmpty);
+    if (rpc.system.peers) assert.ok((await rpc.system.peers()).isEmpty);
   });
 });
