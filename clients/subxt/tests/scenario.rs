@@ -14,7 +14,7 @@ use subxt::{
     client::{ClientAtBlock, OnlineClientAtBlockImpl},
     dynamic::{self, Value},
     error::{DispatchError, TransactionEventsError, TransactionFinalizedSuccessError},
-    ext::scale_decode::DecodeAsType,
+    ext::scale_decode::{DecodeAsFields, DecodeAsType},
     extrinsics::ExtrinsicEvents,
     rpcs::{RpcClient, rpc_params},
     tx::{DynamicPayload, TransactionStatus},
@@ -155,9 +155,9 @@ fn account(name: &str) -> AccountId20 {
 }
 
 /// The fields of the one event of this name.
-fn event<T: DecodeAsType>(events: &ExtrinsicEvents<QuidsConfig>, pallet: &str, name: &str) -> Option<T>
+fn event<T>(events: &ExtrinsicEvents<QuidsConfig>, pallet: &str, name: &str) -> Option<T>
 where
-    T: subxt::ext::scale_decode::DecodeAsFields,
+    T: DecodeAsFields,
 {
     let mut found = events
         .iter()
@@ -174,7 +174,7 @@ fn has(events: &ExtrinsicEvents<QuidsConfig>, pallet: &str, name: &str) -> bool 
 
 /// The chain's own error, as `Pallet::Error` or as its kind.
 fn dispatch_error(result: Result<impl Debug, TransactionFinalizedSuccessError>) -> String {
-    let error = result.err().expect("the call should fail");
+    let error = result.expect_err("the call should fail");
     let TransactionFinalizedSuccessError::SuccessError(TransactionEventsError::ExtrinsicFailed(error)) = error else {
         panic!("{error}");
     };
