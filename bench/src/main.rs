@@ -5,8 +5,8 @@ mod clock;
 mod crypto;
 mod machine;
 mod node;
-mod rpc;
 mod pool;
+mod rpc;
 mod statistics;
 mod transfers;
 

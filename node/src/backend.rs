@@ -11,8 +11,8 @@ use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_crypto::{PublicKey, SignatureScheme};
 use quids_executor::ExecutorError;
 use quids_rpc::{
-    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus,
-    PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
+    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, PoolEntry,
+    PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
 use serde_json::{Map, Value};
@@ -21,11 +21,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tokio::sync::{
-    broadcast,
-    mpsc,
-};
-
+use tokio::sync::{broadcast, mpsc};
 
 /// The log filter, to change while the node runs. Errors are for the caller.
 pub trait LogControl: Send + Sync {
@@ -58,7 +54,10 @@ pub struct Controls {
 impl std::fmt::Debug for Controls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (logs, keys) = (self.logs.is_some(), self.keys.is_some());
-        f.debug_struct("Controls").field("logs", &logs).field("keys", &keys).finish()
+        f.debug_struct("Controls")
+            .field("logs", &logs)
+            .field("keys", &keys)
+            .finish()
     }
 }
 

@@ -75,6 +75,16 @@ pub fn handle() -> Option<LogHandle> {
     LOG.get().cloned()
 }
 
+impl crate::backend::LogControl for LogHandle {
+    fn add(&self, directives: &str) -> Result<(), String> {
+        self.add_directives(directives).map_err(|error| error.to_string())
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        Self::reset(self).map_err(|error| error.to_string())
+    }
+}
+
 impl LogHandle {
     /// The filter in force.
     pub fn filter(&self) -> String {

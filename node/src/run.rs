@@ -2,17 +2,23 @@
 
 use crate::{
     author::Sealing,
+    backend::KeyControl,
     cli::run::RunOptions,
+    keys::NodeKeys,
     logging::{self, LogFormat},
     service::{Node, NodeConfig, NodeError},
     spec::ChainSpec,
     status::{self, StatusMode},
 };
 use clap::ValueEnum;
+use quids_keystore::Passphrase;
+use quids_rpc::Cors;
 use serde::{Deserialize, Serialize};
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    num::NonZeroU32,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -38,6 +44,25 @@ pub enum RpcMethods {
     Unsafe,
 }
 
+impl From<RpcMethods> for quids_rpc::RpcMethods {
+    fn from(methods: RpcMethods) -> Self {
+        match methods {
+            RpcMethods::Auto => Self::Auto,
+            RpcMethods::Safe => Self::Safe,
+            RpcMethods::Unsafe => Self::Unsafe,
+        }
+    }
+}
+
+/// Where the node's keys lie, and what opens them.
+#[derive(Clone, Debug, Default)]
+pub struct KeystoreConfig {
+    /// `None`: beside the database.
+    pub folder: Option<PathBuf>,
+    /// `None`: `QUIDS_KEYSTORE_PASSPHRASE`, if that is set.
+    pub password_file: Option<PathBuf>,
+}
+
 /// Everything an operator decides.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
@@ -48,16 +73,7 @@ pub struct RunConfig {
     pub log: String,
     pub log_format: LogFormat,
     pub status: StatusMode,
-
-    /// Given but not in force yet: their subsystems are not wired into the node.
-    pub rpc_cors: Option<String>,
-    pub rpc_methods: Option<RpcMethods>,
-    pub rpc_rate_limit: Option<u32>,
-    pub prometheus_port: Option<u16>,
-    pub prometheus_external: Option<bool>,
-    pub no_prometheus: Option<bool>,
-    pub keystore_path: Option<PathBuf>,
-    pub password_file: Option<PathBuf>,
+    pub keystore: KeystoreConfig,
 }
 
 impl RunConfig {
@@ -86,13 +102,9 @@ impl RunConfig {
             node.pool.max_bytes = (kib as usize) << 10;
         }
         let external = options.rpc_external == Some(true) || options.unsafe_rpc_external == Some(true);
-        let ip = if external {
-            Ipv4Addr::UNSPECIFIED
-        } else {
-            Ipv4Addr::LOCALHOST
-        };
+        let ip = any_or_loopback(external);
         let mut rpc = quids_rpc::Config::default();
-        rpc.addr = SocketAddr::new(IpAddr::V4(ip), options.rpc_port.unwrap_or(rpc.addr.port()));
+        rpc.addr = SocketAddr::new(ip, options.rpc_port.unwrap_or(rpc.addr.port()));
         if let Some(count) = options.rpc_max_connections {
             rpc.max_connections = count;
         }
@@ -105,7 +117,29 @@ impl RunConfig {
         if let Some(count) = options.rpc_max_subscriptions_per_connection {
             rpc.max_subscriptions_per_connection = count;
         }
+        if let Some(len) = options.rpc_max_batch_request_len {
+            rpc.max_batch_len = len;
+        }
+        match options.rpc_cors.as_deref() {
+            None => {}
+            Some("all") => rpc.cors = Cors::All,
+            Some("none") => rpc.cors = Cors::List(Vec::new()),
+            Some(origins) => rpc.cors = Cors::List(list(origins)),
+        }
+        if let Some(hosts) = options.rpc_allowed_hosts.as_deref() {
+            rpc.allowed_hosts = list(hosts);
+        }
+        rpc.methods = options.rpc_methods.unwrap_or(RpcMethods::Auto).into();
+        rpc.rate_limit_per_second = options.rpc_rate_limit_per_second.and_then(NonZeroU32::new);
         node.rpc = Some(rpc);
+        if options.no_prometheus != Some(true) {
+            let ip = any_or_loopback(options.prometheus_external == Some(true));
+            let port = options.prometheus_port;
+            let addr = SocketAddr::new(ip, port.unwrap_or(PROMETHEUS_PORT));
+            // A second node on a machine does without metrics rather than not start.
+            node.metrics = Some(addr).filter(|addr| port.is_some() || is_free(*addr));
+        }
+        node.hardware_check = node.spec.chain_type != quids_rpc::ChainType::Development;
         Ok(Self {
             node,
             tmp,
@@ -113,21 +147,41 @@ impl RunConfig {
             log: options.log.unwrap_or_else(|| "info".into()),
             log_format: options.log_format.unwrap_or(LogFormat::Text),
             status: options.status.unwrap_or(StatusMode::Auto),
-            rpc_cors: options.rpc_cors,
-            rpc_methods: options.rpc_methods,
-            rpc_rate_limit: options.rpc_rate_limit,
-            prometheus_port: options.prometheus_port,
-            prometheus_external: options.prometheus_external,
-            no_prometheus: options.no_prometheus,
-            keystore_path: options.keystore_path,
-            password_file: options.password_file,
+            keystore: KeystoreConfig {
+                folder: options.keystore_path,
+                password_file: options.password_file,
+            },
         })
     }
 }
 
+/// The usual port of metrics, Substrate's.
+const PROMETHEUS_PORT: u16 = 9615;
+/// Environment variable with the passphrase of the node's keys.
+const KEYSTORE_PASSPHRASE: &str = "QUIDS_KEYSTORE_PASSPHRASE";
+
+fn any_or_loopback(external: bool) -> IpAddr {
+    IpAddr::V4(if external {
+        Ipv4Addr::UNSPECIFIED
+    } else {
+        Ipv4Addr::LOCALHOST
+    })
+}
+
+fn is_free(addr: SocketAddr) -> bool {
+    TcpListener::bind(addr).is_ok()
+}
+
+/// What stands between commas.
+fn list(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
 /// Runs a node until Ctrl-C, SIGTERM, or an error.
-pub fn run(config: RunConfig) -> Result<(), NodeError> {
-    logging::init(&config.log, config.log_format).map_err(|error| NodeError::Arguments(error.to_string()))?;
+pub fn run(mut config: RunConfig) -> Result<(), NodeError> {
+    let log = logging::init(&config.log, config.log_format).map_err(|error| NodeError::Arguments(error.to_string()))?;
+    config.node.controls.logs = Some(Arc::new(log));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -158,16 +212,22 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     tracing::info!("quids {}{name}", env!("CARGO_PKG_VERSION"));
     tracing::info!("chain {} ({})", config.node.spec.name, config.node.spec.id);
     tracing::info!("data in {}", config.node.chain_folder().display());
+    config.node.controls.keys = open_keystore(&config.node, config.keystore)?;
+    if config.node.metrics.is_none() {
+        tracing::info!(
+            "no metrics: switched off, or port {PROMETHEUS_PORT} is taken (--prometheus-port names another)"
+        );
+    }
     let mut node = Node::start(config.node).await?;
     let (height, best) = node.chain().best();
     tracing::info!("genesis {:?}, last block {height} {best:?}", node.chain().genesis());
     if let Some(address) = node.rpc_address() {
         tracing::info!("RPC on ws://{address} and http://{address}");
     }
-    let reporter = config
-        .status
-        .is_on()
-        .then(|| tokio::spawn(status::report(node.chain().clone(), node.pool().clone())));
+    if let Some(address) = node.metrics_address() {
+        tracing::info!("metrics on http://{address}/metrics");
+    }
+    let reporter = config.status.is_on().then(|| tokio::spawn(status::report(&node)));
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(io("cannot listen for SIGTERM"))?;
     let failure = tokio::select! {
@@ -182,6 +242,24 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     // The temporary folder goes with it, whatever happened.
     drop(temporary);
     failure.map_or(Ok(()), Err)
+}
+
+/// The node's keys. Without a passphrase there are some on a development chain only, where they are worth nothing.
+fn open_keystore(node: &NodeConfig, keystore: KeystoreConfig) -> Result<Option<Arc<dyn KeyControl>>, NodeError> {
+    let passphrase = match &keystore.password_file {
+        Some(file) => Some(Passphrase::from_file(file)?),
+        None => Passphrase::from_env(KEYSTORE_PASSPHRASE)?,
+    };
+    if passphrase.is_none() && node.spec.chain_type != quids_rpc::ChainType::Development {
+        tracing::info!("no keystore: --password-file or {KEYSTORE_PASSPHRASE} gives the passphrase of one");
+        return Ok(None);
+    }
+    let folder = keystore.folder.unwrap_or_else(|| node.chain_folder().join("keystore"));
+    std::fs::create_dir_all(node.chain_folder()).map_err(|error| NodeError::Io {
+        what: format!("cannot create {}", node.chain_folder().display()),
+        error,
+    })?;
+    Ok(Some(Arc::new(NodeKeys::open(&folder, passphrase)?)))
 }
 
 /// `$XDG_DATA_HOME/quids` or `~/.local/share/quids`.

@@ -85,6 +85,8 @@ pub enum NodeError {
     Metrics(#[from] quids_metrics::MetricsError),
     #[error(transparent)]
     MetricsServer(#[from] quids_metrics::ServeError),
+    #[error(transparent)]
+    Keystore(#[from] quids_keystore::KeyError),
     #[error("{what}: {error}")]
     Io { what: String, error: std::io::Error },
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! The status line: what a person wants to know of a running node, every few seconds.
 
-use crate::{chain::Chain, pool::SharedPool};
+use crate::{Node, chain::Chain, pool::SharedPool};
 use clap::ValueEnum;
 use quids_core::{Hash, Height};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub struct Status {
     pub blocks_per_s: f64,
     /// Memory of the process; `None` where the system does not tell.
     pub rss_bytes: Option<u64>,
+    /// `None` without RPC.
+    pub rpc_connections: Option<usize>,
 }
 
 impl fmt::Display for Status {
@@ -56,15 +58,26 @@ impl fmt::Display for Status {
             "{state}  best #{} (0x{a:02x}{b:02x}…)  finalised #{}  pool {} ready {} future  {:.1} blocks/s",
             height.0, self.finalised.0, self.ready, self.future, self.blocks_per_s
         )?;
-        match self.rss_bytes {
-            Some(bytes) => write!(f, "  rss {} MiB", bytes >> 20),
+        if let Some(bytes) = self.rss_bytes {
+            write!(f, "  rss {} MiB", bytes >> 20)?;
+        }
+        match self.rpc_connections {
+            Some(count) => write!(f, "  rpc {count} conn"),
             None => Ok(()),
         }
     }
 }
 
 /// Logs a line every [`STATUS_PERIOD`], with target `status`. Never ends; to be aborted.
-pub async fn report(chain: Arc<Chain>, pool: Arc<SharedPool>) {
+pub fn report(node: &Node) -> impl Future<Output = ()> + Send + 'static + use<> {
+    report_on(node.chain().clone(), node.pool().clone(), node.rpc_open())
+}
+
+async fn report_on(
+    chain: Arc<Chain>,
+    pool: Arc<SharedPool>,
+    rpc_open: Option<impl Fn() -> Option<quids_rpc::Open> + Send + 'static>,
+) {
     let mut ticks = tokio::time::interval(STATUS_PERIOD);
     ticks.tick().await;
     let mut before = (chain.best().0, Instant::now());
@@ -72,15 +85,16 @@ pub async fn report(chain: Arc<Chain>, pool: Arc<SharedPool>) {
         ticks.tick().await;
         let (best, now) = (chain.best(), Instant::now());
         let blocks = best.0.saturating_sub(before.0).0;
-        let (ready, future) = pool.counts();
+        let pending = pool.status();
         let status = Status {
             best,
             // Solo authoring: what is stored is final.
             finalised: best.0,
-            ready,
-            future,
+            ready: pending.ready,
+            future: pending.future,
             blocks_per_s: f64::from(blocks) / now.duration_since(before.1).as_secs_f64().max(0.001),
             rss_bytes: rss_bytes(),
+            rpc_connections: rpc_open.as_ref().and_then(|open| open()).map(|open| open.connections),
         };
         tracing::info!(target: "status", "{status}");
         before = (best.0, now);
@@ -108,10 +122,11 @@ mod tests {
             future: 2,
             blocks_per_s: 2.06,
             rss_bytes: Some(41 << 20),
+            rpc_connections: Some(3),
         };
         let line = "best #123 (0xabab…)  finalised #120  pool 0 ready 2 future  2.1 blocks/s";
-        assert_eq!(status.to_string(), format!("idle  {line}  rss 41 MiB"));
-        (status.ready, status.rss_bytes) = (4, None);
+        assert_eq!(status.to_string(), format!("idle  {line}  rss 41 MiB  rpc 3 conn"));
+        (status.ready, status.rss_bytes, status.rpc_connections) = (4, None, None);
         assert_eq!(
             status.to_string(),
             format!("working  {line}").replace("0 ready", "4 ready")

@@ -37,7 +37,6 @@ impl Asked {
             started: Instant::now(),
             database: std::env::temp_dir(),
             controls,
-            tasks: tokio::runtime::Handle::current(),
         };
         let owner = Access {
             is_unsafe_allowed: true,

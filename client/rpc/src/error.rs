@@ -149,10 +149,7 @@ pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
 
 /// An unsafe method asked by somebody whom the node does not trust, in Substrate's words.
 pub fn unsafe_refused() -> RpcError {
-    error(
-        METHOD_NOT_FOUND,
-        "RPC call is unsafe to be called externally",
-    )
+    error(METHOD_NOT_FOUND, "RPC call is unsafe to be called externally")
 }
 
 pub fn undecodable(what: &str) -> RpcError {

@@ -1,7 +1,7 @@
 //! `quids hardware`: measures this machine and says what falls short.
 
 use super::{CliError, Outcome, output::Report};
-use crate::{hardware::Hardware, service::default_base_path};
+use crate::{hardware::Hardware, run::default_base_path};
 use clap::Args;
 use std::path::PathBuf;
 

@@ -3,9 +3,9 @@
 mod archive;
 mod author;
 mod chain;
-mod keys;
 mod chain_head;
 mod chain_spec;
+mod keys;
 mod payment;
 mod quids;
 mod registry;

@@ -30,7 +30,7 @@ pub struct Session {
     /// What every call gets: `Access`, `ConnectionId`, `connection::Connection`.
     pub extensions: Extensions,
     /// Ends with the session what its calls started.
-    pub held: Held,
+    pub _held: Held,
     /// Where subscriptions go; none over HTTP.
     pub stream: Option<(MethodSink, ConnectionSubscriptions)>,
 }

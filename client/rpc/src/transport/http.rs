@@ -91,7 +91,7 @@ fn session(connection: &Connection, headers: &HeaderMap) -> Session {
         id: connection.id,
         network: (!is_loopback(peer) || is_proxied(headers)).then(|| Network::of(peer)),
         extensions,
-        held,
+        _held: held,
         stream: None,
     }
 }

@@ -1,11 +1,11 @@
 //! A real server on a real port over a fake node, asked by real clients.
 
+mod abuse;
 mod archive;
 mod chain_head;
-mod abuse;
 mod fake;
-mod interface;
 mod follow_model;
+mod interface;
 mod limits;
 mod methods;
 mod owner;

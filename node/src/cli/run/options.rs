@@ -75,46 +75,56 @@ pub struct RunOptions {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_max_subscriptions_per_connection: Option<u32>,
-    /// Origins of web pages that may use RPC, separated by commas; `all`, or `none`.
-    #[arg(long, value_name = "ORIGINS", hide = true)]
+    /// Requests in an RPC batch; 0 refuses batches [default: 100]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_max_batch_request_len: Option<u32>,
+    /// Web pages that may use RPC, by their origins (`https://example.org`, `http://localhost:*`), separated by commas;
+    /// `all`, or `none` [default: pages of this machine and of polkadot.js.org]
+    #[arg(long, value_name = "ORIGINS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_cors: Option<String>,
-    /// Which RPC methods there are.
-    #[arg(long, value_enum, hide = true)]
+    /// Names by which RPC may be reached, beside addresses and `localhost`, separated by commas.
+    #[arg(long, value_name = "HOSTS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_allowed_hosts: Option<String>,
+    /// Who may call RPC methods that change the node [default: auto]
+    #[arg(long, value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_methods: Option<RpcMethods>,
-    /// RPC calls a minute that one address may make.
-    #[arg(long, value_name = "N", hide = true)]
+    /// RPC calls a second that one address may make; loopback may make any number [default: any number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rpc_rate_limit: Option<u32>,
+    pub rpc_rate_limit_per_second: Option<u32>,
 
-    /// Transactions in the pool [default: 8192]
+    /// Transactions in the pool [default: 131072]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool_limit: Option<u32>,
-    /// Their size together, in KiB [default: 65536]
+    /// Their size together, in KiB [default: 524288]
     #[arg(long = "pool-kbytes", value_name = "KIB", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(rename = "pool-kbytes", skip_serializing_if = "Option::is_none")]
     pub pool_kib: Option<u32>,
 
-    /// Port of the Prometheus metrics.
-    #[arg(long, value_name = "N", hide = true)]
+    /// Port of the Prometheus metrics. If it is not named and the usual one is taken, there are none [default: 9615]
+    #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus_port: Option<u16>,
     /// Serve metrics on every interface, not on loopback alone.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, hide = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus_external: Option<bool>,
     /// Serve no metrics.
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true, hide = true)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_prometheus: Option<bool>,
-    /// Folder of the node's keys.
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// Folder of the node's keys; by default `keystore` beside the chain's database.
+    #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keystore_path: Option<PathBuf>,
-    /// File with the keystore's passphrase.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// File with the passphrase of the node's keys; another way is the environment variable QUIDS_KEYSTORE_PASSPHRASE.
+    /// Without one, a development chain keeps them unencrypted, and others have none.
+    #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
 
@@ -148,6 +158,10 @@ impl RunOptions {
             rpc_max_request_size_mib: Some(rpc.max_request_bytes >> 20),
             rpc_max_response_size_mib: Some(rpc.max_response_bytes >> 20),
             rpc_max_subscriptions_per_connection: Some(rpc.max_subscriptions_per_connection),
+            rpc_max_batch_request_len: Some(rpc.max_batch_len),
+            rpc_methods: Some(RpcMethods::Auto),
+            prometheus_external: Some(false),
+            no_prometheus: Some(false),
             pool_limit: u32::try_from(pool.max_count).ok(),
             pool_kib: u32::try_from(pool.max_bytes >> 10).ok(),
             log: Some("info".into()),
