@@ -67,16 +67,6 @@ impl TestChain {
         })
     }
 
-    /// A chain that a node has open: for its transactions; the node makes the blocks.
-    pub fn of(chain: Arc<Chain>) -> Result<Self, ChainError> {
-        let metadata = metadata_of(&chain)?;
-        Ok(Self {
-            chain,
-            metadata,
-            _folder: None,
-        })
-    }
-
     /// Reads metadata again, after an upgrade.
     pub fn refresh(&mut self) -> Result<(), ChainError> {
         self.metadata = metadata_of(&self.chain)?;

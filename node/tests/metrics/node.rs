@@ -5,7 +5,7 @@ use quids_api::TransactionSource;
 use quids_core::Hash;
 use quids_keystore::{DEV_ACCOUNTS, dev_keypair};
 use quids_node::{
-    ChainOptions, ChainSpec, Node, NodeConfig, Sealing,
+    ChainSpec, Node, NodeConfig, Sealing,
     testing::{Signing, TestChain},
 };
 use quids_txpool::PoolError;
@@ -26,22 +26,19 @@ pub struct Running {
 impl Running {
     pub async fn start(sealing: Sealing) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = NodeConfig {
-            spec: ChainSpec::dev(),
-            base_path: folder.path().into(),
-            rpc_port: Some(0),
-            sealing,
-            chain: ChainOptions {
-                sync: false,
-                ..ChainOptions::default()
-            },
-            metrics: Some((Ipv4Addr::LOCALHOST, 0).into()),
-            hardware_check: true,
-        };
+        let mut config = NodeConfig::new(ChainSpec::dev(), folder.path());
+        config.rpc = Some(quids_rpc::Config {
+            addr: (Ipv4Addr::LOCALHOST, 0).into(),
+            ..quids_rpc::Config::default()
+        });
+        config.sealing = sealing;
+        config.chain.sync = false;
+        config.metrics = Some((Ipv4Addr::LOCALHOST, 0).into());
+        config.hardware_check = true;
         let node = Node::start(config).await.unwrap();
         Self {
             address: node.metrics_address().unwrap(),
-            chain: TestChain::of(node.chain().clone()).unwrap(),
+            chain: TestChain::over(node.chain().clone()).unwrap(),
             node,
             _folder: folder,
         }

@@ -215,15 +215,9 @@ fn a_second_node_on_the_same_metrics_port_names_it() {
         let node = Running::start(Sealing::Instant).await;
         let taken = node.address;
         let folder = tempfile::tempdir().unwrap();
-        let config = quids_node::NodeConfig {
-            spec: quids_node::ChainSpec::dev(),
-            base_path: folder.path().into(),
-            rpc_port: None,
-            sealing: Sealing::Instant,
-            chain: Default::default(),
-            metrics: Some(taken),
-            hardware_check: false,
-        };
+        let mut config = quids_node::NodeConfig::new(quids_node::ChainSpec::dev(), folder.path());
+        config.rpc = None;
+        config.metrics = Some(taken);
         let error = quids_node::Node::start(config).await.err().expect("the port is taken");
         assert!(error.to_string().contains(&taken.to_string()), "{error}");
         node.node.stop().await;

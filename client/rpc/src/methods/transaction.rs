@@ -5,7 +5,7 @@ use super::chain_head::blocking;
 use super::registry::{Registered, Registry, raw_method, subscription};
 use super::subscribe::send;
 use crate::connection::{self, Connection};
-use crate::error::{INVALID_PARAMS, error};
+use crate::error::invalid_params;
 use crate::params::Arguments;
 use crate::spec::{Field, Method, Param, Schema, Subscription};
 use crate::{Backend, Notification, SubmitError, SubmitErrorKind, TransactionStatus, json};
@@ -101,7 +101,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             let id = arguments.text("operationId")?;
             match connection::of(&extensions).broadcasts.stop(id) {
                 true => Ok(Value::Null),
-                false => Err(error(INVALID_PARAMS, "Invalid operation id")),
+                false => Err(invalid_params(603, "Invalid operation id")),
             }
         },
     )?;

@@ -74,9 +74,9 @@ async fn every_bad_request_has_its_code_and_data() {
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"state_getStorage","params":[]}"#,
             -32602,
-            "params",
+            "code 602: ",
         ),
-        (&deep, -32602, "params"),
+        (&deep, -32602, "code "),
         (&batch(4), -32010, "limit.batch_length: 4 of at most 3"),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"author_submitExtrinsic","params":["0x"]}"#,
@@ -260,11 +260,12 @@ async fn who_does_not_read_is_let_go() {
     let (server, fake) = start(Config {
         write_timeout: Duration::from_millis(300),
         max_requests_per_connection: 8,
-        max_responses_bytes: 4 << 20,
+        max_responses_bytes: 32 << 20,
         ..Config::default()
     })
     .await;
-    fake.push([(vec![1], vec![7; 512 << 10])].into(), 1, vec![]);
+    // One answer is more than the system's buffers hold on both sides of a socket.
+    fake.push([(vec![1], vec![7; 7 << 20])].into(), 1, vec![]);
     let request = NAME
         .replace("system_name", "state_getStorage")
         .replace("[]", "[\"0x01\"]");
@@ -274,7 +275,7 @@ async fn who_does_not_read_is_let_go() {
         let written = ws.try_send_bytes(0x81, request.as_bytes()).await;
         let pipelined = post("", &request).replace("Connection: close\r\n", "");
         let also = http.try_write(pipelined.as_bytes()).await;
-        assert!(server.usage().responses_bytes <= 4 << 20);
+        assert!(server.usage().responses_bytes <= 32 << 20);
         if !written && !also {
             break;
         }

@@ -612,7 +612,11 @@ async fn operations_answer_through_the_subscription() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_are_bounded_and_stop() {
-    let (server, fake) = start_default().await;
+    let (server, fake) = start(Config {
+        max_blocking_threads: 32,
+        ..Config::default()
+    })
+    .await;
     let mut session = Session::connect(server.local_addr()).await;
     let id = session.follow_quietly(true).await;
     let best = hex(fake.best_hash());

@@ -35,7 +35,7 @@ async fn strangers_get_no_unsafe_answer() {
             let answer = ask(&stranger, name, &json!([])).await;
             assert_eq!(
                 answer["error"],
-                json!({ "code": -32601, "message": "RPC call is unsafe to be called externally" }),
+                json!({ "code": -32601, "message": "RPC call is unsafe to be called externally", "data": "method" }),
                 "{name}"
             );
         }
