@@ -6,7 +6,7 @@ use crate::{
     spec::ChainSpec,
 };
 use codec::{DecodeAll, Encode};
-use quids_api::TransactionSource;
+use quids_api::{RuntimeVersion, TransactionSource};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_crypto::{PublicKey, SignatureScheme};
 use quids_executor::ExecutorError;
@@ -261,6 +261,10 @@ impl Backend for NodeBackend {
 
     fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError> {
         self.chain.call(at, api, input).map_err(internal)
+    }
+
+    fn runtime_version(&self, at: Hash) -> Result<RuntimeVersion, BackendError> {
+        Ok(self.chain.runtime_at(at).map_err(internal)?.version().clone())
     }
 
     fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError> {

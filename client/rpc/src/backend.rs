@@ -1,5 +1,7 @@
 //! The port: what the server asks of the node.
 
+use codec::DecodeAll;
+use quids_api::{RuntimeVersion, names};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_txpool::PoolError;
 use serde::{Deserialize, Serialize};
@@ -94,6 +96,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Calls a runtime API (`quids_api::names`) on the state after a block; nothing it writes is kept.
     fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError>;
 
+    /// The version of the runtime in the state after a block.
+    fn runtime_version(&self, at: Hash) -> Result<RuntimeVersion, BackendError> {
+        let answer = self.call(at, names::CORE_VERSION, &[])?;
+        let undecodable = |_| BackendError::Execution("the runtime's version does not decode".into());
+        RuntimeVersion::decode_all(&mut &answer[..]).map_err(undecodable)
+    }
     /// Applies an extrinsic (bytes without length prefix) on the state after a block; the SCALE of its
     /// `ApplyExtrinsicResult`. Nothing is kept.
     fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError>;

@@ -122,6 +122,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 Schema::Hash,
             )
             .aliases(&["chain_getFinalisedHead"])
+            .quick()
         },
         |node, _| Ok(json::hash(&node.finalised_hash())),
     )?;

@@ -46,7 +46,7 @@ impl Registry {
     }
 }
 
-/// Registers a method that may block, under its name and its older names.
+/// Registers a method, which may block unless its specification says that it is quick, under its name and its older names.
 pub fn method(
     registry: &mut Registry,
     spec: &'static Method,
@@ -56,10 +56,19 @@ pub fn method(
     let Some(module) = &mut registry.module else {
         return Ok(());
     };
-    module.register_blocking_method(spec.name, move |params, context, extensions| {
-        guard(spec.is_unsafe, &extensions)?;
+    let answer = move |params: Params<'_>, context: &Context, extensions: &Extensions| {
+        guard(spec.is_unsafe, extensions)?;
         run(&*context.backend, &mut Arguments::new(&params, spec.params)?)
-    })?;
+    };
+    if spec.is_quick {
+        module.register_method(spec.name, move |params, context, extensions| {
+            answer(params, context, extensions)
+        })?;
+    } else {
+        module.register_blocking_method(spec.name, move |params, context, extensions| {
+            answer(params, &context, &extensions)
+        })?;
+    }
     aliases(module, spec.aliases, spec.name)
 }
 

@@ -8,7 +8,7 @@ use crate::spec::shapes::{BYTES_LIST, HASH, KEYS, RUNTIME_VERSION};
 use crate::spec::{Field, Method, Param, Schema, Subscription};
 use crate::{Backend, Notification, json};
 use codec::DecodeAll;
-use quids_api::{RuntimeVersion, names};
+use quids_api::names;
 use quids_core::{Hash, Height};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -109,8 +109,7 @@ pub fn register(registry: &mut Registry) -> Registered {
 }
 
 fn runtime_version(node: &dyn Backend, at: Hash) -> Result<Value, RpcError> {
-    let answer = node.call(at, names::CORE_VERSION, &[]).map_err(from_backend)?;
-    let version = RuntimeVersion::decode_all(&mut &answer[..]).map_err(|_| undecodable("version"))?;
+    let version = node.runtime_version(at).map_err(from_backend)?;
     Ok(json::runtime_version(&version))
 }
 

@@ -66,12 +66,12 @@ pub fn register(registry: &mut Registry) -> Registered {
     )?;
     method(
         registry,
-        const { &Method::new("system_health", "Whether the node is well.", &[], HEALTH) },
+        const { &Method::new("system_health", "Whether the node is well.", &[], HEALTH).quick() },
         |node, _| Ok(json!(node.health())),
     )?;
     method(
         registry,
-        const { &Method::new("system_syncState", "How far the node is.", &[], SYNC_STATE) },
+        const { &Method::new("system_syncState", "How far the node is.", &[], SYNC_STATE).quick() },
         |node, _| {
             let state = node.sync_state();
             Ok(json!({
@@ -170,7 +170,7 @@ fn register_logs(registry: &mut Registry) -> Registered {
 fn register_identity(registry: &mut Registry) -> Registered {
     method(
         registry,
-        const { &Method::new("system_name", "The name of the node's software.", &[], Schema::Text) },
+        const { &Method::new("system_name", "The name of the node's software.", &[], Schema::Text).quick() },
         |node, _| Ok(node.node_name().into()),
     )?;
     method(

@@ -86,6 +86,8 @@ pub struct Method {
     pub errors: &'static [i32],
     /// Whether only the node's owner may call it.
     pub is_unsafe: bool,
+    /// Whether it answers from memory, at once: such a method takes no turn of those that may block.
+    pub is_quick: bool,
 }
 
 /// A subscription.
@@ -153,6 +155,7 @@ impl Method {
             result,
             errors: &[],
             is_unsafe: false,
+            is_quick: false,
         }
     }
 
@@ -164,6 +167,11 @@ impl Method {
     /// With these error codes.
     pub const fn errors(self, errors: &'static [i32]) -> Self {
         Self { errors, ..self }
+    }
+
+    /// Answers from memory, at once.
+    pub const fn quick(self) -> Self {
+        Self { is_quick: true, ..self }
     }
 
     /// For the node's owner only.

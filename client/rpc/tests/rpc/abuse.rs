@@ -1,6 +1,6 @@
 //! Clients that do not behave: each limit is hit, and what lies just below it works.
 
-use crate::wire::{Raw, Ws, call, http, raw};
+use crate::wire::{Raw, Ws, call, eventually, http, raw};
 use crate::{start, start_default};
 use quids_rpc::{Config, Cors, Observer, RpcMethods, ServerHandle};
 use serde_json::{Value, json};
@@ -8,16 +8,6 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 const NAME: &str = r#"{"jsonrpc":"2.0","id":1,"method":"system_name","params":[]}"#;
-
-async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what} within 10 s");
-}
 
 /// The server is as good as new.
 async fn serves_others(server: &ServerHandle) {

@@ -1,8 +1,8 @@
 //! `archive_v1_*`, `chainSpec_v1_*`, and the transactions of the new interface.
 
-use crate::chain_head::{Session, eventually, hex};
+use crate::chain_head::{Session, hex};
 use crate::start_default;
-use crate::wire::{failure, result};
+use crate::wire::{eventually, failure, result};
 use codec::Encode;
 use quids_core::{Hash, OpaqueExtrinsic};
 use quids_rpc::{Backend, TransactionStatus};

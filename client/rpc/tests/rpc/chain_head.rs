@@ -1,7 +1,7 @@
 //! `chainHead_v1_*` over real sockets: events, pins, operations, and what strangers may not do.
 
 use crate::fake::Fake;
-use crate::wire::{Ws, failure, http, result};
+use crate::wire::{Ws, eventually, failure, http, result};
 use crate::{start, start_default, start_over};
 use codec::Encode;
 use quids_core::{Hash, Header, Height};
@@ -75,16 +75,6 @@ impl Session {
 
 pub fn hex(hash: Hash) -> Value {
     json!(format!("{hash:?}"))
-}
-
-pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..2000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what} within 20 s");
 }
 
 fn limits(change: impl FnOnce(&mut ChainHeadLimits)) -> Config {

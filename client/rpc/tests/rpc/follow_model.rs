@@ -1,9 +1,10 @@
 //! Random block trees: what a client builds from follow events alone is always the node's chain, and each event keeps
 //! what the specification promises of it.
 
-use crate::chain_head::{Session, eventually};
+use crate::chain_head::Session;
 use crate::fake::Fake;
 use crate::start_over;
+use crate::wire::eventually;
 use proptest::{collection::vec, prelude::*};
 use quids_core::Hash;
 use quids_rpc::{Backend, Config};

@@ -2,7 +2,7 @@
 
 use crate::fake::Fake;
 use crate::owner::ask;
-use crate::wire::{Ws, call, result};
+use crate::wire::{Ws, call, eventually, result};
 use crate::{start, start_default};
 use quids_rpc::spec::{Param, Schema};
 use quids_rpc::{Access, Backend, Config, Local, interface};
@@ -188,6 +188,8 @@ async fn every_answer_has_the_form_that_is_promised() {
             let mut ws = Ws::connect(addr).await;
             let id = ws.subscribe(subscription.name, params).await;
             if subscription.name.contains("submitAndWatch") {
+                // The new interface answers before it submits.
+                eventually("it is submitted", || !fake.watchers.lock().unwrap().is_empty()).await;
                 let watcher = fake.watchers.lock().unwrap().pop().unwrap();
                 watcher.send(quids_rpc::TransactionStatus::Ready).await.unwrap();
                 watchers.push(watcher);

@@ -1,23 +1,13 @@
 //! Heads, versions and storage as they change.
 
 use crate::start_default;
-use crate::wire::Ws;
+use crate::wire::{Ws, eventually};
 use quids_core::Header;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 fn hash(header: &Header) -> Value {
     json!(format!("{:?}", header.hash()))
-}
-
-async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..2000 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what} within 20 s");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+/// Waits for what must come within 20 s.
+pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} within 20 s");
+}
+
 /// One HTTP request; status and body.
 pub async fn http(addr: SocketAddr, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(addr).await.unwrap();

@@ -206,7 +206,12 @@ mod tests {
     fn what_is_printed_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quids.toml");
-        let first = resolve(&cli("--dev --name a\"b\\c --rpc-rate-limit-per-second 7 --tmp"), |_| None, None).unwrap();
+        let first = resolve(
+            &cli("--dev --name a\"b\\c --rpc-rate-limit-per-second 7 --tmp"),
+            |_| None,
+            None,
+        )
+        .unwrap();
         fs::write(&path, to_toml(&first)).unwrap();
         assert_eq!(resolve(&RunOptions::default(), |_| None, Some(&path)).unwrap(), first);
     }

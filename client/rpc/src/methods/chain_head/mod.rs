@@ -16,13 +16,12 @@ use crate::params::{self, Arguments};
 use crate::spec::shapes::{BYTES_LIST, HASH_LIST};
 use crate::spec::{Field, Method, Param, Schema, Subscription};
 use crate::{Backend, connection, json};
-use codec::{DecodeAll, Encode};
+use codec::Encode;
 use follow::Follow;
 use jsonrpsee::Extensions;
 use jsonrpsee::core::server::ResponsePayload;
 use jsonrpsee::types::SubscriptionId;
 use operation::{Task, limit_reached, start};
-use quids_api::{RuntimeVersion, names};
 use quids_core::Hash;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -437,11 +436,7 @@ fn id_text(id: &SubscriptionId) -> String {
 
 /// The runtime in the state after a block.
 fn runtime_event(node: &dyn Backend, at: Hash) -> Value {
-    let version = node
-        .call(at, names::CORE_VERSION, &[])
-        .map_err(|error| error.to_string());
-    let version = version.and_then(|answer| RuntimeVersion::decode_all(&mut &answer[..]).map_err(|e| e.to_string()));
-    match version {
+    match node.runtime_version(at) {
         Ok(version) => {
             let apis: Map<String, Value> = version
                 .apis
@@ -458,7 +453,7 @@ fn runtime_event(node: &dyn Backend, at: Hash) -> Value {
             });
             json!({ "type": "valid", "spec": spec })
         }
-        Err(error) => json!({ "type": "invalid", "error": error }),
+        Err(error) => json!({ "type": "invalid", "error": error.to_string() }),
     }
 }
 
