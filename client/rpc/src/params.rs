@@ -207,6 +207,9 @@ pub fn extrinsic(encoded: &[u8]) -> Result<OpaqueExtrinsic, RpcError> {
 
 /// Hex with `0x`.
 pub fn bytes(name: &str, value: &Value) -> Result<Vec<u8>, RpcError> {
+    if value == "" {
+        return Ok(Vec::new());
+    }
     let digits = text(name, value)?
         .strip_prefix("0x")
         .ok_or_else(|| invalid_params(603, format!("{name} is not hex with 0x")))?;

@@ -33,7 +33,10 @@ impl Schema {
             (Self::Decimal, Value::String(text)) => {
                 !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())
             }
-            (Self::Bytes, Value::String(text)) => hex_digits(text).is_some_and(|digits| digits.len() % 2 == 0),
+            // polkadot-api writes no bytes as an empty text.
+            (Self::Bytes, Value::String(text)) => {
+                text.is_empty() || hex_digits(text).is_some_and(|digits| digits.len() % 2 == 0)
+            }
             (Self::Hash, Value::String(text)) => hex_digits(text).is_some_and(|digits| digits.len() == 64),
             (Self::Account, Value::String(text)) => text.parse::<AccountId20>().is_ok(),
             (Self::Word(words), Value::String(text)) => words.contains(&text.as_str()),
@@ -174,6 +177,7 @@ mod tests {
             (Schema::Text, json!(""), json!(["x"]), "a list of 1 is not text"),
             (Schema::Bytes, json!("0x"), json!("0x1"), "\"0x1\" is not bytes"),
             (Schema::Bytes, json!("0x00ff"), json!("00ff"), "hex with 0x"),
+            (Schema::Bytes, json!(""), json!("0"), "is not bytes"),
             (Schema::Hash, json!(hash), json!("0x12"), "\"0x12\" is not a hash"),
             (
                 Schema::Account,

@@ -113,7 +113,7 @@ fn render(schema: &Schema, named: &mut Map<String, Value>) -> Value {
         Schema::Quantity => pattern("^0x(0|[1-9a-f][0-9a-f]*)$"),
         Schema::Decimal => pattern("^[0-9]+$"),
         Schema::Text => json!({ "type": "string" }),
-        Schema::Bytes => pattern("^0x([0-9a-fA-F]{2})*$"),
+        Schema::Bytes => pattern("^(0x([0-9a-fA-F]{2})*)?$"),
         Schema::Hash => pattern("^0x[0-9a-fA-F]{64}$"),
         Schema::Account => pattern("^0x[0-9a-fA-F]{40}$"),
         Schema::Word(words) => json!({ "type": "string", "enum": words }),
