@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -347,6 +349,11 @@ pub fn run(mut args: Args) -> Result {
         let (stop, attacks) = (stop.clone(), attacks.clone());
         threads.push(thread::spawn(move || hostile(port, &stop, &attacks)));
     }
+    let transfers = Arc::new(AtomicU64::new(0));
+    {
+        let (stop, transfers, quids) = (stop.clone(), transfers.clone(), quids.clone());
+        threads.push(thread::spawn(move || transfer(&quids, port, &stop, &transfers)));
+    }
     let started = Instant::now();
     thread::sleep(period);
     stop.store(true, Ordering::Relaxed);
@@ -378,12 +385,12 @@ pub fn run(mut args: Args) -> Result {
     );
     let per_second = seen.answers as f64 / took;
     let share = seen.cpu.as_secs_f64() / took / crate::machine::cores() as f64;
-    let attacks = attacks.load(Ordering::Relaxed);
+    let (attacks, transfers) = (attacks.load(Ordering::Relaxed), transfers.load(Ordering::Relaxed));
     if as_json {
         let figures = json!({
             "machine": machine.json(), "seconds": took, "requests_per_second": per_second, "errors": seen.errors,
             "latency_ms_p50": p50, "latency_ms_p99": p99, "subscribers_complete": saw_all,
-            "subscribers_of_heads": complete.len(), "blocks": wanted.len(), "hostile_connections": attacks,
+            "subscribers_of_heads": complete.len(), "blocks": wanted.len(), "hostile_connections": attacks, "transfers": transfers,
             "mib_start": start_mib, "mib_peak": peak_mib, "mib_end": end_mib, "load_cpu_share": share,
             "late_idle_max": idle.0, "late_idle_p99": idle.1, "late_max": loaded.0, "late_p99": loaded.1,
         });
@@ -406,7 +413,8 @@ pub fn run(mut args: Args) -> Result {
         verdict(saw_all == complete.len())
     );
     println!(
-        "resident: {start_mib:.0} MiB before, {peak_mib:.0} at most, {end_mib:.0} after; {attacks} hostile connections"
+        "resident: {start_mib:.0} MiB before, {peak_mib:.0} at most, {end_mib:.0} after; {attacks} hostile connections; \
+         {transfers} transfers final meanwhile"
     );
     println!(
         "blocks late when idle: at most {:.1} %, p99 {:.1} %",
@@ -421,6 +429,22 @@ pub fn run(mut args: Args) -> Result {
         verdict(loaded.0 <= LATENESS_MAX)
     );
     Ok(())
+}
+
+/// One transfer after the other, each signed by `quids tx` and waited for until it is final.
+fn transfer(quids: &Path, port: u16, stop: &AtomicBool, done: &AtomicU64) {
+    let rpc = format!("ws://127.0.0.1:{port}");
+    while !stop.load(Ordering::Relaxed) {
+        let command = Command::new(quids)
+            .args([
+                "tx", "transfer", "--from", "alice", "--to", "bob", "--amount", "1", "--rpc", &rpc,
+            ])
+            .stdout(Stdio::null())
+            .status();
+        if command.is_ok_and(|status| status.success()) {
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The heads of one subscriber, in its own thread.

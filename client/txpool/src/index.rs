@@ -52,7 +52,7 @@ impl Entry {
             arrival,
             ..
         } = self.transaction;
-        (is_kept, self.ready, priority, Reverse(arrival))
+        (self.ready, is_kept, priority, Reverse(arrival))
     }
 
     pub fn status(&self) -> TransactionStatus {

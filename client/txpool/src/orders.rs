@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// For authors: ready and requiring nothing; the latest code's first, then the highest priority, then the earliest.
 pub type HeadKey = (Reverse<u32>, Reverse<u64>, Id);
-/// For making room: (kept, ready, priority, the latest first).
+/// For making room: (ready, kept, priority, the latest first). A kept one that waits never costs anybody a ready one.
 pub type VictimKey = (bool, bool, u64, Reverse<Id>);
 /// For asking again after a code change: the oldest code's first, then those not asked in vain, then the ready ones,
 /// then the highest priority.

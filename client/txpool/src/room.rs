@@ -8,7 +8,7 @@ use crate::{
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// Finds the transactions to push out for a new one: each worse than it (others before kept ones, future before ready,
+/// Finds the transactions to push out for a new one: each worse than it (future before ready, others before kept ones,
 /// then lower priority, then later arrival), and none whose absence would make a ready transaction wait.
 pub struct Room<'a> {
     pub index: &'a Index,
@@ -74,7 +74,7 @@ impl Room<'_> {
             arrival,
             ..
         } = *self.new;
-        (is_kept, self.is_ready, priority, Reverse(arrival))
+        (self.is_ready, is_kept, priority, Reverse(arrival))
     }
 
     /// Neither replaced nor required by the new one.
@@ -97,13 +97,11 @@ impl Room<'_> {
         let is_over = |share: &Share| share.count > max_future_count || share.bytes > max_future_bytes;
         let held = self.index.orders.future;
         let mut share = self.with_new(held, |entry| !entry.ready);
-        let futures = [false, true].into_iter().flat_map(|is_kept| {
-            let (first, last) = (
-                (is_kept, false, u64::MIN, Reverse(Id::MAX)),
-                (is_kept, false, u64::MAX, Reverse(Id::MIN)),
-            );
-            self.index.orders.victims.range(first..=last)
-        });
+        let (first, last) = (
+            (false, false, u64::MIN, Reverse(Id::MAX)),
+            (false, true, u64::MAX, Reverse(Id::MIN)),
+        );
+        let futures = self.index.orders.victims.range(first..=last);
         let mut worse = futures
             .take_while(|key| **key < self.new_key())
             .filter(|key| self.may_go(key.3.0));

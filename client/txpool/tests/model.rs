@@ -116,7 +116,7 @@ struct Item {
 impl Item {
     /// The first to make room is the least.
     fn rank(&self, ready: bool) -> (bool, bool, u8, Reverse<usize>) {
-        (self.kept, ready, self.say.priority, Reverse(self.arrival))
+        (ready, self.kept, self.say.priority, Reverse(self.arrival))
     }
 }
 
@@ -267,7 +267,7 @@ impl Model {
         };
         let candidates = left.iter().filter(|item| !is_needed(item));
         let ranked = candidates.map(|item| (item.rank(ready.contains(&item.arrival)), item.arrival));
-        let worst = ranked.filter(|(rank, _)| !(future_only && rank.1)).min();
+        let worst = ranked.filter(|(rank, _)| !(future_only && rank.0)).min();
         worst
             .filter(|(rank, _)| *rank < new.rank(is_ready))
             .map(|(_, arrival)| arrival)

@@ -31,6 +31,10 @@ export class TestNode {
     this.#process = child;
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   get http(): string {
     return `http://127.0.0.1:${this.port}`;
   }
