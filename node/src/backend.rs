@@ -301,16 +301,21 @@ impl Backend for NodeBackend {
         hashes.iter().copied().filter(|hash| self.pool.remove(hash)).collect()
     }
 
-    fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError> {
-        Ok(self.pool.submit(TransactionSource::Local, bytes)?)
+    fn submit(&self, bytes: Vec<u8>, is_local: bool) -> Result<Hash, SubmitError> {
+        Ok(self.pool.submit(source(is_local), bytes)?)
     }
 
-    fn submit_and_watch(&self, bytes: Vec<u8>) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
-        Ok(self.pool.submit_and_watch(TransactionSource::Local, bytes)?)
+    fn submit_and_watch(
+        &self,
+        bytes: Vec<u8>,
+        is_local: bool,
+    ) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
+        Ok(self.pool.submit_and_watch(source(is_local), bytes)?)
     }
 
-    fn pending(&self) -> Vec<Vec<u8>> {
-        self.pool.ready(usize::MAX).iter().map(|bytes| bytes.to_vec()).collect()
+    fn pending(&self, max_bytes: usize) -> Vec<Vec<u8>> {
+        let pending = self.pool.ready_within(max_bytes);
+        pending.iter().map(|bytes| bytes.to_vec()).collect()
     }
 
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool {
@@ -319,5 +324,12 @@ impl Backend for NodeBackend {
 
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>> {
         self.chain.subscribe()
+    }
+}
+
+fn source(is_local: bool) -> TransactionSource {
+    match is_local {
+        true => TransactionSource::Local,
+        false => TransactionSource::External,
     }
 }

@@ -8,7 +8,7 @@ use std::{
     io,
     num::NonZeroUsize,
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -302,30 +302,51 @@ struct Memory {
 
 impl Memory {
     fn read() -> io::Result<Self> {
-        let info = std::fs::read_to_string("/proc/meminfo")?;
-        let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-        let used = std::fs::read_to_string("/sys/fs/cgroup/memory.current").ok();
-        Self::parse(&info, limit.as_deref(), used.as_deref())
-            .ok_or_else(|| io::Error::other("/proc/meminfo states no MemTotal and MemAvailable"))
+        Self::read_below(Path::new("/"))
     }
 
-    /// `limit` and `used` are those of the control group, if there is one.
-    fn parse(info: &str, limit: Option<&str>, used: Option<&str>) -> Option<Self> {
+    fn read_below(root: &Path) -> io::Result<Self> {
+        let info = std::fs::read_to_string(root.join("proc/meminfo"))?;
+        let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+        let machine =
+            Self::parse(&info).ok_or_else(|| io::Error::other("/proc/meminfo states no MemTotal and MemAvailable"))?;
+        Ok(machine.within(&root.join("sys/fs/cgroup"), own_group(&groups)))
+    }
+
+    fn parse(info: &str) -> Option<Self> {
         let field = |name: &str| -> Option<f64> {
             let line = info.lines().find_map(|line| line.strip_prefix(name))?;
             let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
             Some(kib * 1024.0)
         };
-        let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<f64>().ok());
-        let (total, available) = (field("MemTotal:")?, field("MemAvailable:")?);
-        // "max" is no number: no limit.
-        let limit = number(limit).unwrap_or(f64::INFINITY);
-        let left = (limit - number(used).unwrap_or(0.0)).max(0.0);
         Some(Self {
-            total: total.min(limit),
-            available: available.min(left),
+            total: field("MemTotal:")?,
+            available: field("MemAvailable:")?,
         })
     }
+
+    /// What a control group (version 2) and those above it leave of this: each of them limits.
+    fn within(mut self, mount: &Path, group: &Path) -> Self {
+        let number = |path: PathBuf| std::fs::read_to_string(path).ok()?.trim().parse::<f64>().ok();
+        for group in group.ancestors() {
+            let group = mount.join(group);
+            // "max" is no number: no limit.
+            if let Some(limit) = number(group.join("memory.max")) {
+                let used = number(group.join("memory.current")).unwrap_or(0.0);
+                self.total = self.total.min(limit);
+                self.available = self.available.min((limit - used).max(0.0));
+            }
+        }
+        self
+    }
+}
+
+/// From `/proc/self/cgroup` the group of version 2, relative to where groups are mounted; the uppermost one if there is
+/// none, or if it lies outside of what this namespace sees.
+fn own_group(groups: &str) -> &Path {
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let group = group.filter(|group| !group.split('/').any(|part| part == ".."));
+    Path::new(group.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -333,27 +354,85 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_the_machines_or_the_control_groups_whichever_is_less() {
+    fn memory_is_the_machines_or_the_least_of_the_control_groups() {
         let info = "MemTotal:        8000 kB\nMemFree: 1 kB\nMemAvailable:    6000 kB\n";
-        let kib = |total: f64, available: f64| Memory {
-            total: total * 1024.0,
-            available: available * 1024.0,
+        let check = |groups: Option<&str>, files: &[(&str, &str)], total: f64, available: f64| {
+            let root = tempfile::tempdir().unwrap();
+            let put = |path: &str, text: &str| {
+                let path = root.path().join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, text).unwrap();
+            };
+            put("proc/meminfo", info);
+            if let Some(groups) = groups {
+                put("proc/self/cgroup", groups);
+            }
+            for (path, text) in files {
+                put(&format!("sys/fs/cgroup/{path}"), text);
+            }
+            let expected = Memory {
+                total: total * 1024.0,
+                available: available * 1024.0,
+            };
+            assert_eq!(
+                Memory::read_below(root.path()).unwrap(),
+                expected,
+                "{groups:?} {files:?}"
+            );
         };
-        for (limit, used, expected) in [
-            (None, None, kib(8000.0, 6000.0)),
-            (Some("max\n"), Some("1024\n"), kib(8000.0, 6000.0)),
-            (Some("4096000\n"), Some("1024000\n"), kib(4000.0, 3000.0)),
-            (Some("1024"), Some("2048"), kib(1.0, 0.0)),
-        ] {
-            assert_eq!(Memory::parse(info, limit, used), Some(expected), "{limit:?} {used:?}");
-        }
+        check(None, &[], 8000.0, 6000.0);
+        check(
+            Some("0::/\n"),
+            &[("memory.max", "max\n"), ("memory.current", "1024\n")],
+            8000.0,
+            6000.0,
+        );
+        // That of a container is at the top of what it sees.
+        check(
+            Some("0::/\n"),
+            &[("memory.max", "4096000\n"), ("memory.current", "1024000\n")],
+            4000.0,
+            3000.0,
+        );
+        check(
+            Some("0::/"),
+            &[("memory.max", "1024"), ("memory.current", "2048")],
+            1.0,
+            0.0,
+        );
+        // A unit of systemd is far below, and each group above it limits too.
+        let unit = "1:name=systemd:/x\n0::/system.slice/quids.service\n";
+        check(
+            Some(unit),
+            &[
+                ("system.slice/memory.max", "max"),
+                ("system.slice/quids.service/memory.max", "2048000"),
+                ("system.slice/quids.service/memory.current", "1024000"),
+                ("other/memory.max", "1"),
+            ],
+            2000.0,
+            1000.0,
+        );
+        check(
+            Some(unit),
+            &[
+                ("system.slice/memory.max", "3072000"),
+                ("system.slice/memory.current", "3072000"),
+                ("system.slice/quids.service/memory.max", "2048000"),
+            ],
+            2000.0,
+            0.0,
+        );
+        // Outside of the namespace, and of version 1: nothing is known.
+        check(Some("0::/../../up\n"), &[("up/memory.max", "1")], 8000.0, 6000.0);
+        check(Some("4:memory:/a\n"), &[("a/memory.max", "1")], 8000.0, 6000.0);
         for damaged in [
             "",
             "MemTotal: 1 kB",
             "MemTotal: x kB\nMemAvailable: 1 kB",
             "MemTotal: 1\nMemAvailable: 1",
         ] {
-            assert_eq!(Memory::parse(damaged, None, None), None, "{damaged:?}");
+            assert_eq!(Memory::parse(damaged), None, "{damaged:?}");
         }
     }
 

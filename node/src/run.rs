@@ -7,7 +7,7 @@ use crate::{
     keys::NodeKeys,
     logging::{self, LogFormat},
     service::{Node, NodeConfig, NodeError},
-    spec::ChainSpec,
+    spec::{ChainSpec, dev_accounts},
     status::{self, StatusMode},
 };
 use clap::ValueEnum;
@@ -137,7 +137,8 @@ impl RunConfig {
             let port = options.prometheus_port;
             let addr = SocketAddr::new(ip, port.unwrap_or(PROMETHEUS_PORT));
             // A second node on a machine does without metrics rather than not start.
-            node.metrics = Some(addr).filter(|addr| port.is_some() || is_free(*addr));
+            let is_asked_for = port.is_some() || options.prometheus_external == Some(true);
+            node.metrics = Some(addr).filter(|addr| is_asked_for || is_free(*addr));
         }
         node.hardware_check = node.spec.chain_type != quids_rpc::ChainType::Development;
         Ok(Self {
@@ -212,6 +213,7 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     tracing::info!("quids {}{name}", env!("CARGO_PKG_VERSION"));
     tracing::info!("chain {} ({})", config.node.spec.name, config.node.spec.id);
     tracing::info!("data in {}", config.node.chain_folder().display());
+    warn(&config.node);
     config.node.controls.keys = open_keystore(&config.node, config.keystore)?;
     if config.node.metrics.is_none() {
         tracing::info!(
@@ -244,17 +246,36 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     failure.map_or(Ok(()), Err)
 }
 
+/// What an operator hardly means.
+fn warn(node: &NodeConfig) {
+    let rpc = node.rpc.as_ref();
+    if rpc.is_some_and(|rpc| rpc.methods == quids_rpc::RpcMethods::Unsafe && !rpc.addr.ip().is_loopback()) {
+        tracing::warn!("everybody who reaches RPC may change this node: --rpc-methods unsafe with --rpc-external");
+    }
+    if node.spec.chain_type == quids_rpc::ChainType::Development {
+        return;
+    }
+    let known = dev_accounts()
+        .into_iter()
+        .find(|(_, who)| node.spec.author == Some(*who));
+    if let Some((name, _)) = known {
+        tracing::warn!("the author of this chain is the development account {name}, whose secret is public");
+    }
+}
+
 /// The node's keys. Without a passphrase there are some on a development chain only, where they are worth nothing.
 fn open_keystore(node: &NodeConfig, keystore: KeystoreConfig) -> Result<Option<Arc<dyn KeyControl>>, NodeError> {
     let passphrase = match &keystore.password_file {
         Some(file) => Some(Passphrase::from_file(file)?),
         None => Passphrase::from_env(KEYSTORE_PASSPHRASE)?,
     };
-    if passphrase.is_none() && node.spec.chain_type != quids_rpc::ChainType::Development {
+    let folder = keystore.folder.unwrap_or_else(|| node.chain_folder().join("keystore"));
+    let is_live = node.spec.chain_type != quids_rpc::ChainType::Development;
+    // One that is there is opened, so that a passphrase that got lost is an error.
+    if passphrase.is_none() && is_live && !folder.exists() {
         tracing::info!("no keystore: --password-file or {KEYSTORE_PASSPHRASE} gives the passphrase of one");
         return Ok(None);
     }
-    let folder = keystore.folder.unwrap_or_else(|| node.chain_folder().join("keystore"));
     std::fs::create_dir_all(node.chain_folder()).map_err(|error| NodeError::Io {
         what: format!("cannot create {}", node.chain_folder().display()),
         error,

@@ -134,6 +134,20 @@ fn blocks_go_from_one_node_to_another() {
     );
     fs::write(&damaged, &fs::read(&all).unwrap()[..middle]).unwrap();
     refused(fresh.path(), &["import-blocks", &damaged], &["the file ends"]);
+    // What is no file of blocks makes no database, and is not said to have been imported.
+    fs::write(&damaged, "hello").unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    for (file, said) in [
+        (damaged.as_str(), "does not begin with QUIDSBLK"),
+        ("-", "does not begin with QUIDSBLK"),
+    ] {
+        refused(
+            empty.path(),
+            &["import-blocks", file],
+            &[&format!("cannot import {file}"), said],
+        );
+        assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "{file}");
+    }
     refused(
         fresh.path(),
         &["import-blocks", "/nonexistent"],

@@ -12,7 +12,7 @@ use quids_node::{
     pool::{Revalidation, SharedPool},
     testing::{Signing, TestChain},
 };
-use quids_rpc::TransactionStatus;
+use quids_rpc::{PENDING_EXTRA_BYTES, TransactionStatus};
 use quids_runtime_wasm::WASM_NEXT;
 use quids_txpool::{Limits, hash_of};
 use std::{
@@ -46,11 +46,15 @@ impl Case {
     }
 
     fn open(folder: &Path) -> Self {
+        Self::open_with(folder, Limits::default())
+    }
+
+    fn open_with(folder: &Path, limits: Limits) -> Self {
         let options = ChainOptions {
             sync: false,
             ..ChainOptions::default()
         };
-        Self::with(TestChain::open(folder, &options).unwrap(), Limits::default())
+        Self::with(TestChain::open(folder, &options).unwrap(), limits)
     }
 
     fn transfer(&self, from: &str, nonce: u64, signing: Signing) -> Vec<u8> {
@@ -205,6 +209,56 @@ fn local_transactions_outlive_the_process_until_their_end() {
     assert!(case.pending().is_empty());
     let left = case.chain.chain.database().aux_with_prefix(b"pool/", 9).unwrap();
     assert_eq!(left, []);
+}
+
+#[test]
+fn local_transactions_outlive_the_process_in_whatever_order_they_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = Case::open(folder.path());
+    // In order of their hashes, as the database has them, more of them would wait than one account may have waiting.
+    let count = 400;
+    assert!(count > case.pool.limits().max_per_account_count / 2);
+    let submit = |nonce| {
+        let bytes = case.transfer("bob", nonce, Signing::default());
+        case.pool.submit(Local, bytes).unwrap()
+    };
+    let submitted: Vec<Hash> = (0..count as u64).map(submit).collect();
+    drop(case);
+
+    // What has no room this time is not lost.
+    let all = Limits::default();
+    for (limits, found) in [
+        (Limits { max_count: 10, ..all }, 10),
+        (
+            Limits {
+                max_per_account_count: 100,
+                ..all
+            },
+            100,
+        ),
+        (all, count),
+    ] {
+        let case = Case::open_with(folder.path(), limits);
+        case.pool.restore().unwrap();
+        assert_eq!(case.pending(), submitted[..found]);
+        let left = case.chain.chain.database().aux_with_prefix(b"pool/", 999).unwrap();
+        assert_eq!(left.len(), count);
+    }
+}
+
+#[test]
+fn the_ready_ones_are_told_as_far_as_they_fit() {
+    let case = Case::new();
+    for (name, nonce) in [("bob", 0), ("charlie", 0), ("bob", 1), ("dave", 7)] {
+        let bytes = case.transfer(name, nonce, Signing::default());
+        case.pool.submit(External, bytes).unwrap();
+    }
+    let ready = case.pool.ready(9);
+    assert_eq!((ready.len(), case.pool.ready_within(usize::MAX)), (3, ready.clone()));
+    let two = ready[0].len() + ready[1].len() + 2 * PENDING_EXTRA_BYTES;
+    assert_eq!(case.pool.ready_within(two), ready[..2]);
+    assert_eq!(case.pool.ready_within(two - 1), ready[..1]);
+    assert!(case.pool.ready_within(0).is_empty());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Why there is no key.
 
-use crate::dev_names;
+use crate::{dev_names, private};
 use quids_crypto::CryptoError;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ pub enum KeyError {
         mode: u32,
     },
     /// Others than this user may enter the folder, or own it.
-    #[error("folder {path} is open to others (mode {mode:03o}, owner {owner}); run: chmod 700 {path}")]
+    #[error("folder {path} is open to others (mode {mode:03o}, owner {owner}); {}", folder_advice(path, *mode, *owner))]
     FolderPermissions {
         /// The folder.
         path: PathBuf,
@@ -56,6 +56,9 @@ pub enum KeyError {
     /// The file is encrypted, and nobody gave a passphrase.
     #[error("key file {0} is encrypted and there is no passphrase for it")]
     Locked(PathBuf),
+    /// A passphrase was given for a node's keystore that was made without one.
+    #[error("keystore {0} is not encrypted, and does not become so by a passphrase")]
+    NotEncrypted(PathBuf),
     /// Decryption failed. The two cases cannot be told apart: that is what authenticated encryption means.
     #[error("key file {0}: wrong passphrase, or the file was changed")]
     WrongPassphrase(PathBuf),
@@ -97,6 +100,15 @@ pub enum KeyError {
     /// The scheme refused the key.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
+}
+
+/// Nobody should close a folder that others use, be it theirs or, as `/tmp`, everybody's.
+fn folder_advice(path: &Path, mode: u32, owner: u32) -> String {
+    if owner == private::own_uid() && mode & 0o002 == 0 {
+        format!("run: chmod 700 {}", path.display())
+    } else {
+        "choose a folder of your own".into()
+    }
 }
 
 impl KeyError {

@@ -50,7 +50,10 @@ impl NodeKeystore {
     /// Opens a keystore, or makes one of mode 0700. Without a passphrase its keys are in the clear: for development
     /// chains only. A keystore stays as it was made: encrypted or not, under one passphrase.
     ///
-    /// [`KeyError::FolderPermissions`] if others may enter, [`KeyError::WrongPassphrase`], [`KeyError::Locked`].
+    /// Every file is decrypted once, so that a foreign or damaged one is found now.
+    ///
+    /// [`KeyError::FolderPermissions`] if others may enter, [`KeyError::WrongPassphrase`], [`KeyError::Locked`],
+    /// [`KeyError::NotEncrypted`], [`KeyError::BadPassphrase`] if that of a new keystore is too short.
     pub fn open(folder: &Path, passphrase: Option<Passphrase>) -> Result<Self, KeyError> {
         Self::open_with(folder, passphrase, KdfParams::DEFAULT)
     }
@@ -182,6 +185,14 @@ impl NodeKeystore {
             ));
         }
         self.check_type(file, key_type)?;
+        file.unlock_with(self.key.as_ref()).map_err(|error| match error {
+            // The passphrase is right: the description proved it.
+            KeyError::WrongPassphrase(path) => KeyError::format(
+                &path,
+                "it comes from another keystore, or was changed: take it out of the folder",
+            ),
+            other => other,
+        })?;
         let mut index = self.index();
         if index.len() >= KEYSTORE_KEYS_MAX {
             return Err(self.full());
@@ -252,7 +263,7 @@ mod describe {
             private::create(path, &to_json(&plain))?;
             return Ok(None);
         };
-        let key = FileKey::new(passphrase, params)?;
+        let key = FileKey::new(&passphrase.clone().check_new()?, params)?;
         let nonce = random()?;
         let check = hexadecimal::encode(&key.seal(&header(&key.kdf), &nonce, CHECK.1)?);
         let (salt, nonce) = (hexadecimal::encode(&key.kdf.salt), hexadecimal::encode(&nonce));
@@ -279,9 +290,7 @@ mod describe {
             } => {
                 return match passphrase {
                     None => Ok(None),
-                    Some(_) => Err(bad(
-                        "this keystore is not encrypted, and does not become so by a passphrase".into(),
-                    )),
+                    Some(_) => Err(KeyError::NotEncrypted(path.to_owned())),
                 };
             }
             Description {

@@ -101,6 +101,9 @@ fn a_keystore_that_is_not_as_it_was_made_is_refused() {
     let folder = make("open", Some("correct horse"));
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).unwrap();
     check(&folder, Some("correct horse"), "chmod 700");
+    // That would close everybody's folder, as /tmp is.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    check(&folder, Some("correct horse"), "choose a folder of your own");
 
     let folder = make("renamed type", Some("correct horse"));
     let path = key_file(&folder);
@@ -139,14 +142,65 @@ fn a_keystore_that_is_not_as_it_was_made_is_refused() {
     check(&folder, Some("correct horse"), "memory_kib 4194304 is outside");
     fs::remove_file(&description).unwrap();
     check(&folder, Some("correct horse"), "it is no keystore");
+}
 
-    // A key of another keystore, with the same passphrase but another salt, opens but does not unlock.
-    let (one, two) = (make("one", Some("correct horse")), make("two", Some("correct horse")));
-    let path = key_file(&two);
-    fs::copy(key_file(&one), &path).unwrap();
-    let store = open(&two, Some("correct horse")).unwrap();
-    let key = store.key(GRAN, dev_keypair("eth0").unwrap().public().as_bytes());
-    assert!(matches!(key, Err(KeyError::WrongPassphrase(_))), "{key:?}");
+/// A keystore with one key, the key's file, and what opening says once `change` was done to the file.
+fn refusal(base: &Path, change: impl FnOnce(&Path)) -> String {
+    let folder = base.join("keystore");
+    let store = open(&folder, Some("correct horse")).unwrap();
+    store.insert(GRAN, dev_keypair("eth0").unwrap()).unwrap();
+    drop(open(&folder, Some("correct horse")).unwrap());
+    let path = list_key_files(&folder).unwrap().remove(0).0;
+    change(&path);
+    let error = open(&folder, Some("correct horse")).unwrap_err().to_string();
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+    error
+}
+
+/// It has the same passphrase and the same key, but another salt.
+#[test]
+fn a_file_of_another_keystore_is_refused_at_opening() {
+    let (base, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let error = refusal(base.path(), |path| {
+        let store = open(&other.path().join("keystore"), Some("correct horse")).unwrap();
+        store.insert(GRAN, dev_keypair("eth0").unwrap()).unwrap();
+        fs::copy(store.folder().join(path.file_name().unwrap()), path).unwrap();
+    });
+    assert!(
+        error.contains("it comes from another keystore, or was changed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_with_a_flipped_bit_is_refused_at_opening() {
+    let base = tempfile::tempdir().unwrap();
+    let error = refusal(base.path(), |path| {
+        let text = fs::read_to_string(path).unwrap();
+        let at = text.find("\"ciphertext\": \"0x").unwrap() + 20;
+        let mut bytes = text.into_bytes();
+        // Another digit of the same kind.
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        fs::write(path, bytes).unwrap();
+    });
+    assert!(
+        error.contains("it comes from another keystore, or was changed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_new_keystore_takes_no_short_passphrase() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("keystore");
+    let error = open(&folder, Some("x")).unwrap_err().to_string();
+    assert!(
+        error.contains("it has 1 characters; a new one has at least 8"),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    // It was not made: another passphrase may still be chosen.
+    open(&folder, Some("correct horse")).unwrap();
 }
 
 /// One stretch of the passphrase when it is opened, none for a key.

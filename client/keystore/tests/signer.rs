@@ -370,6 +370,15 @@ fn the_socket_is_private_and_its_own() {
     assert!(path.exists());
     drop(bind(&path).unwrap().start());
 
+    // One whose name another has taken leaves it to that one.
+    let old = bind(&path).unwrap().start();
+    fs::remove_file(&path).unwrap();
+    let new = bind(&path).unwrap().start();
+    drop(old);
+    RemoteSigner::connect(&path, None).unwrap();
+    drop(new);
+    assert!(!path.exists(), "the socket stays");
+
     fs::write(&path, "precious").unwrap();
     assert!(refused(&path).contains("no socket"));
     assert_eq!(fs::read(&path).unwrap(), b"precious");
@@ -398,6 +407,8 @@ fn wrong_answers_are_found() {
     };
     let signature = |key: &KeyPair| json!({ "signature": format!("0x{}", hex::encode(key.sign(&[1; 32]).as_bytes())) });
     let result = |id: u64, result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
+    let error =
+        |id: Value| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32004, "message": "busy" } }).to_string();
     let long = format!("\"{}\"", "x".repeat(RESPONSE_BYTES_MAX + 10));
     for (number, (answers, expected)) in [
         (vec![result(0, info(&key, &key)), result(1, signature(&key))], "ok"),
@@ -416,6 +427,29 @@ fn wrong_answers_are_found() {
         (
             vec![result(0, info(&key, &key)), result(7, signature(&key))],
             "answers another request",
+        ),
+        // Late answers to a request that was given up are passed over, errors too.
+        (
+            vec![
+                result(0, info(&key, &key)),
+                format!(
+                    "{}\n{}\n{}",
+                    result(0, json!([])),
+                    error(0.into()),
+                    result(1, signature(&key))
+                ),
+            ],
+            "ok",
+        ),
+        (vec![result(0, info(&key, &key)), error(1.into())], "busy"),
+        (vec![result(0, info(&key, &key)), error(Value::Null)], "busy"),
+        (
+            vec![result(0, info(&key, &key)), error(7.into())],
+            "answers another request",
+        ),
+        (
+            vec![result(0, info(&key, &key)), result(0, signature(&key))],
+            "closed the connection",
         ),
         (vec![result(0, info(&key, &key))], "closed the connection"),
         (vec![result(0, info(&key, &other))], "is not the address of its key"),

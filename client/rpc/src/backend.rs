@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
 
-/// The node behind the server. Every method may block: the server calls them on tokio's blocking threads, and several
-/// at once. `at` is always a block hash; an unknown one is [`BackendError::UnknownBlock`].
+/// The node behind the server. What answers from memory (who the node is, health, heads, subscriptions, pins) must not
+/// block; everything else may: the server calls it on blocking threads, and several at once. `at` is always a block hash; an unknown one is [`BackendError::UnknownBlock`].
 pub trait Backend: Send + Sync + 'static {
     /// `system_chain`.
     fn chain_name(&self) -> String;
@@ -111,13 +111,19 @@ pub trait Backend: Send + Sync + 'static {
     /// parent's hash; `None` if the block or its body is gone.
     fn trace_block(&self, hash: Hash, sink: &mut dyn FnMut(TraceRecord) -> bool) -> Result<Option<Hash>, BackendError>;
 
-    /// Gives a transaction (bytes without length prefix) to the pool; its hash is `quids_txpool::hash_of`.
-    fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError>;
+    /// Gives a transaction (bytes without length prefix) to the pool; its hash is `quids_txpool::hash_of`. `is_local`: it
+    /// is the node's owner's, which the pool keeps before others and across restarts.
+    fn submit(&self, bytes: Vec<u8>, is_local: bool) -> Result<Hash, SubmitError>;
     /// As [`Backend::submit`], with every status from the first on. The channel is bounded: the node drops the sender
     /// of a receiver that does not keep up, and after a final status.
-    fn submit_and_watch(&self, bytes: Vec<u8>) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError>;
-    /// The pool's ready transactions, without length prefix.
-    fn pending(&self) -> Vec<Vec<u8>>;
+    fn submit_and_watch(
+        &self,
+        bytes: Vec<u8>,
+        is_local: bool,
+    ) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError>;
+    /// The first of the pool's ready transactions in the order in which a block takes them, without length prefix: as
+    /// many as come to `max_bytes`, each counted as [`PENDING_EXTRA_BYTES`] longer than it is.
+    fn pending(&self, max_bytes: usize) -> Vec<Vec<u8>>;
     /// Whether a ready transaction of the pool provides this tag (`Pool::provides`).
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool;
 
@@ -132,6 +138,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Blocks from now on. A receiver that lags loses its subscription, so the capacity bounds what the node buffers.
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>>;
 }
+
+/// What a list of transactions in JSON has for each, beyond two digits for each of its bytes, in such pairs of digits:
+/// the length prefix, `0x`, quotes and a comma.
+pub const PENDING_EXTRA_BYTES: usize = 8;
 
 /// Where the chain ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,12 +4,31 @@
 use crate::methods::{Broadcasts, Follows};
 use jsonrpsee::Extensions;
 use std::sync::Arc;
+use tokio::sync::{Mutex, Semaphore};
 
 /// The subscriptions and operations that belong to a connection. Over HTTP each request is a connection of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Connection {
     pub follows: Follows,
     pub broadcasts: Broadcasts,
+    /// A permit for each of its archive subscriptions.
+    pub archive_streams: Arc<Semaphore>,
+    /// Held while a notification fed by blocks is made and queued: of those there is one at a time.
+    pub telling: Mutex<()>,
+}
+
+/// Archive subscriptions of one connection.
+pub const ARCHIVE_STREAMS_MAX: usize = 2;
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            follows: Follows::default(),
+            broadcasts: Broadcasts::default(),
+            archive_streams: Arc::new(Semaphore::new(ARCHIVE_STREAMS_MAX)),
+            telling: Mutex::default(),
+        }
+    }
 }
 
 /// The connection that a request came through.

@@ -19,8 +19,8 @@ mod transport;
 
 pub use access::Access;
 pub use backend::{
-    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, Peer, PoolEntry,
-    PoolStatus, PoolUsage, SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
+    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, PENDING_EXTRA_BYTES,
+    Peer, PoolEntry, PoolStatus, PoolUsage, SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
 };
 pub use config::{Config, Cors, RpcMethods};
 pub use local::Local;

@@ -37,7 +37,7 @@ pub struct Transaction {
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) source: TransactionSource,
     pub(crate) sender: Option<AccountId20>,
-    /// Goes after all others when the pool is full.
+    /// Goes after all others, if as ready as they, when the pool is full.
     pub(crate) is_kept: bool,
     pub(crate) priority: u64,
     pub(crate) propagate: bool,

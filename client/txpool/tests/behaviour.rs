@@ -504,6 +504,25 @@ fn keeps_local_transactions_longest_but_not_without_bound() {
         Ok(">d@3 ready; >b@2! dropped"),
         &[">c@4", ">d@3", ">a@1!"],
     );
+    // One that waits is kept before others that wait, but before none that is ready.
+    check_submit_at(
+        case(2, 9),
+        &["x>a@9!", ">b@5", ">c@1"],
+        Ok(">c@1 ready; x>a@9! dropped"),
+        &[">b@5", ">c@1"],
+    );
+    check_submit_at(
+        case(2, 9),
+        &[">a@1", ">b@1", "x>c@9!"],
+        Err(PoolError::Full { count: 2, bytes: 8 }),
+        &[">a@1", ">b@1"],
+    );
+    check_submit_at(
+        case(2, 9),
+        &["x>a@1!", "x>b@9", ">c@1"],
+        Ok(">c@1 ready; x>b@9 dropped"),
+        &[">c@1"],
+    );
 }
 
 #[test]
@@ -736,7 +755,7 @@ fn names_each_ready_transaction_once_for_peers() {
 #[test]
 fn counts_what_it_holds_and_does() {
     let mut case = Case::new(3, 1000);
-    case.submit_all(&[">a@1", ">a@2", "x>b@1!", ">c@1", ">d@7"]);
+    case.submit_all(&[">a@1", ">a@2", "x>b@1!", "x>c@1", ">d@7"]);
     case.block(&[">d@7"], false);
     let status = PoolStatus {
         ready: 1,

@@ -2,7 +2,7 @@
 
 use super::{
     CliError, format_amount,
-    output::{Report, hex0x, write_out},
+    output::{Report, hex0x, write_new, write_out},
 };
 use crate::{
     chain::BuiltGenesis,
@@ -13,7 +13,7 @@ use codec::Decode;
 use quids_core::{AccountId20, Balance, well_known_keys};
 use quids_crypto::{blake3_256, eip55, twox_128};
 use quids_executor::{Executor, ExecutorConfig};
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 /// Accounts that `show` lists.
 const ACCOUNTS_SHOWN: usize = 20;
@@ -148,8 +148,9 @@ fn write(mut spec: ChainSpec, raw: bool, out: Option<PathBuf>, json: bool) -> Re
         write_out(&text);
         return Ok(());
     };
-    let mut file = fs::File::create_new(&path).map_err(CliError::file("create", &path))?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(CliError::file("write", &path))?;
+    write_new(&path, |file| {
+        io::Write::write_all(file, text.as_bytes()).map_err(CliError::file("write", &path))
+    })?;
     let mut report = Report::default();
     report
         .line("file", path.display().to_string())

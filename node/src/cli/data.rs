@@ -2,7 +2,7 @@
 
 use super::{
     CliError,
-    output::{Report, hex0x},
+    output::{Report, hex0x, write_new},
     progress::Progress,
 };
 use crate::{
@@ -19,9 +19,12 @@ use quids_db::{Database, DbError, FORMAT_VERSION, Options};
 use serde_json::json;
 use std::{
     fs,
-    io::{self, BufReader, BufWriter, IsTerminal, Write},
+    io::{self, BufReader, BufWriter, IsTerminal, Read, Write},
     path::{Path, PathBuf},
 };
+
+/// At least the header of a file of blocks.
+const FILE_START_BYTES: u64 = 4096;
 
 /// Which chain, and where it lies.
 #[derive(Args, Clone, Debug)]
@@ -139,24 +142,12 @@ pub fn export(args: ExportArgs) -> Result<(), CliError> {
     let mut progress = Progress::new("exported", u64::from(total));
     let count = if args.out == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
-        blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height))
+        blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height)).map_err(CliError::from)
     } else {
-        if args.out.exists() {
-            return Err(CliError::file("create", &args.out)(io::ErrorKind::AlreadyExists.into()));
-        }
-        // Under its own name only when it is whole.
-        let mut part = args.out.clone().into_os_string();
-        part.push(".part");
-        let file = fs::File::create(&part).map_err(CliError::file("create", &part))?;
-        let mut out = BufWriter::new(file);
-        let count = blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height));
-        if count.is_ok() {
-            out.get_ref().sync_all().map_err(CliError::file("write", &part))?;
-            fs::rename(&part, &args.out).map_err(CliError::file("write", &args.out))?;
-        } else {
-            let _ = fs::remove_file(&part);
-        }
-        count
+        write_new(&args.out, |file| {
+            let mut out = BufWriter::new(file);
+            blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height))
+        })
     };
     progress.finish();
     let count = count?;
@@ -182,9 +173,18 @@ pub fn import(args: ImportArgs) -> Result<(), CliError> {
     } else {
         Box::new(fs::File::open(&args.file).map_err(CliError::file("read", &args.file))?)
     };
+    // What is no file of blocks makes no database.
+    let mut start = Vec::new();
+    let taken = input.by_ref().take(FILE_START_BYTES).read_to_end(&mut start);
+    taken.map_err(CliError::file("read", &args.file))?;
+    blocks::Reader::new(&mut start.as_slice()).map_err(|source| CliError::NoBlocks {
+        file: args.file.clone(),
+        source,
+    })?;
     let chain = args.data.open(true)?;
     let mut progress = Progress::new("imported", 0);
-    let done = blocks::import(&chain, &mut BufReader::new(&mut input), &mut |height, last| {
+    let mut input = BufReader::new(start.as_slice().chain(input));
+    let done = blocks::import(&chain, &mut input, &mut |height, last| {
         progress.set_length(u64::from(last.0));
         progress.at(height);
     });

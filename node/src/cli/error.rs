@@ -86,6 +86,11 @@ pub enum CliError {
     NoBench(PathBuf),
     #[error("there is no database in {0}: name the node's folder with --base-path, and its chain with --chain")]
     NoDatabase(PathBuf),
+    #[error("cannot import {file}: {source}")]
+    NoBlocks {
+        file: PathBuf,
+        source: crate::blocks::FormatError,
+    },
     #[error("{file} was imported up to block {reached} only: {source}")]
     Import {
         file: PathBuf,

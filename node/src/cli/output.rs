@@ -1,9 +1,13 @@
 //! How results are printed: aligned lines for people, or one JSON object.
 
-use super::format_amount;
+use super::{CliError, format_amount};
 use quids_core::Balance;
 use serde_json::{Map, Value as Json};
-use std::io::{self, Write};
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
 
 /// Fields of events that hold plank.
 const AMOUNT_FIELDS: [&str; 8] = [
@@ -114,6 +118,29 @@ pub fn hex0x(bytes: impl AsRef<[u8]>) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
+/// Makes a file that was not there. It has its name once it is whole and on disk, until then that of `path.part`, which
+/// is removed if `write` fails.
+pub fn write_new<T, E>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, CliError>
+where
+    CliError: From<E>,
+{
+    if path.symlink_metadata().is_ok() {
+        return Err(CliError::file("create", path)(io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let mut file = File::create(&part).map_err(CliError::file("create", &part))?;
+    let written = write(&mut file).map_err(CliError::from).and_then(|written| {
+        let published = file.sync_all().and_then(|()| fs::rename(&part, path));
+        published.map_err(CliError::file("write", path))?;
+        Ok(written)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +174,32 @@ mod tests {
             "result: { Err: BadOrigin }"
         );
         assert_eq!(fields_text(&Json::Null), "");
+    }
+
+    #[test]
+    fn a_new_file_has_its_name_when_it_is_whole_and_leaves_nothing_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let names = || -> Vec<_> {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        let failed = write_new(&path, |file| {
+            file.write_all(b"ha").unwrap();
+            assert_eq!(names(), ["file.part"]);
+            Err::<(), _>(CliError::PassphrasesDiffer)
+        });
+        assert!(matches!(failed, Err(CliError::PassphrasesDiffer)) && names().is_empty());
+        write_new(&path, |file| {
+            file.write_all(b"whole").map_err(CliError::file("write", &path))
+        })
+        .unwrap();
+        assert_eq!(
+            (names(), fs::read(&path).unwrap()),
+            (vec!["file".into()], b"whole".to_vec())
+        );
+        let again = write_new(&path, |_| Ok::<_, CliError>(())).unwrap_err();
+        assert!(again.to_string().contains("cannot create"), "{again}");
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 }

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use quids_crypto::eip55;
 use quids_keystore::{SignRequest, SignerEvent, SignerLimits, SignerServer};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::termios::{QueueSelector, tcflush};
 use serde_json::json;
 use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
@@ -130,6 +131,8 @@ fn text(request: &SignRequest) -> String {
 }
 
 fn confirm(request: &SignRequest) -> Result<(), String> {
+    // What was typed before the question is no answer to it.
+    tcflush(stdin(), QueueSelector::IFlush).map_err(|error| format!("nobody could be asked: {error}"))?;
     eprint!("sign{}? [y/N] ", text(request));
     let mut answer = String::new();
     match stdin().read_line(&mut answer) {

@@ -12,7 +12,8 @@ use std::{
 
 /// Begins the keys; the transaction's hash follows.
 const PREFIX: &[u8] = b"pool/local/";
-/// Left transactions whose entries are not deleted yet, before adding one deletes them.
+/// Left transactions whose entries are not deleted yet, before adding one deletes them. Their bytes are bounded as those
+/// of the kept ones are.
 const GONE_MAX: usize = 1024;
 
 pub struct Journal {
@@ -32,6 +33,7 @@ struct Entries {
     bytes: usize,
     /// To be deleted.
     gone: HashSet<Hash>,
+    gone_bytes: usize,
 }
 
 impl Entries {
@@ -39,13 +41,16 @@ impl Entries {
         if self.kept.insert(hash, bytes).is_none() {
             self.bytes += bytes;
         }
-        self.gone.remove(&hash);
+        if self.gone.remove(&hash) {
+            self.gone_bytes -= bytes;
+        }
     }
 
     fn forget(&mut self, hash: &Hash) {
         if let Some(bytes) = self.kept.remove(hash) {
             self.bytes -= bytes;
             self.gone.insert(*hash);
+            self.gone_bytes += bytes;
         }
     }
 }
@@ -65,9 +70,10 @@ impl Journal {
         }
     }
 
-    /// What an earlier process left, under the hashes that it wrote them by.
+    /// What an earlier process left, under the hashes that it wrote them by. It may be more than this one would keep:
+    /// entries of transactions that had left were perhaps not deleted, and nobody knows which those are.
     pub fn load(&self) -> Result<Vec<(Hash, Vec<u8>)>, DbError> {
-        let found = self.db.aux_with_prefix(PREFIX, self.max_count)?;
+        let found = self.db.aux_with_prefix(PREFIX, usize::MAX)?;
         let mut entries = self.entries.lock();
         let named = |(key, bytes): (Vec<u8>, Vec<u8>)| {
             let hash: [u8; 32] = key.strip_prefix(PREFIX)?.try_into().ok()?;
@@ -82,7 +88,11 @@ impl Journal {
 
     /// Writes a transaction down. False if it is there already, or if there is no room.
     pub fn add(&self, hash: Hash, bytes: &[u8]) -> Result<bool, DbError> {
-        if self.entries.lock().gone.len() >= GONE_MAX {
+        let has_many_gone = {
+            let entries = self.entries.lock();
+            entries.gone.len() >= GONE_MAX || entries.gone_bytes > self.max_bytes
+        };
+        if has_many_gone {
             self.flush()?;
         }
         let _one_at_a_time = self.writing.lock();
@@ -109,7 +119,11 @@ impl Journal {
     /// Deletes what was forgotten.
     pub fn flush(&self) -> Result<(), DbError> {
         let _one_at_a_time = self.writing.lock();
-        let gone = std::mem::take(&mut self.entries.lock().gone);
+        let gone = {
+            let mut entries = self.entries.lock();
+            entries.gone_bytes = 0;
+            std::mem::take(&mut entries.gone)
+        };
         if gone.is_empty() {
             return Ok(());
         }
@@ -161,5 +175,31 @@ mod tests {
             (Ok(false), Ok(false))
         );
         assert_eq!(second.add(hash(5), &[5; 4]), Ok(true));
+    }
+
+    #[test]
+    fn loads_what_was_not_deleted_past_its_bounds() {
+        let hash = Hash::repeat_byte;
+        // The bytes that are not deleted yet are bounded too.
+        for (max_bytes, left) in [(20, 1..=5), (8, 4..=5)] {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Arc::new(Database::open(folder.path(), quids_db::Options::default()).unwrap());
+            let first = journal(&db, 2, max_bytes);
+            for n in 1..=5 {
+                assert_eq!(first.add(hash(n), &[n; 4]), Ok(true));
+                if n < 4 {
+                    first.forget(&hash(n));
+                }
+            }
+            // The process ends before the other entries of what left are deleted.
+            let second = journal(&db, 2, max_bytes);
+            let loaded = second.load().unwrap().into_iter().map(|(hash, _)| hash);
+            assert!(loaded.eq(left.map(hash)), "{max_bytes}");
+            (1..=4).for_each(|n| second.forget(&hash(n)));
+            assert_eq!(second.add(hash(6), &[6; 4]), Ok(true));
+            second.flush().unwrap();
+            let kept = [5, 6].map(|n| (hash(n), vec![n; 4]));
+            assert_eq!(journal(&db, 2, max_bytes).load().unwrap(), kept);
+        }
     }
 }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use quids_api::{TransactionSource, TransactionValidity, ValidTransaction};
 use quids_core::{AccountId20, Hash, Height};
 use quids_metrics::{MetricsError, Registry};
-use quids_rpc::{PoolEntry, TransactionStatus};
+use quids_rpc::{PENDING_EXTRA_BYTES, PoolEntry, TransactionStatus};
 use quids_txpool::{Limits, Pool, PoolError, PoolEvent, PoolStatus, Stats, Submission, Transaction};
 use revalidation::Signal;
 use std::{
@@ -134,15 +134,30 @@ impl SharedPool {
         bytes: Arc<[u8]>,
         watch: bool,
     ) -> Result<(Hash, Option<mpsc::Receiver<TransactionStatus>>), PoolError> {
-        let hash = self.state.lock().pool.check(&bytes)?;
-        let (verdict, validated_at) = self.ask_for_new(source, &bytes)?;
-        let verdict = verdict?;
+        let (hash, submission) = self.judge(source, bytes)?;
         // Before it enters the pool, so that its end, which deletes the entry, comes after.
         let is_written = source == TransactionSource::Local
-            && self.journal.add(hash, &bytes).unwrap_or_else(|error| {
+            && self.journal.add(hash, &submission.bytes).unwrap_or_else(|error| {
                 tracing::error!("transaction {hash:?} will not outlive this process: {error}");
                 false
             });
+        let answer = self.enter(hash, submission, watch);
+        // Known: another thread gave it at the same time, and the entry is that one's.
+        if is_written
+            && answer
+                .as_ref()
+                .is_err_and(|error| !matches!(error, PoolError::AlreadyKnown(_)))
+        {
+            self.journal.forget(&hash);
+        }
+        Ok((hash, answer?))
+    }
+
+    /// What the runtime says of a transaction that the pool does not refuse unasked.
+    fn judge(&self, source: TransactionSource, bytes: Arc<[u8]>) -> Result<(Hash, Submission), PoolError> {
+        let hash = self.state.lock().pool.check(&bytes)?;
+        let (verdict, validated_at) = self.ask_for_new(source, &bytes)?;
+        let verdict = verdict?;
         let submission = Submission {
             sender: sender_of(&verdict),
             bytes,
@@ -150,18 +165,18 @@ impl SharedPool {
             verdict,
             validated_at,
         };
+        Ok((hash, submission))
+    }
+
+    fn enter(
+        &self,
+        hash: Hash,
+        submission: Submission,
+        watch: bool,
+    ) -> Result<Option<mpsc::Receiver<TransactionStatus>>, PoolError> {
+        let validated_at = submission.validated_at;
         let mut state = self.state.lock();
-        let events = match state.pool.submit(submission) {
-            Ok((_, events)) => events,
-            Err(error) => {
-                drop(state);
-                // Known: another thread gave it at the same time, and the entry is that one's.
-                if is_written && !matches!(error, PoolError::AlreadyKnown(_)) {
-                    self.journal.forget(&hash);
-                }
-                return Err(error);
-            }
-        };
+        let (_, events) = state.pool.submit(submission)?;
         let receiver = if watch { state.watchers.add(hash) } else { None };
         self.publish(&mut state, events);
         drop(state);
@@ -169,7 +184,7 @@ impl SharedPool {
             self.signal.raise();
         }
         self.arrived.notify_one();
-        Ok((hash, receiver))
+        Ok(receiver)
     }
 
     fn ask_for_new(&self, source: TransactionSource, bytes: &[u8]) -> Result<(TransactionValidity, Height), PoolError> {
@@ -179,17 +194,37 @@ impl SharedPool {
         self.chain.validate(source, bytes).map_err(failed)
     }
 
-    /// Gives the pool what local transactions an earlier process left. To be called once, before others submit.
+    /// Gives the pool what local transactions an earlier process left. To be called once, before others submit. What the
+    /// runtime refuses is forgotten; what the pool has no room for is left for the next start.
     pub fn restore(&self) -> Result<(), ChainError> {
         let left = self.journal.load()?;
         let found = left.len();
-        let mut taken: usize = 0;
+        let mut judged = Vec::new();
         for (hash, bytes) in left {
-            match self.take_in(TransactionSource::Local, bytes.into(), false) {
-                Ok((known, _)) if known == hash => taken += 1,
+            match self.judge(TransactionSource::Local, bytes.into()) {
+                Ok((known, submission)) if known == hash => judged.push((hash, submission)),
                 // Not asked: perhaps next time.
                 Err(PoolError::Runtime(reason)) => tracing::warn!("transaction {hash:?} is not restored: {reason}"),
                 Ok(_) | Err(_) => self.journal.forget(&hash),
+            }
+        }
+        // Each finds the nonce before its own, and none waits without need.
+        judged.sort_by_key(|(_, submission)| nonce_of(&submission.verdict));
+        let mut taken: usize = 0;
+        for (hash, submission) in judged {
+            let answer = self.enter(hash, submission, false);
+            if let Some(metrics) = self.metrics.get() {
+                metrics.answered(&answer);
+            }
+            match answer {
+                Ok(_) => taken += 1,
+                Err(
+                    PoolError::AccountFull { .. }
+                    | PoolError::FutureFull { .. }
+                    | PoolError::Full { .. }
+                    | PoolError::TooLowPriority { .. },
+                ) => {}
+                Err(_) => self.journal.forget(&hash),
             }
         }
         self.journal.flush()?;
@@ -224,6 +259,20 @@ impl SharedPool {
         let state = self.state.lock();
         let pending = state.pool.ready().chain(state.pool.future());
         pending.map(|transaction| transaction.bytes().clone()).collect()
+    }
+
+    /// The first of the transactions for the next block, as many as come to `max_bytes`, each counted as
+    /// [`PENDING_EXTRA_BYTES`] longer than it is.
+    pub fn ready_within(&self, max_bytes: usize) -> Vec<Arc<[u8]>> {
+        let state = self.state.lock();
+        let mut left = max_bytes;
+        let ready = state.pool.ready().map(Transaction::bytes);
+        let fitting = ready.take_while(|bytes| {
+            let rest = left.checked_sub(bytes.len() + PENDING_EXTRA_BYTES);
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        });
+        fitting.cloned().collect()
     }
 
     /// Whether a ready transaction provides the tag.
@@ -336,6 +385,15 @@ fn entry(transaction: &Transaction, is_ready: bool) -> PoolEntry {
 
 /// Whose transaction it is, by the nonce that it provides.
 fn sender_of(verdict: &ValidTransaction) -> Option<AccountId20> {
-    let tag = verdict.provides.first().filter(|tag| tag.len() == NONCE_TAG_LEN)?;
-    tag.first_chunk().copied().map(AccountId20)
+    nonce_tag(verdict)?.first_chunk().copied().map(AccountId20)
+}
+
+/// The nonce that it provides.
+fn nonce_of(verdict: &ValidTransaction) -> Option<u64> {
+    nonce_tag(verdict)?.last_chunk().copied().map(u64::from_le_bytes)
+}
+
+fn nonce_tag(verdict: &ValidTransaction) -> Option<&[u8]> {
+    let tag = verdict.provides.first()?;
+    (tag.len() == NONCE_TAG_LEN).then_some(tag)
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For everything but a signature.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ impl Signer for RemoteSigner {
             context: purpose.name().into(),
             payload: hexadecimal::encode(message).to_string(),
         };
-        // A connection after a panic or an error answers something else, which its id tells.
+        // After a panic or a timeout the answer to an earlier request may still come; its id tells.
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let signed: Signed = connection.request(&self.path, "signer_sign", json!(params), SIGN_TIMEOUT)?;
         let bytes = hexadecimal::decode(&signed.signature).ok_or_else(|| wrong("the signature is not hexadecimal"))?;
@@ -144,13 +144,25 @@ impl Connection {
         self.lines
             .send(&format!("{request}\n"), ANSWER_TIMEOUT)
             .map_err(|error| failed(format!("cannot send {method}: {error}")))?;
-        let line = self.lines.next(timeout).map_err(|ended| match ended {
-            NoLine::Closed => failed("it closed the connection".into()),
-            NoLine::TimedOut => failed(format!("no answer to {method} within {} s", timeout.as_secs())),
-            NoLine::TooLong => wrong(&format!("longer than {RESPONSE_BYTES_MAX} bytes")),
-            NoLine::Broken(error) => failed(error.to_string()),
-        })?;
-        let mut response: Value = serde_json::from_slice(&line).map_err(|_| wrong("no JSON"))?;
+        let deadline = Instant::now() + timeout;
+        let mut response: Value = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.next(left).map_err(|ended| match ended {
+                NoLine::Closed => failed("it closed the connection".into()),
+                NoLine::TimedOut => failed(format!("no answer to {method} within {} s", timeout.as_secs())),
+                NoLine::TooLong => wrong(&format!("longer than {RESPONSE_BYTES_MAX} bytes")),
+                NoLine::Broken(error) => failed(error.to_string()),
+            })?;
+            let response: Value = serde_json::from_slice(&line).map_err(|_| wrong("no JSON"))?;
+            match response.get("id") {
+                // Late, for a request that was given up.
+                Some(earlier) if earlier.as_u64().is_some_and(|earlier| earlier < id) => {}
+                Some(own) if *own == json!(id) => break response,
+                // What the signer could not read as a request, or has no room for, it answers without an id.
+                None | Some(Value::Null) if response.get("error").is_some() => break response,
+                _ => return Err(wrong("it answers another request")),
+            }
+        };
         if let Some(error) = response.get("error") {
             return Err(SignError::Refused {
                 path: path.to_owned(),
@@ -161,9 +173,6 @@ impl Connection {
                     .unwrap_or("no message")
                     .to_owned(),
             });
-        }
-        if response.get("id") != Some(&json!(id)) {
-            return Err(wrong("it answers another request"));
         }
         serde_json::from_value(response["result"].take()).map_err(|error| wrong(&error.to_string()))
     }

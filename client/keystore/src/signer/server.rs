@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,8 +77,9 @@ type Observer = Box<dyn Fn(&SignerEvent) + Send + Sync>;
 
 /// A signer that listens but does not answer yet.
 pub struct SignerServer {
-    listener: UnixListener,
+    listener: Arc<UnixListener>,
     path: PathBuf,
+    socket: SocketId,
     service: Service,
     limits: SignerLimits,
 }
@@ -89,9 +90,12 @@ struct Service {
     observer: Observer,
 }
 
-/// A signer that answers. Dropped, it takes no further connection and removes its socket.
+/// A signer that answers. Dropped, it takes no further connection and removes its socket, if the name is still its own.
 pub struct SignerHandle {
+    /// As long as it is open, no other file has its inode.
+    listener: Arc<UnixListener>,
     path: PathBuf,
+    socket: SocketId,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -125,9 +129,11 @@ impl SignerServer {
         let listener = UnixListener::bind(path).map_err(|error| failed(error.to_string()))?;
         // The folder keeps others out until this is done.
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|error| failed(error.to_string()))?;
+        let socket = socket_id(path).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
-            listener,
+            listener: Arc::new(listener),
             path: path.to_owned(),
+            socket,
             service: Service {
                 keys,
                 confirm: Box::new(|_| Ok(())),
@@ -154,15 +160,17 @@ impl SignerServer {
         let Self {
             listener,
             path,
+            socket,
             service,
             limits,
         } = self;
+        let accepting = Arc::clone(&listener);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let service = Arc::new(service);
         let thread = thread::spawn(move || {
             let open = Arc::new(AtomicUsize::new(0));
-            for stream in listener.incoming() {
+            for stream in accepting.incoming() {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
@@ -177,7 +185,9 @@ impl SignerServer {
             }
         });
         SignerHandle {
+            listener,
             path,
+            socket,
             stop,
             thread: Some(thread),
         }
@@ -187,13 +197,23 @@ impl SignerServer {
 impl Drop for SignerHandle {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
-        let woken = UnixStream::connect(&self.path).is_ok();
-        let _ = fs::remove_file(&self.path);
+        // Wakes the thread that accepts. A connection would too, but another signer may have the name by now.
+        let woken = rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).is_ok();
+        if socket_id(&self.path).is_ok_and(|found| found == self.socket) {
+            let _ = fs::remove_file(&self.path);
+        }
         if let (true, Some(thread)) = (woken, self.thread.take()) {
             let _ = thread.join();
         }
     }
+}
+
+/// Device and inode.
+type SocketId = (u64, u64);
+
+fn socket_id(path: &Path) -> std::io::Result<SocketId> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// One of the places that `connections_max` counts, given back on drop.

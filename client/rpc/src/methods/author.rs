@@ -1,8 +1,9 @@
 //! `author_*`: transactions into the pool, and what becomes of them.
 
 use super::Context;
-use super::registry::{Registered, Registry, method, subscription};
+use super::registry::{Registered, Registry, caller_method, method, subscription};
 use super::subscribe::send;
+use crate::access::Access;
 use crate::error::{self, RpcError, from_submit, internal};
 use crate::params::{self, Arguments};
 use crate::spec::shapes::{BYTES_LIST, EXTRINSIC, HASH_LIST, TRANSACTION_STATUS};
@@ -16,6 +17,9 @@ use serde_json::{Value, json as value};
 use std::sync::Arc;
 
 const SUBMIT_ERRORS: &[i32] = &[error::BAD_EXTRINSIC, 1002, 1010, 1011, 1012, 1013, 1014, 1016];
+
+/// What a response has beyond its result; a longer id is its sender's affair.
+const ENVELOPE_BYTES: usize = 1024;
 
 const BYTES_OR_HASH: Param = Param::required(
     "bytesOrHash",
@@ -40,34 +44,39 @@ const WATCH: Subscription = Subscription {
 };
 
 pub fn register(registry: &mut Registry) -> Registered {
-    method(
+    caller_method(
         registry,
         const {
             &Method::new(
                 "author_submitExtrinsic",
-                "Gives a transaction to the pool. Answers its hash: BLAKE3-256 of the bytes without length prefix.",
+                "Gives a transaction to the pool. Answers its hash: BLAKE3-256 of the bytes with their length prefix. \
+                 Only what comes from who may call unsafe methods outlives a restart of the node, however it is submitted.",
                 &[EXTRINSIC],
                 Schema::Hash,
             )
             .errors(SUBMIT_ERRORS)
         },
-        |node, arguments| {
-            let hash = node.submit(arguments.extrinsic()?.0).map_err(from_submit)?;
-            Ok(json::hash(&hash))
+        |context, arguments, access| {
+            let OpaqueExtrinsic(bytes) = arguments.extrinsic()?;
+            let submitted = context.backend.submit(bytes, access.is_unsafe_allowed);
+            submitted.map(|hash| json::hash(&hash)).map_err(from_submit)
         },
     )?;
-    method(
+    caller_method(
         registry,
         const {
             &Method::new(
                 "author_pendingExtrinsics",
-                "The pool's ready transactions, with their length prefix.",
+                "The pool's ready transactions, with their length prefix, in the order in which a block takes them: as \
+                 many as fit into a response.",
                 &[],
                 BYTES_LIST,
             )
         },
-        |node, _| {
-            let pending = node.pending().into_iter();
+        |context, _, _| {
+            // Two digits for each byte.
+            let max_bytes = (context.config.max_response_bytes as usize).saturating_sub(ENVELOPE_BYTES) / 2;
+            let pending = context.backend.pending(max_bytes).into_iter();
             Ok(json::list(pending.map(|bytes| OpaqueExtrinsic(bytes).encode())))
         },
     )?;
@@ -91,8 +100,8 @@ pub fn register(registry: &mut Registry) -> Registered {
             Ok(removed.iter().map(json::hash).collect())
         },
     )?;
-    subscription(registry, &WATCH, |params, pending, context, _| {
-        watch(params, pending, context)
+    subscription(registry, &WATCH, |params, pending, context, extensions| {
+        watch(params, pending, context, Access::of(&extensions))
     })
 }
 
@@ -107,7 +116,7 @@ fn hash_of(named: &Value) -> Result<Hash, RpcError> {
     }
 }
 
-async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>) {
+async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>, access: Access) {
     let extrinsic: Result<_, RpcError> =
         Arguments::new(&params, WATCH.params).and_then(|arguments| arguments.extrinsic());
     let extrinsic = match extrinsic {
@@ -115,7 +124,8 @@ async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, contex
         Err(error) => return pending.reject(error).await,
     };
     let node = context.backend.clone();
-    let submitted = tokio::task::spawn_blocking(move || node.submit_and_watch(extrinsic.0)).await;
+    let submitted =
+        tokio::task::spawn_blocking(move || node.submit_and_watch(extrinsic.0, access.is_unsafe_allowed)).await;
     let mut statuses = match submitted {
         Ok(Ok((_, statuses))) => statuses,
         Ok(Err(error)) => return pending.reject(from_submit(error)).await,

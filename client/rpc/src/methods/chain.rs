@@ -3,6 +3,7 @@
 use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::{Feed, run_feed};
 use super::{Context, block_or_best, header_of};
+use crate::connection;
 use crate::error::{self, RpcError, from_backend};
 use crate::json;
 use crate::params::BlockNumbers;
@@ -127,8 +128,8 @@ pub fn register(registry: &mut Registry) -> Registered {
         |node, _| Ok(json::hash(&node.finalised_hash())),
     )?;
     for (spec, kind) in [(&HEADS, NEW), (&ALL_HEADS, ALL), (&FINALISED_HEADS, FINALISED)] {
-        subscription(registry, spec, move |_, sink, context, _| {
-            run_feed(sink, context, move |_| Ok(Heads(kind)))
+        subscription(registry, spec, move |_, sink, context, extensions| {
+            run_feed(sink, context, connection::of(&extensions), move |_| Ok(Heads(kind)))
         })?;
     }
     Ok(())

@@ -30,7 +30,7 @@ use jsonrpsee::core::RegisterMethodError;
 use quids_core::{Hash, Header};
 use registry::{Registered, Registry};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What every method reaches.
 pub struct Context {
@@ -40,17 +40,44 @@ pub struct Context {
     pub pins: Arc<Pins>,
     /// One permit for each archive subscription that may be worked on.
     pub archive_streams: Arc<Semaphore>,
+    /// What subscriptions and operations do on blocking threads, a permit each: they leave threads to calls.
+    pub turns: Arc<Semaphore>,
+    /// What requests leave behind in memory after they are answered, a permit a KiB.
+    kept_kib: Arc<Semaphore>,
 }
+
+/// KiB that all requests together may leave behind.
+const KEPT_KIB_MAX: usize = 64 << 10;
 
 impl Context {
     fn new(backend: Arc<dyn Backend>, config: Config) -> Self {
         Self {
             pins: Arc::new(Pins::new(backend.clone(), config.chain_head.clone())),
             archive_streams: Arc::new(Semaphore::new(archive::STREAMS_MAX)),
+            turns: Arc::new(Semaphore::new((config.max_blocking_threads / 2).max(2))),
+            kept_kib: Arc::new(Semaphore::new(KEPT_KIB_MAX)),
             backend,
             config,
         }
     }
+}
+
+impl Context {
+    /// A share of the memory for what outlives its request, to be held as long; `None` if there is no more.
+    pub fn keep(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes / 1024).ok()?.checked_add(1)?;
+        self.kept_kib.clone().try_acquire_many_owned(kib).ok()
+    }
+}
+
+/// Runs what may block on a thread for it, when it is its turn; `None` if it panicked or the runtime shuts down.
+async fn blocking<R: Send + 'static>(context: &Context, run: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+    let turn = context.turns.clone().acquire_owned().await.ok()?;
+    let task = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        run()
+    });
+    task.await.ok()
 }
 
 type Module = RpcModule<Context>;

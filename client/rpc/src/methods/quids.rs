@@ -63,7 +63,11 @@ const POOL_ENTRY: Schema = Schema::Named(
     ]),
 );
 
-const START: Param = Param::optional("start", Schema::NumberOrHex, "how many to leave out; none if left out");
+const START: Param = Param::optional(
+    "start",
+    Schema::NumberOrHex,
+    "how many to leave out, at most 10000; none if left out",
+);
 const COUNT: Param = Param::optional("count", Schema::NumberOrHex, "at most 1000; 100 if left out");
 
 const ACCOUNT_KEY: Schema = Schema::Nullable(&Schema::Object(&[
@@ -79,6 +83,8 @@ const SCHEMES: Schema = Schema::List(&Schema::Object(&[
     Field::required("isPostQuantum", Schema::Bool, ""),
 ]));
 
+/// Transactions before a page, which the pool has to walk past.
+const START_MAX: u32 = 10_000;
 /// Transactions of a page if nothing else is asked.
 const PAGE: u32 = 100;
 
@@ -177,6 +183,9 @@ fn register_pool(registry: &mut Registry) -> Registered {
             let count = arguments.optional_number("count")?.unwrap_or(PAGE);
             if count > Config::KEYS_PAGE_MAX {
                 return Err(error::too_many(count as usize, Config::KEYS_PAGE_MAX as usize));
+            }
+            if start > START_MAX {
+                return Err(error::too_many(start as usize, START_MAX as usize));
             }
             Ok(node
                 .pool_content(start as usize, count as usize)

@@ -52,13 +52,24 @@ pub fn method(
     spec: &'static Method,
     run: fn(&dyn Backend, &mut Arguments) -> Result<Value, RpcError>,
 ) -> Registered {
+    caller_method(registry, spec, move |context, arguments, _| {
+        run(&*context.backend, arguments)
+    })
+}
+
+/// As [`method`], for what depends on who calls, or on the server's limits.
+pub fn caller_method<F>(registry: &mut Registry, spec: &'static Method, run: F) -> Registered
+where
+    F: Fn(&Context, &mut Arguments, Access) -> Result<Value, RpcError> + Clone + Send + Sync + 'static,
+{
     registry.interface.methods.push(spec);
     let Some(module) = &mut registry.module else {
         return Ok(());
     };
     let answer = move |params: Params<'_>, context: &Context, extensions: &Extensions| {
         guard(spec.is_unsafe, extensions)?;
-        run(&*context.backend, &mut Arguments::new(&params, spec.params)?)
+        let mut arguments = Arguments::new(&params, spec.params)?;
+        run(context, &mut arguments, Access::of(extensions))
     };
     if spec.is_quick {
         module.register_method(spec.name, move |params, context, extensions| {

@@ -3,6 +3,7 @@
 use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::{Feed, run_feed};
 use super::{Context, block_or_best, header_of};
+use crate::connection;
 use crate::error::{self, RpcError, from_backend, undecodable};
 use crate::spec::shapes::{BYTES_LIST, HASH, KEYS, RUNTIME_VERSION};
 use crate::spec::{Field, Method, Param, Schema, Subscription};
@@ -103,8 +104,10 @@ pub fn register(registry: &mut Registry) -> Registered {
             Ok(json!({ "at": json::hash(&at), "proof": json::list(proof) }))
         },
     )?;
-    subscription(registry, &VERSIONS, |_, sink, context, _| {
-        run_feed(sink, context, |_| Ok(Version { last: Value::Null }))
+    subscription(registry, &VERSIONS, |_, sink, context, extensions| {
+        run_feed(sink, context, connection::of(&extensions), |_| {
+            Ok(Version { last: Value::Null })
+        })
     })
 }
 

@@ -3,6 +3,7 @@
 use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::{Feed, run_feed};
 use super::{Context, block_or_best, header_of};
+use crate::connection;
 use crate::error::{self, RpcError, error, from_backend};
 use crate::params::Arguments;
 use crate::spec::shapes::{AT, BYTES_LIST, CHANGE_SET, HASH, KEY, KEYS};
@@ -11,6 +12,7 @@ use crate::{Backend, BackendError, Config, Notification, json};
 use quids_core::{Hash, Height};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 const ERRORS: &[i32] = &[error::CLIENT];
 const COUNT_ERRORS: &[i32] = &[error::BAD_COUNT, error::CLIENT];
@@ -213,11 +215,17 @@ fn register_changes(registry: &mut Registry) -> Registered {
             query(node, &arguments.keys("keys")?, arguments.hash("block")?, to)
         },
     )?;
-    subscription(registry, &STORAGE, |params, sink, context, _| async move {
+    subscription(registry, &STORAGE, |params, sink, context, extensions| async move {
         let keys = Arguments::new(&params, STORAGE.params).and_then(|arguments| arguments.keys("keys"));
-        run_feed(sink, context, |_| {
+        run_feed(sink, context, connection::of(&extensions), |context| {
+            let keys = keys?;
+            let bytes = keys.iter().map(Vec::len).sum();
+            let kept = context.keep(bytes);
+            let kept = kept.ok_or_else(|| error::busy("too many storage keys are subscribed to"))?;
             Ok(Storage {
-                last: keys?.into_iter().map(|key| (key, None)).collect(),
+                keys,
+                last: Vec::new(),
+                _kept: kept,
             })
         })
         .await;
@@ -293,15 +301,19 @@ fn difference(before: Option<&Changes>, now: &Changes) -> Changes {
 
 /// `state_storage`: all values first, then what a new best block changed.
 struct Storage {
-    last: Changes,
+    keys: Vec<Vec<u8>>,
+    /// BLAKE3-256 of each value, as it was told last.
+    last: Vec<Option<[u8; 32]>>,
+    /// The keys' share of the memory for what outlives its request.
+    _kept: OwnedSemaphorePermit,
 }
 
 impl Feed for Storage {
     fn first(&mut self, context: &Arc<Context>) -> Result<(Height, Value), RpcError> {
         let node = &*context.backend;
         let at = node.best_hash();
-        self.last = self.read(node, at)?;
-        Ok((header_of(node, at)?.number, json::change_set(&at, &self.last)))
+        let all = self.read(node, at)?;
+        Ok((header_of(node, at)?.number, json::change_set(&at, &all)))
     }
 
     fn wants(&self, block: &Notification) -> bool {
@@ -309,16 +321,23 @@ impl Feed for Storage {
     }
 
     fn next(&mut self, context: &Arc<Context>, block: &Notification) -> Result<Option<Value>, RpcError> {
-        let now = self.read(&*context.backend, block.hash)?;
-        let changes = difference(Some(&self.last), &now);
-        self.last = now;
+        let changes = self.read(&*context.backend, block.hash)?;
         Ok((!changes.is_empty()).then(|| json::change_set(&block.hash, &changes)))
     }
 }
 
 impl Storage {
-    fn read(&self, node: &dyn Backend, at: Hash) -> Result<Changes, RpcError> {
-        let keys: Vec<Vec<u8>> = self.last.iter().map(|(key, _)| key.clone()).collect();
-        read(node, at, &keys)
+    /// What differs from what was told last: everything, the first time.
+    fn read(&mut self, node: &dyn Backend, at: Hash) -> Result<Changes, RpcError> {
+        let now = read(node, at, &self.keys)?;
+        let hashes: Vec<_> = now
+            .iter()
+            .map(|(_, value)| value.as_ref().map(|value| *blake3::hash(value).as_bytes()))
+            .collect();
+        let is_new = |index: usize| self.last.get(index) != hashes.get(index);
+        let changes = now.into_iter().enumerate().filter(|(index, _)| is_new(*index));
+        let changes = changes.map(|(_, change)| change).collect();
+        self.last = hashes;
+        Ok(changes)
     }
 }

@@ -1,14 +1,17 @@
 //! Subscriptions fed by blocks. Nothing is buffered without bound: a subscriber that does not read loses its
 //! subscription, by the channel's capacity or by the time that it leaves its connection's buffer full.
 
-use super::Context;
+use super::{Context, blocking};
 use crate::Notification;
-use crate::error::RpcError;
+use crate::connection::Connection;
+use crate::error::{self, RpcError};
 use jsonrpsee::core::server::{PendingSubscriptionSink, SubscriptionSink};
 use quids_core::Height;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::MutexGuard;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 
 /// What a block subscription says. `first` and `next` may block.
 pub trait Feed: Send + 'static {
@@ -24,6 +27,7 @@ pub trait Feed: Send + 'static {
 pub async fn run_feed<F: Feed>(
     pending: PendingSubscriptionSink,
     context: Arc<Context>,
+    connection: Arc<Connection>,
     make: impl FnOnce(&Context) -> Result<F, RpcError>,
 ) {
     let mut feed = match make(&context) {
@@ -32,7 +36,10 @@ pub async fn run_feed<F: Feed>(
     };
     // Before the first answer, so that no block falls between the two.
     let mut blocks = context.backend.subscribe_blocks();
-    let first = blocking(feed, &context, Feed::first).await;
+    let Some(telling) = turn(&connection, &context).await else {
+        return pending.reject(error::busy("the connection does not read")).await;
+    };
+    let first = in_turn(feed, &context, Feed::first).await;
     let (height, value) = match first {
         Some((fed, Ok(told))) => {
             feed = fed;
@@ -47,6 +54,7 @@ pub async fn run_feed<F: Feed>(
     if !send(&sink, &context, &value).await {
         return;
     }
+    drop(telling);
     let mut old_news = Some(height);
     loop {
         let block = tokio::select! {
@@ -65,7 +73,10 @@ pub async fn run_feed<F: Feed>(
             continue;
         }
         old_news = None;
-        let answer = blocking(feed, &context, move |feed, context| feed.next(context, &block)).await;
+        let Some(_telling) = turn(&connection, &context).await else {
+            return;
+        };
+        let answer = in_turn(feed, &context, move |feed, context| feed.next(context, &block)).await;
         let Some((fed, answer)) = answer else { return };
         feed = fed;
         match answer {
@@ -92,16 +103,24 @@ pub async fn send(sink: &SubscriptionSink, context: &Context, value: &Value) -> 
     sent.is_ok()
 }
 
-/// Runs on a blocking thread; `None` if it panicked or the runtime shuts down.
-async fn blocking<F: Feed, R: Send + 'static>(
+/// The connection's turn to be told something; `None` if it has been told something else for too long.
+async fn turn<'a>(connection: &'a Connection, context: &Context) -> Option<MutexGuard<'a, ()>> {
+    let turn = timeout(context.config.slow_subscriber_timeout, connection.telling.lock()).await;
+    if turn.is_err() {
+        tracing::debug!(target: "rpc", "subscriber too slow: dropped");
+    }
+    turn.ok()
+}
+
+async fn in_turn<F: Feed, R: Send + 'static>(
     mut feed: F,
     context: &Arc<Context>,
     run: impl FnOnce(&mut F, &Arc<Context>) -> R + Send + 'static,
 ) -> Option<(F, R)> {
-    let context = context.clone();
-    let task = tokio::task::spawn_blocking(move || {
-        let answer = run(&mut feed, &context);
+    let shared = context.clone();
+    let run = move || {
+        let answer = run(&mut feed, &shared);
         (feed, answer)
-    });
-    task.await.ok()
+    };
+    blocking(context, run).await
 }

@@ -1,9 +1,9 @@
 //! `transaction_v1_*`: keeps a transaction on its way into a block. `transactionWatch_v1_*`: says what becomes of one.
 
-use super::Context;
-use super::chain_head::blocking;
 use super::registry::{Registered, Registry, raw_method, subscription};
 use super::subscribe::send;
+use super::{Context, blocking};
+use crate::access::Access;
 use crate::connection::{self, Connection};
 use crate::error::invalid_params;
 use crate::params::Arguments;
@@ -91,7 +91,8 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |arguments, context, extensions| async move {
             let encoded = arguments.bytes("transaction")?;
-            Ok(json!(begin(&connection::of(&extensions), &context, &encoded)))
+            let access = Access::of(&extensions);
+            Ok(json!(begin(&connection::of(&extensions), &context, &encoded, access)))
         },
     )?;
     raw_method(
@@ -105,8 +106,8 @@ pub fn register(registry: &mut Registry) -> Registered {
             }
         },
     )?;
-    subscription(registry, &WATCH, |params, pending, context, _| {
-        watch(params, pending, context)
+    subscription(registry, &WATCH, |params, pending, context, extensions| {
+        watch(params, pending, context, Access::of(&extensions))
     })
 }
 
@@ -144,21 +145,29 @@ impl Broadcasts {
 }
 
 /// Begins to broadcast what is a transaction; the operation, or `None` at the limit.
-fn begin(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8]) -> Option<String> {
+fn begin(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8], access: Access) -> Option<String> {
     let mut state = connection.broadcasts.lock();
     if state.is_closed || state.running.len() >= BROADCASTS_PER_CONNECTION_MAX {
         return None;
     }
+    let kept = context.keep(encoded.len())?;
+    // First offers do not queue up, since they go on when their connection has ended.
+    let turn = context.turns.clone().try_acquire_owned().ok()?;
     let id = state.next.to_string();
     state.next += 1;
     let transaction = OpaqueExtrinsic::decode_all(&mut &encoded[..]).ok();
     let task = transaction.map(|transaction| {
         let blocks = context.backend.subscribe_blocks();
         // Not part of what ends with the connection: over HTTP that is at once, and one offer is still made.
-        let first = tokio::task::spawn_blocking(offer(context, &transaction.0));
+        let offer = offer(context, &transaction.0, access);
+        let first = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            offer()
+        });
         let (owner, context, id) = (Arc::downgrade(connection), context.clone(), id.clone());
         let task = tokio::spawn(async move {
-            keep(&context, transaction.0, blocks, first.await.ok()).await;
+            let _kept = kept;
+            keep(&context, transaction.0, access, blocks, first.await.ok()).await;
             if let Some(owner) = owner.upgrade() {
                 owner.broadcasts.stop(&id);
             }
@@ -171,15 +180,16 @@ fn begin(connection: &Arc<Connection>, context: &Arc<Context>, encoded: &[u8]) -
 
 type Offered = Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError>;
 
-fn offer(context: &Context, bytes: &[u8]) -> impl FnOnce() -> Offered + Send + 'static {
+fn offer(context: &Context, bytes: &[u8], access: Access) -> impl FnOnce() -> Offered + Send + 'static {
     let (node, bytes) = (context.backend.clone(), bytes.to_vec());
-    move || node.submit_and_watch(bytes)
+    move || node.submit_and_watch(bytes, access.is_unsafe_allowed)
 }
 
 /// Until the transaction is in a final block. `offered`: what came of the first offer.
 async fn keep(
     context: &Context,
     bytes: Vec<u8>,
+    access: Access,
     mut blocks: broadcast::Receiver<Arc<Notification>>,
     mut offered: Option<Offered>,
 ) {
@@ -204,7 +214,7 @@ async fn keep(
                 Ok(block) if in_pool && block.is_finalised => {
                     left = left.saturating_sub(u32::from(block.is_new_best));
                     let (node, bytes) = (context.backend.clone(), bytes.clone());
-                    if blocking(move || index_in(&*node, block.hash, &bytes))
+                    if blocking(context, move || index_in(&*node, block.hash, &bytes))
                         .await
                         .flatten()
                         .is_some()
@@ -217,7 +227,7 @@ async fn keep(
                 Err(RecvError::Closed) => return,
             }
         }
-        offered = blocking(offer(context, &bytes)).await;
+        offered = blocking(context, offer(context, &bytes, access)).await;
     }
 }
 
@@ -237,20 +247,20 @@ fn index_in(node: &dyn Backend, block: Hash, bytes: &[u8]) -> Option<usize> {
 }
 
 /// Submits and tells what becomes of it.
-async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>) {
+async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>, access: Access) {
     let encoded = Arguments::new(&params, WATCH.params).and_then(|arguments| arguments.bytes("transaction"));
     let encoded = match encoded {
         Ok(encoded) => encoded,
         Err(error) => return pending.reject(error).await,
     };
     let node = context.backend.clone();
-    let submitted = blocking(move || {
+    let submitted = blocking(&context, move || {
         let extrinsic = OpaqueExtrinsic::decode_all(&mut &encoded[..]).map_err(|error| {
             let error = format!("the bytes are no extrinsic: {error}");
             json!({ "event": "invalid", "error": error })
         })?;
         let statuses = node
-            .submit_and_watch(extrinsic.0.clone())
+            .submit_and_watch(extrinsic.0.clone(), access.is_unsafe_allowed)
             .map_err(|error| refusal(&error))?;
         Ok::<_, Value>((extrinsic.0, statuses.1))
     });
@@ -280,7 +290,7 @@ async fn watch(params: Params<'static>, pending: PendingSubscriptionSink, contex
             return;
         };
         let (node, bytes) = (context.backend.clone(), bytes.clone());
-        let event = blocking(move || event_of(&*node, &bytes, &status))
+        let event = blocking(&context, move || event_of(&*node, &bytes, &status))
             .await
             .unwrap_or_else(lost);
         let is_last = ["finalized", "error", "invalid", "dropped"]

@@ -89,6 +89,7 @@ impl Session {
             return refuse(error);
         }
         let mut answers = BatchResponseBuilder::new_with_limit(bytes_max);
+        let (mut held, mut held_bytes) = (self.shared.responses.hold(), 0);
         for entry in entries {
             let text = entry.get();
             let response = match serde_json::from_str::<Request<'_>>(text) {
@@ -99,6 +100,11 @@ impl Session {
                     MethodResponse::error(id, error::invalid_request(&cause.to_string()))
                 }
             };
+            held_bytes += response.as_ref().len();
+            if !held.cover(held_bytes) {
+                self.shared.observer.refused("response_memory");
+                return refuse(error::busy("too many large answers wait to be read"));
+            }
             if answers.append(response).is_err() {
                 return refuse(error::limit(error::BATCH_RESPONSE_BYTES, None, bytes_max));
             }
@@ -107,6 +113,7 @@ impl Session {
             return None;
         }
         let response = MethodResponse::from_batch(answers.finish());
+        drop(held);
         Some(Reply::new(&self.shared, Id::Null, response))
     }
 

@@ -23,8 +23,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 type Answer = Response<Full<Bytes>>;
 
-/// How long the node may think about its health.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// The service of one connection.
@@ -197,11 +195,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// `{ peers, isSyncing, shouldHavePeers }`: 200 if that is good, 503 if not or if the node does not say.
 async fn health(connection: &Connection, is_good: fn(&crate::Health) -> bool) -> Answer {
-    let backend = connection.shared.backend.clone();
-    let asked = tokio::task::spawn_blocking(move || backend.health());
-    let Ok(Ok(health)) = timeout(HEALTH_TIMEOUT, asked).await else {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "the node does not answer\n");
-    };
+    let health = connection.shared.backend.health();
     let status = if is_good(&health) {
         StatusCode::OK
     } else {

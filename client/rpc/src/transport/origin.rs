@@ -63,14 +63,7 @@ impl Origins {
     /// A bare address cannot be rebound, and `localhost` is never asked of a name server.
     fn is_own_host(&self, host: &HeaderValue) -> bool {
         let Ok(host) = host.to_str() else { return false };
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
-        let bare = name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'))
-            .unwrap_or(name);
+        let (name, bare) = names(host);
         IpAddr::from_str(bare).is_ok()
             || name.eq_ignore_ascii_case("localhost")
             || self
@@ -85,15 +78,32 @@ impl Origins {
             RpcMethods::Safe => false,
             RpcMethods::Unsafe => true,
             RpcMethods::Auto => {
-                let is_foreign = headers.get(ORIGIN).is_some_and(|origin| match &self.cors {
-                    Cors::All => !OWN_ORIGINS.iter().any(|pattern| matches(pattern, origin)),
-                    Cors::List(_) => !self.allows(origin),
-                });
-                is_loopback(peer) && !is_foreign && !is_proxied(headers)
+                let is_own = |origin| OWN_ORIGINS.iter().any(|pattern| matches(pattern, origin));
+                let is_foreign = headers.get(ORIGIN).is_some_and(|origin| !is_own(origin));
+                is_loopback(peer) && !is_foreign && !is_proxied(headers) && is_for_loopback(headers)
             }
         };
         Access { is_unsafe_allowed }
     }
+}
+
+/// A host without its port, and without the brackets of IPv6.
+fn names(host: &str) -> (&str, &str) {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    (name, bare.unwrap_or(name))
+}
+
+/// Whether this machine itself is what was asked for: a proxy may hand on the name that it was asked for.
+fn is_for_loopback(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    let (_, bare) = names(host);
+    bare.eq_ignore_ascii_case("localhost") || IpAddr::from_str(bare).is_ok_and(is_loopback)
 }
 
 /// Whether the peer says that it speaks for others.
@@ -233,6 +243,21 @@ mod tests {
                 &[("origin", "http://127.0.0.1:1")],
                 true,
             ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("origin", "https://polkadot.js.org")],
+                false,
+            ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("host", "rpc.example.org")],
+                false,
+            ),
+            (Cors::default(), RpcMethods::Auto, here, &[("host", "[::1]:9944")], true),
             (Cors::default(), RpcMethods::Safe, here, none, false),
             (Cors::default(), RpcMethods::Unsafe, elsewhere, none, true),
         ] {
@@ -241,7 +266,9 @@ mod tests {
                 methods,
                 ..Config::default()
             };
-            let access = Origins::new(&config).access(peer, &headers(pairs));
+            let mut sent = headers(pairs);
+            sent.entry(HOST).or_insert(HeaderValue::from_static("127.0.0.1:9944"));
+            let access = Origins::new(&config).access(peer, &sent);
             assert_eq!(access.is_unsafe_allowed, expected, "{methods:?} {peer} {pairs:?}");
         }
     }

@@ -4,7 +4,7 @@ use super::Shared;
 use super::admission::Held;
 use crate::error;
 use hyper::body::Bytes;
-use jsonrpsee::core::server::MethodResponse;
+use jsonrpsee::core::server::{MethodResponse, MethodResponseNotifyTx};
 use jsonrpsee::types::{ErrorObject, Id};
 use std::fmt;
 
@@ -14,6 +14,8 @@ pub struct Reply {
     /// Its code, if the whole request failed.
     pub error_code: Option<i32>,
     held: Option<Held>,
+    /// Waits to hear that the answer is on its way.
+    notifier: Option<MethodResponseNotifyTx>,
 }
 
 impl fmt::Debug for Reply {
@@ -33,12 +35,14 @@ impl Reply {
     pub fn new(shared: &Shared, id: Id<'_>, response: MethodResponse) -> Self {
         let mut held = shared.responses.hold();
         let error_code = response.as_error_code();
-        let text = String::from(Box::<str>::from(response.into_json()));
+        let (json, notifier, _) = response.into_parts();
+        let text = String::from(Box::<str>::from(json));
         if held.cover(text.len()) {
             return Self {
                 text,
                 error_code,
                 held: Some(held),
+                notifier,
             };
         }
         shared.observer.refused("response_memory");
@@ -51,7 +55,13 @@ impl Reply {
             error_code: response.as_error_code(),
             text: String::from(Box::<str>::from(response.into_json())),
             held: None,
+            notifier: None,
         }
+    }
+
+    /// To be told once the answer is queued, so that nothing overtakes it. Dropped, it tells of failure.
+    pub fn take_notifier(&mut self) -> Option<MethodResponseNotifyTx> {
+        self.notifier.take()
     }
 
     /// Keeps the budget until the last byte is out.

@@ -206,12 +206,22 @@ impl Reader {
                     () = self.control.closed() => return Some(None),
                     () = stopped(stop) => return Some(Some(self.finish().await)),
                 };
+                // While it waited, nothing was read: that was not the client's silence.
+                self.heard_at = Instant::now();
                 let (session, answer) = (self.session.clone(), self.answer.clone());
                 tokio::spawn(async move {
-                    let reply = session.answer(&bytes).await;
+                    // Nobody works for a client that has hung up.
+                    let reply = tokio::select! {
+                        reply = session.answer(&bytes) => reply,
+                        () = answer.closed() => return,
+                    };
                     drop((bytes, held));
-                    if let Some(reply) = reply {
-                        let _ = answer.send((reply, permit)).await;
+                    if let Some(mut reply) = reply {
+                        let queued = reply.take_notifier();
+                        let is_queued = answer.send((reply, permit)).await.is_ok();
+                        if let Some(queued) = queued {
+                            queued.notify(is_queued);
+                        }
                     }
                 });
                 return None;

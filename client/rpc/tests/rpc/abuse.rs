@@ -5,6 +5,7 @@ use crate::{start, start_default};
 use quids_rpc::{Config, Cors, Observer, RpcMethods, ServerHandle};
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 const NAME: &str = r#"{"jsonrpc":"2.0","id":1,"method":"system_name","params":[]}"#;
@@ -375,6 +376,34 @@ async fn churn_leaves_nothing_behind() {
     eventually("all are gone", || server.usage().connections == 0).await;
     eventually("no subscription is left", || fake.feed.receiver_count() == 0).await;
     eventually("no task is left", || server.usage() == before).await;
+}
+
+/// Only the call that is at work goes on; what waits behind it goes with its connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_works_for_who_has_hung_up() {
+    let (server, fake) = start(Config {
+        max_blocking_calls: 1,
+        busy_timeout: Duration::from_secs(600),
+        ..Config::default()
+    })
+    .await;
+    serves_others(&server).await;
+    eventually("the first is gone", || server.usage().connections == 0).await;
+    let before = server.usage().tasks;
+    let wait = NAME
+        .replace("system_name", "state_call")
+        .replace("[]", "[\"wait\",\"0x\"]");
+    let batch = format!("[{}]", vec![wait; 10].join(","));
+    let mut ws = Ws::connect(server.local_addr()).await;
+    for _ in 0..10 {
+        ws.send_bytes(0x81, batch.as_bytes()).await;
+    }
+    eventually("ten are at work", || server.usage().tasks >= before + 10).await;
+    eventually("one of them works", || fake.waiting.load(Ordering::SeqCst) == 1).await;
+    drop(ws);
+    eventually("the others are gone", || server.usage().tasks <= before + 1).await;
+    fake.open_gate();
+    eventually("and then that one", || server.usage().tasks <= before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

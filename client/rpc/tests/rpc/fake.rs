@@ -25,6 +25,8 @@ pub struct Block {
 pub struct Fake {
     pub blocks: Mutex<Vec<Block>>,
     pub pool: Mutex<Vec<Vec<u8>>>,
+    /// Whether each transaction that the pool took came as the owner's.
+    pub is_local: Mutex<Vec<bool>>,
     pub feed: broadcast::Sender<Arc<Notification>>,
     pub watchers: Mutex<Vec<mpsc::Sender<TransactionStatus>>>,
     /// Key types and raw public keys.
@@ -59,6 +61,7 @@ impl Fake {
         let fake = Self {
             blocks: Mutex::default(),
             pool: Mutex::default(),
+            is_local: Mutex::default(),
             feed: broadcast::channel(capacity).0,
             watchers: Mutex::default(),
             keys: Mutex::default(),
@@ -500,7 +503,7 @@ impl Backend for Fake {
         pool.retain(|bytes| !found.contains(&hash_of(bytes)));
         found
     }
-    fn submit(&self, bytes: Vec<u8>) -> Result<Hash, SubmitError> {
+    fn submit(&self, bytes: Vec<u8>, is_local: bool) -> Result<Hash, SubmitError> {
         let hash = hash_of(&bytes);
         match &bytes[..] {
             b"stale" => Err(PoolError::Invalid(InvalidTransaction::Stale).into()),
@@ -517,18 +520,30 @@ impl Backend for Fake {
             b"panic" => panic!("the fake was told to"),
             _ => {
                 self.pool.lock().unwrap().push(bytes);
+                self.is_local.lock().unwrap().push(is_local);
                 Ok(hash)
             }
         }
     }
-    fn submit_and_watch(&self, bytes: Vec<u8>) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
-        let hash = self.submit(bytes)?;
+    fn submit_and_watch(
+        &self,
+        bytes: Vec<u8>,
+        is_local: bool,
+    ) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
+        let hash = self.submit(bytes, is_local)?;
         let (sender, receiver) = mpsc::channel(16);
         self.watchers.lock().unwrap().push(sender);
         Ok((hash, receiver))
     }
-    fn pending(&self) -> Vec<Vec<u8>> {
-        self.pool.lock().unwrap().clone()
+    fn pending(&self, max_bytes: usize) -> Vec<Vec<u8>> {
+        let mut left = max_bytes;
+        let pool = self.pool.lock().unwrap();
+        let fitting = pool.iter().take_while(|bytes| {
+            let rest = left.checked_sub(bytes.len() + PENDING_EXTRA_BYTES);
+            left = rest.unwrap_or_default();
+            rest.is_some()
+        });
+        fitting.cloned().collect()
     }
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool {
         let tags = [5u64, 6, 8].map(|nonce| (AccountId20([0x11; 20]), Nonce(nonce)).encode());

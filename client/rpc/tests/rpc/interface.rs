@@ -45,7 +45,7 @@ fn example(schema: &Schema) -> Value {
 /// A value that a parameter can have on the fake chain.
 fn sensible(param: &Param, fake: &Fake) -> Value {
     match (param.name, &param.schema) {
-        ("extrinsic", _) => json!("0x0c070707"),
+        ("extrinsic" | "transaction", _) => json!("0x0c070707"),
         ("name", _) => json!("echo"),
         ("keys", _) => json!(["0x01", "0x77"]),
         (_, Schema::Hash) => json!(format!("{:?}", fake.best_hash())),

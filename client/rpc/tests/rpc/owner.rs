@@ -1,8 +1,8 @@
 //! What only the node's owner may call.
 
 use crate::fake::Fake;
-use crate::start_default;
-use crate::wire::result;
+use crate::wire::{failure, result};
+use crate::{start, start_default};
 use codec::Encode;
 use quids_core::{Hash, OpaqueExtrinsic};
 use quids_rpc::{Access, Backend, Config, Local};
@@ -50,7 +50,7 @@ async fn the_owner_changes_keys_logs_and_pool() {
     let signed = |bytes: &[u8]| json!(format!("0x{}", hex::encode(OpaqueExtrinsic(bytes.to_vec()).encode())));
     let best = hash(fake.best_hash());
     for bytes in [&b"one"[..], b"two", b"later"] {
-        fake.submit(bytes.to_vec()).unwrap();
+        fake.submit(bytes.to_vec(), true).unwrap();
     }
     for (method, params, expected) in [
         ("author_hasKey", json!(["0x0102", "pobp"]), json!(false)),
@@ -93,7 +93,7 @@ async fn the_owner_changes_keys_logs_and_pool() {
         assert!(answer.get("error").is_none(), "{method}: {answer}");
     }
     assert_eq!(*fake.log_filter.lock().unwrap(), "rpc=debug");
-    assert_eq!(fake.pending(), [b"later".to_vec()]);
+    assert_eq!(fake.pending(usize::MAX), [b"later".to_vec()]);
     assert_eq!(
         ask(&owner, "system_resetLogFilter", &json!([])).await["result"],
         json!(null)
@@ -191,7 +191,7 @@ async fn the_pool_is_told_in_pages() {
     let (server, fake) = start_default().await;
     let addr = server.local_addr();
     for bytes in [&b"unsigned"[..], b"signed", b"later"] {
-        fake.submit(bytes.to_vec()).unwrap();
+        fake.submit(bytes.to_vec(), true).unwrap();
     }
     let status = result(addr, "quids_poolStatus", json!([])).await;
     assert_eq!(status["ready"], json!({ "count": 3, "bytes": 19 }));
@@ -215,4 +215,26 @@ async fn the_pool_is_told_in_pages() {
     );
     let page = result(addr, "quids_poolContent", json!({ "start": 1, "count": "0x1" })).await;
     assert_eq!(page.as_array().unwrap()[..], content.as_array().unwrap()[1..2]);
+    let last = result(addr, "quids_poolContent", json!([10_000, 1000])).await;
+    assert_eq!(last, json!([]));
+    for params in [json!([10_001]), json!([u32::MAX]), json!([0, 1001])] {
+        let (code, _, _) = failure(addr, "quids_poolContent", params).await;
+        assert_eq!(code, 4002);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_pool_is_told_as_far_as_it_fits() {
+    let config = Config {
+        max_response_bytes: 64 << 10,
+        ..Config::default()
+    };
+    let (server, fake) = start(config).await;
+    // What is about each weighs the most for the smallest ones.
+    for (bytes, at_least) in [(vec![], 3000), (vec![0; 100], 200), (vec![0; 20_000], 1)] {
+        *fake.pool.lock().unwrap() = vec![bytes.clone(); 10_000];
+        let pending = result(server.local_addr(), "author_pendingExtrinsics", json!([])).await;
+        let count = pending.as_array().unwrap().len();
+        assert!(count >= at_least && count < 10_000, "{count} of {} bytes", bytes.len());
+    }
 }

@@ -5,10 +5,10 @@ use crate::{start, start_default};
 use codec::Encode;
 use quids_core::{Hash, OpaqueExtrinsic};
 use quids_rpc::client::{Client, ClientError};
-use quids_rpc::{Config, TransactionStatus};
+use quids_rpc::{Config, RpcMethods, TransactionStatus};
 use quids_txpool::hash_of;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn extrinsic(bytes: &[u8]) -> Value {
     json!(format!("0x{}", hex::encode(OpaqueExtrinsic(bytes.to_vec()).encode())))
@@ -174,4 +174,29 @@ async fn the_client_watches_until_the_end() {
     assert!(watch.next().await.is_none_or(|status| status.is_err()));
     let error = Client::connect(&format!("ws://{addr}")).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("ws://{addr}: ")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_owners_transactions_are_local() {
+    for (methods, is_owner) in [(RpcMethods::Auto, true), (RpcMethods::Safe, false)] {
+        let config = Config {
+            methods,
+            ..Config::default()
+        };
+        let (server, fake) = start(config).await;
+        let addr = server.local_addr();
+        let mut ws = Ws::connect(addr).await;
+        result(addr, "author_submitExtrinsic", json!([extrinsic(b"one")])).await;
+        ws.subscribe("author_submitAndWatchExtrinsic", json!([extrinsic(b"two")]))
+            .await;
+        ws.subscribe("transactionWatch_v1_submitAndWatch", json!([extrinsic(b"three")]))
+            .await;
+        let (pool, start) = (|| fake.is_local.lock().unwrap().clone(), Instant::now());
+        assert_eq!(pool(), [is_owner; 3]);
+        result(addr, "transaction_v1_broadcast", json!([extrinsic(b"four")])).await;
+        while pool().len() < 4 && start.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(pool(), [is_owner; 4]);
+    }
 }

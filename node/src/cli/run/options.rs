@@ -59,8 +59,8 @@ pub struct RunOptions {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsafe_rpc_external: Option<bool>,
-    /// Open RPC connections, HTTP and WebSocket together [default: 100]
-    #[arg(long, value_name = "N")]
+    /// Open RPC connections, HTTP and WebSocket together [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_max_connections: Option<u32>,
     /// Size of an RPC request, a batch included, in MiB [default: 20]
@@ -98,7 +98,7 @@ pub struct RunOptions {
     pub rpc_rate_limit_per_second: Option<u32>,
 
     /// Transactions in the pool [default: 131072]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool_limit: Option<u32>,
     /// Their size together, in KiB [default: 524288]

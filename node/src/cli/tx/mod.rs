@@ -200,7 +200,12 @@ pub fn run(command: TxCommand) -> Result<(), CliError> {
     };
     block_on(async {
         let sender = Sender::open(&submit.sender).await?;
-        let call = kind.encode(sender.metadata(), sender.genesis(), sender.account())?;
+        let (metadata, genesis, account) = (sender.metadata().clone(), sender.genesis(), sender.account());
+        // A proof of possession is signed, for which a signer may wait for a person: on a thread of its own, since the
+        // connection to the node must stay alive.
+        let encoded = tokio::task::spawn_blocking(move || kind.encode(&metadata, genesis, account)).await;
+        // UNWRAP: it is not cancelled, and a panic there is one here.
+        let call = encoded.expect("encoding ends")?;
         if submit.no_wait {
             return sender.submit(call).await;
         }

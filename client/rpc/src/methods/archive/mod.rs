@@ -2,11 +2,12 @@
 
 mod diff;
 
-use super::Context;
 use super::chain_head::storage::{KINDS, Reader, queries};
-use super::chain_head::{CALL_PARAMETERS, CHILD_TRIE, ChainHeadLimits, FUNCTION, blocking};
+use super::chain_head::{CALL_PARAMETERS, CHILD_TRIE, ChainHeadLimits, FUNCTION};
 use super::registry::{Registered, Registry, method, subscription};
 use super::subscribe::send;
+use super::{Context, blocking};
+use crate::connection::{self, Connection};
 use crate::error::{self, RpcError, error, from_backend};
 use crate::params::Arguments;
 use crate::spec::shapes::{BYTES_LIST, HASH_LIST};
@@ -148,7 +149,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             }
         },
     )?;
-    subscription(registry, &STORAGE, |params, pending, context, _| async move {
+    subscription(registry, &STORAGE, |params, pending, context, extensions| async move {
         let source = Arguments::new(&params, STORAGE.params).and_then(|arguments| {
             let mut queries = queries(arguments.value("items")?, true)?;
             if arguments.optional(CHILD_TRIE.name).is_some() {
@@ -160,12 +161,16 @@ pub fn register(registry: &mut Registry) -> Registered {
                 reader: Reader::new(at, queries),
             })
         });
-        stream(source, pending, context).await;
+        stream(source, pending, context, connection::of(&extensions)).await;
     })?;
-    subscription(registry, &STORAGE_DIFF, |params, pending, context, _| async move {
-        let source = Arguments::new(&params, STORAGE_DIFF.params).and_then(|arguments| Differ::new(&arguments));
-        stream(source, pending, context).await;
-    })
+    subscription(
+        registry,
+        &STORAGE_DIFF,
+        |params, pending, context, extensions| async move {
+            let source = Arguments::new(&params, STORAGE_DIFF.params).and_then(|arguments| Differ::new(&arguments));
+            stream(source, pending, context, connection::of(&extensions)).await;
+        },
+    )
 }
 
 fn register_blocks(registry: &mut Registry) -> Registered {
@@ -286,10 +291,20 @@ impl Source for Entries {
 }
 
 /// Sends all that a source has, as fast as the subscriber reads.
-async fn stream<S: Source>(source: Result<S, RpcError>, pending: PendingSubscriptionSink, context: Arc<Context>) {
+async fn stream<S: Source>(
+    source: Result<S, RpcError>,
+    pending: PendingSubscriptionSink,
+    context: Arc<Context>,
+    connection: Arc<Connection>,
+) {
     let mut source = match source {
         Ok(source) => source,
         Err(error) => return pending.reject(error).await,
+    };
+    let Ok(_own) = connection.archive_streams.clone().try_acquire_owned() else {
+        let max = connection::ARCHIVE_STREAMS_MAX;
+        let message = format!("the connection has {max} archive subscriptions, and no more");
+        return pending.reject(error(error::TOO_MANY_FOLLOWS, message)).await;
     };
     let Ok(_slot) = context.archive_streams.clone().try_acquire_owned() else {
         let message = format!("the node works on {STREAMS_MAX} archive subscriptions, and no more");
@@ -301,7 +316,7 @@ async fn stream<S: Source>(source: Result<S, RpcError>, pending: PendingSubscrip
             return;
         }
         let shared = context.clone();
-        let step = blocking(move || {
+        let step = blocking(&context, move || {
             let events = source.next(&*shared.backend, &shared.config.chain_head);
             (source, events)
         });

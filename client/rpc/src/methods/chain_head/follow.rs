@@ -2,10 +2,10 @@
 
 use super::operation::Operation;
 use super::pins::{PinSet, TooMany};
+use super::runtime_event;
 use super::view::{Event, Gap, View};
-use super::{blocking, runtime_event};
 use crate::connection::Connection;
-use crate::methods::{Context, subscribe};
+use crate::methods::{Context, blocking, subscribe};
 use crate::{Backend, BackendError, Notification, json};
 use jsonrpsee::core::server::{PendingSubscriptionSink, SubscriptionSink};
 use quids_core::Hash;
@@ -266,7 +266,10 @@ async fn step<R: Send + 'static>(
     run: impl FnOnce(&Follow, &Context) -> Result<R, End> + Send + 'static,
 ) -> Result<R, End> {
     let (follow, context) = (follow.clone(), context.clone());
-    blocking(move || run(&follow, &context)).await.unwrap_or(Err(End::Stop))
+    let turns = context.clone();
+    blocking(&turns, move || run(&follow, &context))
+        .await
+        .unwrap_or(Err(End::Stop))
 }
 
 /// The first events.

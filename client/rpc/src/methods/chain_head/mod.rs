@@ -9,8 +9,8 @@ mod view;
 pub use follow::Follows;
 pub use pins::{ChainHeadLimits, Pins};
 
-use super::Context;
 use super::registry::{Registered, Registry, operation_method, raw_method, subscription};
+use super::{Context, blocking};
 use crate::error::{self, RpcError, error, from_backend};
 use crate::params::{self, Arguments};
 use crate::spec::shapes::{BYTES_LIST, HASH_LIST};
@@ -219,7 +219,8 @@ fn register_blocks(registry: &mut Registry) -> Registered {
             if follow.is_none() {
                 return Ok(Value::Null);
             }
-            let header = blocking(move || context.backend.header(hash)).await;
+            let node = context.backend.clone();
+            let header = blocking(&context, move || node.header(hash)).await;
             let header = header.ok_or_else(|| error::internal("the node failed to read a header"))?;
             let header = header.map_err(from_backend)?;
             Ok(header.map_or(Value::Null, |header| json::bytes(&header.encode())))
@@ -297,7 +298,16 @@ fn register_operations(registry: &mut Registry) -> Registered {
             }
             let function = arguments.text("function")?.to_owned();
             let input = arguments.bytes("callParameters")?;
-            Ok(start_one(follow, context, at, Task::Call { function, input }))
+            // Where there is no room for the input, there is none for the operation.
+            let Some(kept) = context.keep(input.len()) else {
+                return Ok(limit_reached());
+            };
+            let task = Task::Call {
+                function,
+                input,
+                _kept: kept,
+            };
+            Ok(start_one(follow, context, at, task))
         },
     )?;
     operation_method(
@@ -455,9 +465,4 @@ fn runtime_event(node: &dyn Backend, at: Hash) -> Value {
         }
         Err(error) => json!({ "type": "invalid", "error": error.to_string() }),
     }
-}
-
-/// Runs what may block on a thread for it; `None` if it panicked or the runtime shuts down.
-pub async fn blocking<R: Send + 'static>(run: impl FnOnce() -> R + Send + 'static) -> Option<R> {
-    tokio::task::spawn_blocking(run).await.ok()
 }

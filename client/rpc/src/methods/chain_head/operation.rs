@@ -1,9 +1,8 @@
 //! Operations: what a subscriber asks about a pinned block and is answered through its subscription.
 
-use super::blocking;
 use super::follow::Follow;
 use super::storage::Reader;
-use crate::methods::Context;
+use crate::methods::{Context, blocking};
 use crate::{BackendError, json};
 use codec::Encode;
 use jsonrpsee::core::server::{MethodResponseFuture, ResponsePayload};
@@ -62,7 +61,12 @@ impl Operation {
 /// What an operation does.
 pub enum Task {
     Body,
-    Call { function: String, input: Vec<u8> },
+    Call {
+        function: String,
+        input: Vec<u8>,
+        /// Its share of the memory for what outlives its request.
+        _kept: OwnedSemaphorePermit,
+    },
     Storage(Reader),
 }
 
@@ -114,10 +118,10 @@ async fn run(
         Task::Storage(reader) => run_storage(&follow, &context, &operation, permit, reader).await,
         task => {
             let node = context.backend.clone();
-            let done = blocking(move || {
+            let done = blocking(&context, move || {
                 let _permit = permit;
                 match task {
-                    Task::Call { function, input } => node
+                    Task::Call { function, input, .. } => node
                         .call(at, &function, &input)
                         .map(|output| json!({ "event": "operationCallDone", "output": json::bytes(&output) })),
                     _ => node.body(at).map(|body| match body {
@@ -162,7 +166,7 @@ async fn run_storage(
             return None;
         }
         let shared = context.clone();
-        let step = blocking(move || {
+        let step = blocking(context, move || {
             let items = reader.next(&*shared.backend, &shared.config.chain_head);
             (reader, items)
         });
