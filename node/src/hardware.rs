@@ -502,12 +502,8 @@ mod tests {
         };
         hardware.register(&registry).unwrap();
         let text = registry.encode();
-        for index in 0..names.len() {
-            assert!(
-                text.contains(&format!(" {}\n", 1000 + index)),
-                "{}: {text}",
-                names[index]
-            );
+        for (index, name) in names.iter().enumerate() {
+            assert!(text.contains(&format!(" {}\n", 1000 + index)), "{name}: {text}");
         }
         let measured = Hardware::measure(Path::new(".")).unwrap();
         let found: Vec<_> = measured.readings.iter().map(|reading| reading.name).collect();

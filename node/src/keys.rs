@@ -19,13 +19,23 @@ impl NodeKeys {
         Ok(Self(store))
     }
 
-    /// The key of a secret phrase, or of a development account where keys are in the clear: on a development chain.
+    /// The key with this raw public key: of a secret phrase, in the scheme whose keys are of that length, or of a development account where keys are in the clear: on a development chain.
     /// Never that of a file, since whoever asks would learn which files there are.
-    fn named(&self, suri: &str) -> Result<KeyPair, KeyError> {
-        match dev_account(suri.trim()) {
-            Some(account) if !self.0.is_encrypted() => Ok(account.key_pair()),
-            _ => from_mnemonic(suri, SignatureScheme::MlDsa87, 0),
+    fn named(&self, suri: &str, public: &[u8]) -> Result<KeyPair, String> {
+        let key = match dev_account(suri.trim()) {
+            Some(account) if !self.0.is_encrypted() => account.key_pair(),
+            _ => {
+                let scheme = SignatureScheme::ALL
+                    .into_iter()
+                    .find(|scheme| scheme.public_key_len() == public.len())
+                    .ok_or_else(|| format!("no scheme has public keys of {} bytes", public.len()))?;
+                from_mnemonic(suri, scheme, 0).map_err(said)?
+            }
+        };
+        if key.public().as_bytes() != public {
+            return Err("the public key is not that of the secret".into());
         }
+        Ok(key)
     }
 }
 
@@ -61,10 +71,7 @@ fn said(error: KeyError) -> String {
 
 impl KeyControl for NodeKeys {
     fn insert(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), String> {
-        let key = self.named(suri).map_err(said)?;
-        if key.public().as_bytes() != public {
-            return Err("the public key is not that of the secret".into());
-        }
+        let key = self.named(suri, public)?;
         self.0.insert(parse(key_type)?, key).map_err(said)
     }
 
@@ -97,11 +104,13 @@ mod tests {
         let file = base.path().join("file.json");
         let alice = dev_keypair("alice").unwrap();
         write_key_file(&file, &Secret::Account(alice.clone()), Protection::None).unwrap();
-        let phrase = from_mnemonic(ETHEREUM_TEST_MNEMONIC, SignatureScheme::MlDsa87, 0).unwrap();
+        let [phrase, falcon] = [SignatureScheme::MlDsa87, SignatureScheme::Falcon512]
+            .map(|scheme| from_mnemonic(ETHEREUM_TEST_MNEMONIC, scheme, 0).unwrap());
         for encrypted in [true, false] {
             let keys = store(&base.path().join(encrypted.to_string()), encrypted);
             let insert = |suri: &str, key: &KeyPair| keys.insert("pobp", suri, key.public().as_bytes());
             insert(ETHEREUM_TEST_MNEMONIC, &phrase).unwrap();
+            insert(ETHEREUM_TEST_MNEMONIC, &falcon).unwrap();
             assert!(
                 insert(ETHEREUM_TEST_MNEMONIC, &alice)
                     .unwrap_err()

@@ -55,6 +55,9 @@ pub(crate) struct Tips {
     pub finalised: (Height, Hash),
 }
 
+/// Key and value of something that others of the client keep.
+pub type AuxEntry = (Vec<u8>, Vec<u8>);
+
 /// The chain on disk. One process has it open; threads share it behind an `Arc`.
 pub struct Database {
     pub(crate) raw: Raw,
@@ -129,7 +132,7 @@ impl Database {
     }
 
     /// At most `max` such entries whose keys begin with `prefix`, in ascending order of their keys.
-    pub fn aux_with_prefix(&self, prefix: &[u8], max: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DbError> {
+    pub fn aux_with_prefix(&self, prefix: &[u8], max: usize) -> Result<Vec<AuxEntry>, DbError> {
         let keys = self.raw.keys_with_prefix(Column::Extras, prefix, max)?;
         let entry = |key: Vec<u8>| Ok(self.aux(&key)?.map(|value| (key, value)));
         keys.into_iter().map(entry).filter_map(Result::transpose).collect()

@@ -21,6 +21,6 @@ mod tests;
 pub use block::BlockCommit;
 pub use columns::{Column, FORMAT_VERSION};
 pub use crash::crash_point;
-pub use database::{Database, Options};
+pub use database::{AuxEntry, Database, Options};
 pub use error::DbError;
 pub use info::ColumnInfo;

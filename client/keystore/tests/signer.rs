@@ -447,10 +447,6 @@ fn wrong_answers_are_found() {
             vec![result(0, info(&key, &key)), error(7.into())],
             "answers another request",
         ),
-        (
-            vec![result(0, info(&key, &key)), result(0, signature(&key))],
-            "closed the connection",
-        ),
         (vec![result(0, info(&key, &key))], "closed the connection"),
         (vec![result(0, info(&key, &other))], "is not the address of its key"),
         (vec![result(0, json!([]))], "has 0 accounts"),

@@ -128,7 +128,7 @@ async fn storage_and_its_differences_come_as_events() {
         json!([hex(full), item("0x05", "value"), "0x01"]),
     )
     .await;
-    assert_eq!(events, [done.clone()]);
+    assert_eq!(events, std::slice::from_ref(&done));
     let unknown = hex(Hash::repeat_byte(9));
     for items in [json!([]), item("0x05", "value"), item("0x05", "descendantsValues")] {
         let events = all(&mut session, "archive_v1_storage", json!([unknown, items])).await;
@@ -165,7 +165,7 @@ async fn storage_and_its_differences_come_as_events() {
     let items = json!([{ "key": "0x06", "returnType": "hash" }]);
     assert_eq!(
         all(&mut session, "archive_v1_storageDiff", json!([hex(last), items])).await,
-        [done.clone()]
+        std::slice::from_ref(&done)
     );
     let events = all(
         &mut session,
@@ -330,13 +330,15 @@ async fn a_broadcast_goes_on_until_it_is_final_or_stopped() {
     assert!(session.ask(broadcast, json!([encoded(b"again")])).await.is_string());
     // What somebody else gave to the pool is looked for in final blocks.
     let waiting = fake.feed.receiver_count();
-    let mut blocks = fake.blocks.lock().unwrap();
-    let mut block = blocks.last().unwrap().clone();
-    block.header.number.0 += 1;
-    block.body = vec![OpaqueExtrinsic(b"known".to_vec())];
-    let hash = block.header.hash();
-    blocks.push(block);
-    drop(blocks);
+    let hash = {
+        let mut blocks = fake.blocks.lock().unwrap();
+        let mut block = blocks.last().unwrap().clone();
+        block.header.number.0 += 1;
+        block.body = vec![OpaqueExtrinsic(b"known".to_vec())];
+        let hash = block.header.hash();
+        blocks.push(block);
+        hash
+    };
     fake.tell(hash, [true, true, true], false);
     eventually("it is found", || fake.feed.receiver_count() == waiting - 1).await;
     // Over HTTP the connection ends with the answer: one offer is made.
