@@ -15,7 +15,7 @@ use quids_keystore::Passphrase;
 use quids_rpc::Cors;
 use serde::{Deserialize, Serialize};
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
@@ -136,9 +136,9 @@ impl RunConfig {
             let ip = any_or_loopback(options.prometheus_external == Some(true));
             let port = options.prometheus_port;
             let addr = SocketAddr::new(ip, port.unwrap_or(PROMETHEUS_PORT));
+            node.metrics = Some(addr);
             // A second node on a machine does without metrics rather than not start.
-            let is_asked_for = port.is_some() || options.prometheus_external == Some(true);
-            node.metrics = Some(addr).filter(|addr| is_asked_for || is_free(*addr));
+            node.metrics_may_fail = port.is_none() && options.prometheus_external != Some(true);
         }
         node.hardware_check = node.spec.chain_type != quids_rpc::ChainType::Development;
         Ok(Self {
@@ -167,10 +167,6 @@ fn any_or_loopback(external: bool) -> IpAddr {
     } else {
         Ipv4Addr::LOCALHOST
     })
-}
-
-fn is_free(addr: SocketAddr) -> bool {
-    TcpListener::bind(addr).is_ok()
 }
 
 /// What stands between commas.
@@ -215,11 +211,6 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     tracing::info!("data in {}", config.node.chain_folder().display());
     warn(&config.node);
     config.node.controls.keys = open_keystore(&config.node, config.keystore)?;
-    if config.node.metrics.is_none() {
-        tracing::info!(
-            "no metrics: switched off, or port {PROMETHEUS_PORT} is taken (--prometheus-port names another)"
-        );
-    }
     let mut node = Node::start(config.node).await?;
     let (height, best) = node.chain().best();
     tracing::info!("genesis {:?}, last block {height} {best:?}", node.chain().genesis());

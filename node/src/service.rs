@@ -33,6 +33,8 @@ pub struct NodeConfig {
     pub pool: Limits,
     /// Where metrics are served; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Whether the node goes on without metrics if their address is taken.
+    pub metrics_may_fail: bool,
     /// Whether to measure the machine at the start, beside everything else, and log what falls short.
     pub hardware_check: bool,
     /// What RPC may change in the node: its log filter, its keys.
@@ -58,6 +60,7 @@ impl NodeConfig {
                 ..Limits::default()
             },
             metrics: None,
+            metrics_may_fail: false,
             hardware_check: false,
             controls: Controls::default(),
         }
@@ -117,6 +120,7 @@ impl Node {
             sealing,
             chain,
             metrics,
+            metrics_may_fail,
             hardware_check,
             pool,
             controls,
@@ -139,7 +143,14 @@ impl Node {
         }
         let metrics = match metrics {
             None => None,
-            Some(addr) => Some(quids_metrics::serve(addr, registry.clone()).await?),
+            Some(addr) => match quids_metrics::serve(addr, registry.clone()).await {
+                Ok(server) => Some(server),
+                Err(error) if metrics_may_fail => {
+                    tracing::warn!("no metrics: {error}; --prometheus-port names another port");
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            },
         };
         pool.restore()?;
         let revalidation = Revalidation::start(pool.clone()).map_err(|error| NodeError::Io {

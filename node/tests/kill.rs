@@ -7,6 +7,7 @@ use quids_node::{
     testing::{Signing, TestChain},
 };
 use std::{
+    fs::File,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -23,8 +24,8 @@ fn start(base: &Path, crash_at: Option<&str>) -> Child {
             "0",
             "--block-time",
             "20",
-            "--log",
-            "error",
+            "--status",
+            "never",
             "--base-path",
         ])
         .arg(base);
@@ -34,9 +35,30 @@ fn start(base: &Path, crash_at: Option<&str>) -> Child {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(File::create(base.join(LOG)).unwrap())
         .spawn()
         .unwrap()
+}
+
+/// The node's log, anew with each start.
+const LOG: &str = "log";
+
+/// Waits until the node has made a block, and then so long.
+fn live_for(base: &Path, node: &mut Child, time: Duration) {
+    let has_block = || std::fs::read_to_string(base.join(LOG)).is_ok_and(|log| log.contains(" block "));
+    for _ in 0..1200 {
+        if has_block() {
+            return std::thread::sleep(time);
+        }
+        let ended = node.try_wait().unwrap();
+        assert!(
+            ended.is_none(),
+            "{ended:?}: {:?}",
+            std::fs::read_to_string(base.join(LOG))
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("no block within a minute");
 }
 
 /// Opens what the killed node left, as a node would.
@@ -61,8 +83,7 @@ fn a_killed_node_goes_on_from_its_last_block() {
     let mut last = (Height(0), None);
     for round in 0..6u64 {
         let mut node = start(folder.path(), None);
-        // The first start compiles the runtime; later ones find it.
-        std::thread::sleep(Duration::from_millis(if round == 0 { 4000 } else { 700 + 37 * round }));
+        live_for(folder.path(), &mut node, Duration::from_millis(37 * round));
         assert!(
             node.try_wait().unwrap().is_none(),
             "round {round}: the node ended by itself"

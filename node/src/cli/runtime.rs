@@ -3,7 +3,7 @@
 use super::{
     CliError, DEFAULT_RPC_URL, block_on,
     connection::Connection,
-    output::{Report, hex0x},
+    output::{Report, hex0x, write_new},
     tx::CODE_DOMAIN,
 };
 use crate::extrinsic_builder::Metadata;
@@ -97,10 +97,7 @@ fn built_in(next: bool) -> Result<&'static [u8], CliError> {
 }
 
 fn export(path: &Path, code: &[u8]) -> Result<(), CliError> {
-    let mut file = fs::File::create_new(path).map_err(CliError::file("create", path))?;
-    file.write_all(code)
-        .and_then(|()| file.sync_all())
-        .map_err(CliError::file("write", path))
+    write_new(path, |file| file.write_all(code).map_err(CliError::file("write", path)))
 }
 
 /// What there is to know of a runtime.
