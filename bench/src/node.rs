@@ -102,14 +102,7 @@ impl Node {
 
     /// Resident memory in MiB: now, and the most it ever was.
     pub fn memory(&self) -> Result<(f64, f64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let field = |name: &str| -> Option<f64> {
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-            Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
-        };
-        Ok((field("VmRSS").ok_or("no VmRSS")?, field("VmHWM").ok_or("no VmHWM")?))
+        memory_mib(&self.child.id().to_string())
     }
 }
 
@@ -147,7 +140,7 @@ pub fn run(mut args: Args) -> Result {
     node.wait_for_block()?;
     sleep(Duration::try_from_secs_f64(idle)?);
     let height = node.height().unwrap_or_default();
-    let (resident, peak) = memory_mib(&node.child.id().to_string())?;
+    let (resident, peak) = node.memory()?;
     if as_json {
         let figures: Value = json!({
             "machine": machine.json(), "first_block_seconds_cold": cold.json(), "first_block_seconds_warm": warm.json(),

@@ -93,20 +93,12 @@ async fn report_on(
             ready: pending.ready,
             future: pending.future,
             blocks_per_s: f64::from(blocks) / now.duration_since(before.1).as_secs_f64().max(0.001),
-            rss_bytes: rss_bytes(),
+            rss_bytes: quids_metrics::resident_bytes(),
             rpc_connections: rpc_open.as_ref().and_then(|open| open()).map(|open| open.connections),
         };
         tracing::info!(target: "status", "{status}");
         before = (best.0, now);
     }
-}
-
-/// Memory of this process that is in use now.
-fn rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
 }
 
 #[cfg(test)]
@@ -132,6 +124,6 @@ mod tests {
             format!("working  {line}").replace("0 ready", "4 ready")
         );
         #[cfg(target_os = "linux")]
-        assert!(rss_bytes().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(quids_metrics::resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

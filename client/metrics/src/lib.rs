@@ -8,7 +8,7 @@ mod server;
 
 pub use error::MetricsError;
 pub use names::Kind;
-pub use process::register as register_process;
+pub use process::{register as register_process, resident_bytes};
 pub use prometheus::{
     Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     local::LocalHistogram,

@@ -49,6 +49,11 @@ pub fn register(registry: &Registry) -> Result<(), MetricsError> {
     Ok(())
 }
 
+/// Memory of this process that is in RAM, as the gauge has it; `None` where the system does not tell.
+pub fn resident_bytes() -> Option<u64> {
+    u64::try_from(read()?.resident_bytes).ok()
+}
+
 fn ticks_per_second() -> f64 {
     rustix::param::clock_ticks_per_second() as f64
 }
