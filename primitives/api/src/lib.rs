@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod evm;
 mod inherent;
 pub mod names;
 mod signatures;

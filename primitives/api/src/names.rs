@@ -48,6 +48,35 @@ pub const GENESIS_BUILD: &str = "GenesisBuilder_build_state";
 /// `AccountId20 -> Option<PublicKey>`: the key bound to the account.
 pub const ACCOUNT_KEY: &str = "AccountKeyApi_key";
 
+/// `() -> EvmChain`
+pub const QEVM_CHAIN: &str = "QevmApi_chain";
+/// `() -> EvmBlock`: the block whose state this is.
+pub const QEVM_BLOCK: &str = "QevmApi_block";
+/// `H160 -> EvmAccount`
+pub const QEVM_ACCOUNT: &str = "QevmApi_account";
+/// `H160 -> Vec<u8>`: the account's code.
+pub const QEVM_CODE: &str = "QevmApi_code";
+/// `(H160, slot: H256) -> H256`
+pub const QEVM_STORAGE: &str = "QevmApi_storage";
+/// `(H160, slots: Vec<H256>) -> EvmStorageKeys`
+pub const QEVM_STORAGE_KEYS: &str = "QevmApi_storage_keys";
+/// `Simulation -> Result<SimulationOutcome, EvmError>`
+pub const QEVM_SIMULATE: &str = "QevmApi_simulate";
+/// `(SimulatedBlock with one message, cap: u64) -> Result<Result<u64, EvmOutcome>, EvmError>`: the gas limit that the message needs, at most
+/// `cap` and at most 1.1 times the least sufficient one; the inner error is how it fails with all the gas there may be.
+pub const QEVM_ESTIMATE: &str = "QevmApi_estimate";
+/// `Vec<u8> (EIP-2718 bytes) -> Result<EvmTransaction, EvmError>`: as the pool would judge it, with the reason in words.
+pub const QEVM_CHECK_TRANSACTION: &str = "QevmApi_check_transaction";
+/// `Vec<u8> (EIP-2718 bytes) -> Vec<u8>`: the extrinsic that carries it.
+pub const QEVM_EXTRINSIC: &str = "QevmApi_extrinsic";
+/// `Vec<Vec<u8>> (extrinsics) -> Vec<Option<EvmTransaction>>`: those that carry one.
+pub const QEVM_TRANSACTIONS: &str = "QevmApi_transactions";
+/// `(index: u32, extrinsic: Vec<u8>, TraceOptions) -> Result<Option<EvmOutcome>, TransactionValidityError>`: applies the
+/// extrinsic as `BlockBuilder_apply_extrinsic` does and records; `None` if it is no transaction of the EVM.
+pub const QEVM_TRACE_EXTRINSIC: &str = "QevmApi_trace_extrinsic";
+/// `H160 -> Option<ContractSafety>`: `None` without code.
+pub const QEVM_SAFETY: &str = "QevmApi_safety";
+
 /// What a chain cannot go on without: code that lacks one of these never becomes the chain's.
 pub const REQUIRED: &[&str] = &[
     CORE_VERSION,
@@ -87,4 +116,17 @@ pub const ALL: &[&str] = &[
     SIGNATURES_COLLECT,
     GENESIS_BUILD,
     ACCOUNT_KEY,
+    QEVM_CHAIN,
+    QEVM_BLOCK,
+    QEVM_ACCOUNT,
+    QEVM_CODE,
+    QEVM_STORAGE,
+    QEVM_STORAGE_KEYS,
+    QEVM_SIMULATE,
+    QEVM_ESTIMATE,
+    QEVM_CHECK_TRANSACTION,
+    QEVM_EXTRINSIC,
+    QEVM_TRANSACTIONS,
+    QEVM_TRACE_EXTRINSIC,
+    QEVM_SAFETY,
 ];
