@@ -1,8 +1,12 @@
 //! The port: what the server asks of the node.
 
 use codec::DecodeAll;
-use quids_api::{RuntimeVersion, names};
-use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_api::{
+    RuntimeVersion,
+    evm::{EvmBlock, EvmLog, EvmOutcome, EvmTransaction, TraceOptions},
+    names,
+};
+use quids_core::{H160, H256, Hash, Header, Height, OpaqueExtrinsic, U256};
 use quids_txpool::PoolError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -135,8 +139,96 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes transactions out of the pool, with those that depend on them; which of them were there.
     fn remove_transactions(&self, hashes: &[Hash]) -> Vec<Hash>;
 
+    /// A block as the EVM has it, from the index that import writes; `None` if the block is unknown.
+    fn evm_block(&self, _: Hash) -> Result<Option<EvmBlock>, BackendError> {
+        Err(BackendError::no_evm())
+    }
+    /// The block of an EVM transaction, and its place in [`EvmBlock::transactions`].
+    fn evm_transaction(&self, _: H256) -> Result<Option<(Hash, u32)>, BackendError> {
+        Err(BackendError::no_evm())
+    }
+    /// Logs of the best chain, in order. More than `query.limit` are an error.
+    fn evm_logs(&self, _: &LogQuery) -> Result<Vec<LogEntry>, BackendError> {
+        Err(BackendError::no_evm())
+    }
+    /// Executes a block again on its parent's state in its own runtime and records its EVM transactions: the one at
+    /// this place of [`EvmBlock::transactions`], or all.
+    fn evm_replay(
+        &self,
+        _block: Hash,
+        _position: Option<u32>,
+        _options: TraceOptions,
+    ) -> Result<Vec<EvmOutcome>, BackendError> {
+        Err(BackendError::no_evm())
+    }
+    /// The pool's EVM transactions, at most so many: whether each is ready, ready ones first in the order of a block.
+    fn evm_pool(&self, _count_max: usize) -> Result<Vec<(bool, EvmTransaction)>, BackendError> {
+        Err(BackendError::no_evm())
+    }
+    /// EVM transactions that become ready from now on.
+    fn subscribe_evm_pool(&self) -> Result<broadcast::Receiver<Arc<EvmTransaction>>, BackendError> {
+        Err(BackendError::no_evm())
+    }
+    /// What a development chain of one node lets its user do with time and state; `None` on any other.
+    fn development(&self) -> Option<&dyn Development> {
+        None
+    }
+
     /// Blocks from now on. A receiver that lags loses its subscription, so the capacity bounds what the node buffers.
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>>;
+}
+
+/// What `evm_*`, `anvil_*` and `hardhat_*` do on a development chain.
+pub trait Development: Send + Sync {
+    /// Makes blocks now, each `interval_s` after the one before if given.
+    fn mine(&self, blocks: u64, interval_s: Option<u64>) -> Result<(), BackendError>;
+    /// Moves the clock of future blocks; the sum of all moves, in seconds.
+    fn increase_time(&self, seconds: u64) -> Result<u64, BackendError>;
+    /// The next block's timestamp, in seconds since 1970.
+    fn set_next_timestamp(&self, timestamp: u64) -> Result<(), BackendError>;
+    /// Remembers the present: its number.
+    fn snapshot(&self) -> Result<u64, BackendError>;
+    /// Goes back to what was remembered and forgets it and all later ones; whether there was such. Blocks since then
+    /// are gone with their indexes, and subscribers hear of their logs as removed.
+    fn revert(&self, snapshot: u64) -> Result<bool, BackendError>;
+    /// In a block of its own.
+    fn set_balance(&self, who: H160, balance: U256) -> Result<(), BackendError>;
+    /// Whether transactions are put into a block as they arrive.
+    fn set_automine(&self, on: bool) -> Result<(), BackendError>;
+}
+
+/// Which logs (`eth_getLogs`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogQuery {
+    /// First block.
+    pub from: Height,
+    /// Last block, itself included.
+    pub to: Height,
+    /// Any of these; empty: any at all.
+    pub addresses: Vec<H160>,
+    /// By place: any of these; empty: any at all.
+    pub topics: Vec<Vec<H256>>,
+    /// The most answers.
+    pub limit: usize,
+}
+
+/// A log with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The block's height.
+    pub height: Height,
+    /// The block.
+    pub block: Hash,
+    /// Its timestamp in seconds.
+    pub timestamp: u64,
+    /// Of the transaction among the block's EVM transactions.
+    pub transaction_index: u32,
+    /// The transaction.
+    pub transaction: H256,
+    /// Of the log in its block.
+    pub log_index: u32,
+    /// The log.
+    pub log: EvmLog,
 }
 
 /// What a list of transactions in JSON has for each, beyond two digits for each of its bytes, in such pairs of digits:
@@ -371,6 +463,12 @@ pub enum SubmitErrorKind {
     TooLowPriority = 1014,
     /// The pool, or what an account may have in it, is full, or the transaction is too large for it.
     ImmediatelyDropped = 1016,
+}
+
+impl BackendError {
+    fn no_evm() -> Self {
+        Self::Unavailable("the EVM".into())
+    }
 }
 
 impl From<PoolError> for SubmitError {
