@@ -123,7 +123,7 @@ fn sign(
     with_key: bool,
 ) -> Result<Transaction, CliError> {
     if key.scheme() == SignatureScheme::Secp256k1 {
-        let signature = key.sign(Purpose::Account, &unsigned.eip1559_payload())?;
+        let signature = key.sign(Purpose::Ethereum, &unsigned.eip1559_payload())?;
         let bytes = signature.as_bytes().try_into().ok();
         let signed = bytes.and_then(|bytes| unsigned.with_secp256k1(bytes));
         return signed
