@@ -11,6 +11,8 @@ use quids_core::{AccountId20, Balance, Block, Hash, Header, Nonce, OpaqueExtrins
 use quids_crypto::PublicKey;
 use quids_support::system::SystemPort;
 
+quids_io::warm!(pallet_qevm::warm);
+
 /// The input of `api`.
 ///
 /// # Panics
