@@ -18,6 +18,8 @@ use quids_support::{
     system::SystemPort,
 };
 
+quids_io::warm!(pallet_qevm::warm);
+
 /// The input of `api`.
 ///
 /// # Panics
