@@ -37,7 +37,11 @@ impl Accesses {
                     self.slot(contract, convert::slot(key), budget);
                 }
             }
-            opcode::BALANCE | opcode::EXTCODECOPY | opcode::EXTCODEHASH | opcode::EXTCODESIZE | opcode::SELFDESTRUCT => {
+            opcode::BALANCE
+            | opcode::EXTCODECOPY
+            | opcode::EXTCODEHASH
+            | opcode::EXTCODESIZE
+            | opcode::SELFDESTRUCT => {
                 if let Some(word) = from_top(1) {
                     self.account(convert::address(word), budget);
                 }

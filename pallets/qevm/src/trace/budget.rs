@@ -21,10 +21,7 @@ impl Default for Budget {
 impl Budget {
     #[cfg(test)]
     pub(super) fn of(left: usize) -> Self {
-        Self {
-            left,
-            exhausted: false,
-        }
+        Self { left, exhausted: false }
     }
 
     /// Takes so much; whether it was there.

@@ -52,7 +52,11 @@ impl Run {
 
     fn account(&self, address: Address) -> &TracedAccount {
         let wanted = h160(address);
-        self.trace.state.iter().find(|account| account.address == wanted).unwrap()
+        self.trace
+            .state
+            .iter()
+            .find(|account| account.address == wanted)
+            .unwrap()
     }
 
     fn costs_of(&self, opcode: u8) -> Vec<u64> {
@@ -171,7 +175,10 @@ fn a_transfer_is_one_frame_and_two_accounts() {
     };
     assert_eq!(run.account(SENDER).before, had(ETHER, 0));
     assert_eq!(run.account(SENDER).after, had(ETHER - 7, 1));
-    assert_eq!((&run.account(B).before, &run.account(B).after), (&had(1, 0), &had(8, 0)));
+    assert_eq!(
+        (&run.account(B).before, &run.account(B).after),
+        (&had(1, 0), &had(8, 0))
+    );
     assert_eq!(run.logs.len(), 1);
 }
 
@@ -179,7 +186,13 @@ fn a_transfer_is_one_frame_and_two_accounts() {
 fn nothing_asked_for_is_nothing_recorded() {
     let tracer = Tracer::new(TraceOptions::default(), false);
     assert!(tracer.is_idle() && !Tracer::new(TraceOptions::default(), true).is_idle());
-    let run = run_with(tracer, database(&[(A, call(CALL, B, 0, 0))]), TxKind::Call(A), vec![], 0);
+    let run = run_with(
+        tracer,
+        database(&[(A, call(CALL, B, 0, 0))]),
+        TxKind::Call(A),
+        vec![],
+        0,
+    );
     assert_eq!(run.trace, Trace::default());
     assert!(run.logs.is_empty());
 }
@@ -216,12 +229,18 @@ fn calls_form_a_tree_and_failed_ones_have_no_logs() {
     assert_eq!(root.output, slot(0x77).0);
     assert_eq!(root.logs.iter().map(|log| log.0).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(reverted.status, EvmStatus::Revert);
-    assert_eq!((reverted.input.as_slice(), reverted.output.as_slice()), (&slot(0x77).0[..], &slot(0x42).0[..]));
+    assert_eq!(
+        (reverted.input.as_slice(), reverted.output.as_slice()),
+        (&slot(0x77).0[..], &slot(0x42).0[..])
+    );
     // The stipend of a call with value is part of its gas.
     assert_eq!((reverted.value, reverted.gas), (U256::from(5), 0x10000 + 2300));
     assert!(reverted.gas_used < reverted.gas);
     assert!(reverted.logs.is_empty() && inner.logs.is_empty());
-    assert_eq!((identity.to, identity.output.as_slice()), (h160(IDENTITY), &slot(0x77).0[..]));
+    assert_eq!(
+        (identity.to, identity.output.as_slice()),
+        (h160(IDENTITY), &slot(0x77).0[..])
+    );
     assert_eq!(identity.gas_used, 18);
     // A log in a static call takes all its gas.
     assert_eq!(fixed.status, EvmStatus::Halt(EvmHalt::StaticStateChange));
@@ -238,7 +257,11 @@ fn who_calls_whom_by_kind_of_call() {
     ] {
         let run = run(EVERYTHING, &[(A, call(op, B, 5, 0)), (B, vec![STOP])], 9);
         let frame = &run.trace.calls[1];
-        assert_eq!((frame.kind, frame.from, frame.to), (kind, h160(from), h160(to)), "{op:x}");
+        assert_eq!(
+            (frame.kind, frame.from, frame.to),
+            (kind, h160(from), h160(to)),
+            "{op:x}"
+        );
         assert_eq!(frame.value, U256::from(value), "{op:x}");
     }
 }
@@ -269,7 +292,12 @@ fn creations_have_the_made_code_as_output() {
     };
     for (op, kind, salt, address) in [
         (CREATE, CallKind::Create, &[][..], A.create(1)),
-        (CREATE2, CallKind::Create2, &[PUSH1, 8][..], A.create2(Word::from(8).to_be_bytes::<32>(), keccak256(init))),
+        (
+            CREATE2,
+            CallKind::Create2,
+            &[PUSH1, 8][..],
+            A.create2(Word::from(8).to_be_bytes::<32>(), keccak256(init)),
+        ),
     ] {
         let run = run(EVERYTHING, &[(A, a(op, salt))], 0);
         let frame = &run.trace.calls[1];
@@ -279,7 +307,10 @@ fn creations_have_the_made_code_as_output() {
         let made = run.account(address);
         assert_eq!(made.before, None);
         let after = made.after.as_ref().unwrap();
-        assert_eq!((after.balance, after.nonce, after.code.as_slice()), (3.into(), 1, &[0][..]));
+        assert_eq!(
+            (after.balance, after.nonce, after.code.as_slice()),
+            (3.into(), 1, &[0][..])
+        );
         // What a creation is given is no cost of its opcode.
         let [cost] = run.costs_of(op)[..] else { panic!() };
         assert!((32_000..33_000).contains(&cost), "{cost}");
@@ -303,7 +334,10 @@ fn a_self_destruction_is_a_frame_even_if_it_changes_nothing() {
         let run = run(EVERYTHING, &[(A, call(CALL, B, 0, 0)), (B, destroyer)], 0);
         assert_eq!(run.kinds()[2], (CallKind::SelfDestruct, 2, 1));
         let frame = &run.trace.calls[2];
-        assert_eq!((frame.from, frame.to, frame.value), (h160(B), h160(target), U256::from(100)));
+        assert_eq!(
+            (frame.from, frame.to, frame.value),
+            (h160(B), h160(target), U256::from(100))
+        );
         assert_eq!((frame.gas, frame.gas_used), (0, 0));
         // EIP-6780: the account stays.
         assert!(run.account(B).after.is_some());
@@ -328,7 +362,10 @@ fn an_account_made_and_destroyed_is_there_neither_before_nor_after() {
 
 #[test]
 fn steps_say_what_each_opcode_found_and_cost() {
-    let a = [PUSH1, 5, PUSH1, 1, SSTORE, PUSH1, 1, SLOAD, PUSH0, MSTORE, PUSH0, PUSH1, 1, SSTORE, 0x0c].to_vec();
+    let a = [
+        PUSH1, 5, PUSH1, 1, SSTORE, PUSH1, 1, SLOAD, PUSH0, MSTORE, PUSH0, PUSH1, 1, SSTORE, 0x0c,
+    ]
+    .to_vec();
     let run = run(EVERYTHING, &[(A, a)], 0);
     let steps = &run.trace.steps;
     let shown: Vec<_> = steps.iter().map(|step| (step.pc, step.opcode, step.gas_cost)).collect();
@@ -380,7 +417,10 @@ fn only_what_was_asked_for_is_in_a_step() {
     let run = run(options, &[(A, code(&[&store(1), &[PUSH0, SLOAD]]))], 0);
     assert_eq!(run.trace.steps.len(), 6);
     for step in &run.trace.steps {
-        assert!(step.stack.is_empty() && step.memory.is_empty() && step.storage.is_none(), "{step:?}");
+        assert!(
+            step.stack.is_empty() && step.memory.is_empty() && step.storage.is_none(),
+            "{step:?}"
+        );
     }
     assert!(run.trace.calls.is_empty() && run.trace.state.is_empty() && run.trace.accesses.is_empty());
 }
@@ -400,12 +440,21 @@ fn state_has_values_before_and_after_also_of_accounts_only_looked_at() {
     db.insert_account_storage(A, Word::from(2), Word::from(4)).unwrap();
     let run = run_with(Tracer::new(EVERYTHING, false), db, TxKind::Call(A), vec![], 1);
     let traced = run.account(A);
-    assert_eq!(traced.storage, [(slot(1), slot(3), slot(3)), (slot(2), slot(4), slot(8))]);
+    assert_eq!(
+        traced.storage,
+        [(slot(1), slot(3), slot(3)), (slot(2), slot(4), slot(8))]
+    );
     assert_eq!(traced.before.as_ref().unwrap().code, a);
     assert_eq!(traced.after.as_ref().unwrap().balance, 101.into());
     let looked_at = run.account(B);
-    assert_eq!((&looked_at.before, &looked_at.before.as_ref().unwrap().code), (&looked_at.after, &b));
-    assert_eq!((&run.account(NOBODY).before, &run.account(NOBODY).after), (&None, &None));
+    assert_eq!(
+        (&looked_at.before, &looked_at.before.as_ref().unwrap().code),
+        (&looked_at.after, &b)
+    );
+    assert_eq!(
+        (&run.account(NOBODY).before, &run.account(NOBODY).after),
+        (&None, &None)
+    );
     let addresses: Vec<_> = run.trace.state.iter().map(|account| account.address).collect();
     assert!(addresses.is_sorted());
 }
@@ -414,7 +463,20 @@ fn state_has_values_before_and_after_also_of_accounts_only_looked_at() {
 fn accesses_come_in_the_order_of_first_touch() {
     let a = code(&[
         &push_address(NOBODY),
-        &[EXTCODEHASH, PUSH1, 9, SLOAD, PUSH1, 1, PUSH1, 3, SSTORE, PUSH1, 9, SLOAD],
+        &[
+            EXTCODEHASH,
+            PUSH1,
+            9,
+            SLOAD,
+            PUSH1,
+            1,
+            PUSH1,
+            3,
+            SSTORE,
+            PUSH1,
+            9,
+            SLOAD,
+        ],
         &call(DELEGATECALL, B, 0, 0),
         &call(CALL, NOBODY, 0, 0),
         &call(CALL, IDENTITY, 0, 0),
@@ -422,7 +484,12 @@ fn accesses_come_in_the_order_of_first_touch() {
     // Runs in A's storage.
     let b = vec![PUSH1, 4, SLOAD];
     let run = run(EVERYTHING, &[(A, a), (B, b)], 0);
-    let found: Vec<_> = run.trace.accesses.iter().map(|item| (item.address, item.storage_keys.clone())).collect();
+    let found: Vec<_> = run
+        .trace
+        .accesses
+        .iter()
+        .map(|item| (item.address, item.storage_keys.clone()))
+        .collect();
     let expected = [
         (h160(NOBODY), vec![]),
         (h160(A), vec![slot(9), slot(3), slot(4)]),
@@ -463,11 +530,15 @@ fn a_failed_transaction_has_no_logs() {
 #[test]
 fn a_limit_on_steps_keeps_the_first() {
     let a = code(&[&store(1), &store(2)]);
-    for (limit, kept, truncated) in [(3, 3, true), (9, 9, false), (100, 9, false)] {
+    for (limit, kept, truncated) in [(3, 3, true), (7, 7, false), (100, 7, false)] {
         let mut options = EVERYTHING;
         options.steps.as_mut().unwrap().limit = limit;
         let run = run(options, &[(A, a.clone())], 0);
-        assert_eq!((run.trace.steps.len(), run.trace.truncated), (kept, truncated), "{limit}");
+        assert_eq!(
+            (run.trace.steps.len(), run.trace.truncated),
+            (kept, truncated),
+            "{limit}"
+        );
     }
 }
 
@@ -482,7 +553,10 @@ fn a_trace_is_bounded() {
     let run = run(EVERYTHING, &[(A, greedy_loop())], 0);
     assert!(run.trace.truncated);
     let bytes = run.trace.encoded_size();
-    assert!(bytes > RECORDED_BYTES_MAX * 9 / 10 && bytes <= RECORDED_BYTES_MAX, "{bytes}");
+    assert!(
+        bytes > RECORDED_BYTES_MAX * 9 / 10 && bytes <= RECORDED_BYTES_MAX,
+        "{bytes}"
+    );
     assert_eq!(run.trace.calls.len(), 1);
 }
 
@@ -496,7 +570,12 @@ fn whatever_does_not_fit_is_left_out_without_a_hole() {
         &call(CALL, B, 5, 32),
         &log0(),
     ]);
-    let b = code(&[&log0(), &call(CALL, IDENTITY, 0, 32), &push_address(NOBODY), &[SELFDESTRUCT]]);
+    let b = code(&[
+        &log0(),
+        &call(CALL, IDENTITY, 0, 32),
+        &push_address(NOBODY),
+        &[SELFDESTRUCT],
+    ]);
     let contracts = [(A, a), (B, b)];
     let whole = run(EVERYTHING, &contracts, 9).trace;
     assert!(!whole.truncated);
@@ -508,7 +587,11 @@ fn whatever_does_not_fit_is_left_out_without_a_hole() {
         assert_eq!(trace.steps[..], whole.steps[..trace.steps.len()], "{bytes}");
         assert_eq!(trace.state[..], whole.state[..trace.state.len()], "{bytes}");
         for (place, (call, whole)) in trace.calls.iter().zip(&whole.calls).enumerate() {
-            assert_eq!((call.kind, call.parent, call.to), (whole.kind, whole.parent, whole.to), "{bytes} {place}");
+            assert_eq!(
+                (call.kind, call.parent, call.to),
+                (whole.kind, whole.parent, whole.to),
+                "{bytes} {place}"
+            );
         }
     }
 }

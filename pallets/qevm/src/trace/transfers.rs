@@ -49,12 +49,7 @@ impl Transfers {
         }
         self.logs.push(EvmLog {
             address: ETHER,
-            topics: [
-                H256(TRANSFER),
-                convert::h160(from).into(),
-                convert::h160(to).into(),
-            ]
-            .to_vec(),
+            topics: [H256(TRANSFER), convert::h160(from).into(), convert::h160(to).into()].to_vec(),
             data: value.to_be_bytes::<32>().to_vec(),
         });
     }
