@@ -98,7 +98,7 @@ impl<T: Config> Pallet<T> {
             base_fee: Self::next_base_fee(),
             legacy_signatures: pallet_system::Pallet::<T>::phase().admits_legacy(),
             precompiles: T::Precompiles::get()
-                .named()
+                .entries()
                 .into_iter()
                 .map(|(name, address)| (name.to_string(), address))
                 .collect(),
@@ -131,7 +131,7 @@ impl<T: Config> Pallet<T> {
         if !config.forks.is_empty() {
             crate::Forks::<T>::put(config.forks.clone());
         }
-        for (_, address) in T::Precompiles::get().named() {
+        for (_, address) in T::Precompiles::get().entries() {
             Self::set_account(address, None, Some(1));
             Self::set_code(address, &PRECOMPILE_CODE);
         }

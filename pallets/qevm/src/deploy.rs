@@ -10,7 +10,7 @@ pub fn keep_code<T: Config>(hash: H256, code: &[u8]) {
         return;
     }
     Codes::<T>::insert(&hash, code.to_vec());
-    let report = safety::analyse(code, hash);
+    let report = safety::analyse(hash, code);
     let is_quantum_compatible = report.is_quantum_compatible;
     Safety::<T>::insert(&hash, report);
     Pallet::<T>::deposit_event(Event::CodeAnalysed {
@@ -30,6 +30,6 @@ impl<T: Config> Pallet<T> {
 /// Whether this code may be deployed where contracts must not rest on broken cryptography.
 pub fn is_quantum_compatible<T: Config>(hash: H256, code: &[u8]) -> bool {
     Safety::<T>::get(&hash)
-        .unwrap_or_else(|| safety::analyse(code, hash))
+        .unwrap_or_else(|| safety::analyse(hash, code))
         .is_quantum_compatible
 }

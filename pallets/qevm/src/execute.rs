@@ -4,7 +4,7 @@ use crate::{
     Config, Pallet,
     convert::{address, b256, h160, logs, u256},
     error::{error, halt, refusal},
-    handler::{Machine, Rules},
+    handler::{Engine, Machine, Rules},
     precompiles::QuidsPrecompiles,
     state::Store,
     trace::Tracer,
@@ -26,9 +26,8 @@ use revm::{
         result::{ExecutionResult, Output},
         transaction::{AccessList, AccessListItem as EvmAccessListItem, RecoveredAuthority, RecoveredAuthorization},
     },
-    handler::{EthFrame, Handler, instructions::EthInstructions},
+    handler::{Handler, instructions::EthInstructions},
     inspector::InspectorHandler,
-    interpreter::interpreter::EthInterpreter,
     primitives::{eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE, hardfork::SpecId},
     state::EvmState,
 };
@@ -67,9 +66,6 @@ pub struct Executed {
     pub tip: u128,
 }
 
-type Engine<T, I> =
-    Evm<Machine<T>, I, EthInstructions<EthInterpreter, Machine<T>>, QuidsPrecompiles, EthFrame<EthInterpreter>>;
-
 impl<T: Config> Pallet<T> {
     /// How transactions of the block in execution run.
     pub(crate) fn setting() -> Setting {
@@ -99,12 +95,8 @@ impl<T: Config> Pallet<T> {
         let machine = Self::machine(setting, message)?;
         let effective_gas_price = revm::context_interface::Transaction::effective_gas_price(&machine.tx, base_fee);
         let instructions = EthInstructions::new_mainnet_with_spec(setting.spec);
-        let precompiles = QuidsPrecompiles::new(
-            setting.spec,
-            setting.quantum.then(T::Precompiles::get),
-            &setting.moved,
-            Self::bound_key,
-        );
+        let precompiles = QuidsPrecompiles::new(setting.quantum.then(T::Precompiles::get), Self::bound_key)
+            .with_moved(setting.moved.iter().copied());
         let (result, state, trace) = match trace {
             None => {
                 let mut engine: Engine<T, ()> = Evm::new(machine, instructions, precompiles);
@@ -151,7 +143,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn check_message(setting: &Setting, message: &EvmMessage) -> Result<(), EvmError> {
         let machine = Self::machine(setting, message)?;
         let instructions = EthInstructions::new_mainnet_with_spec(setting.spec);
-        let precompiles = QuidsPrecompiles::new(setting.spec, None, &[], Self::bound_key);
+        let precompiles = QuidsPrecompiles::new(None, Self::bound_key);
         let mut engine: Engine<T, ()> = Evm::new(machine, instructions, precompiles);
         let rules = Rules::<T, _>::new(Self::signature_gas(message), None, false, false);
         rules.validate(&mut engine).map(drop).map_err(refusal::<core::convert::Infallible>)

@@ -1,18 +1,18 @@
 //! How a transaction runs, where it differs from Ethereum's: what a post-quantum signature costs, where the tip goes,
 //! creation at a salted address from outside the EVM, and which codes the phase of the chain admits.
 
-use crate::{Config, convert::h256, deploy, state::Store};
+use crate::{Config, convert::h256, deploy, precompiles::QuidsPrecompiles, state::Store};
 use alloy_primitives::{Bytes, U256};
 use core::{convert::Infallible, marker::PhantomData};
 use revm::{
-    context::{BlockEnv, CfgEnv, Context, Journal, JournalTr, TxEnv},
+    context::{BlockEnv, CfgEnv, Context, Evm, Journal, JournalTr, TxEnv},
     context_interface::{
         ContextTr, CreateScheme,
         journaled_state::JournalCheckpoint,
         result::{EVMError, HaltReason},
     },
-    handler::{EthFrame, EvmTr, FrameResult, FrameTr, Handler, MainnetHandler},
-    inspector::{Inspector, InspectorEvmTr, InspectorHandler},
+    handler::{EthFrame, EvmTr, FrameResult, Handler, MainnetHandler, instructions::EthInstructions},
+    inspector::{Inspector, InspectorHandler},
     interpreter::{
         FrameInput, GasTracker, InitialAndFloorGas, InstructionResult, interpreter::EthInterpreter,
         interpreter_action::FrameInit,
@@ -21,6 +21,9 @@ use revm::{
 
 /// What revm runs in.
 pub type Machine<T> = Context<BlockEnv, TxEnv, CfgEnv, Store<T>, Journal<Store<T>>, ()>;
+/// revm with the chain's precompiles; `I` inspects.
+pub type Engine<T, I> =
+    Evm<Machine<T>, I, EthInstructions<EthInterpreter, Machine<T>>, QuidsPrecompiles, EthFrame<EthInterpreter>>;
 /// Our database has no errors.
 pub type MachineError = EVMError<Infallible>;
 
@@ -29,7 +32,7 @@ pub type MachineError = EVMError<Infallible>;
 pub const NOT_QUANTUM_COMPATIBLE: &str = "contract is not quantum compatible";
 
 /// A transaction's rules.
-pub struct Rules<T, E> {
+pub struct Rules<T, I> {
     /// Beyond Ethereum's intrinsic gas.
     pub extra_gas: u64,
     /// The creation is one of `CREATE2` with this salt.
@@ -39,10 +42,10 @@ pub struct Rules<T, E> {
     /// Whether only codes may be deployed that rest on no broken cryptography.
     pub quantum_codes_only: bool,
     before: JournalCheckpoint,
-    machine: PhantomData<(T, E)>,
+    machine: PhantomData<(T, I)>,
 }
 
-impl<T, E> Rules<T, E> {
+impl<T, I> Rules<T, I> {
     pub fn new(extra_gas: u64, salt: Option<U256>, pays_beneficiary: bool, quantum_codes_only: bool) -> Self {
         Self {
             extra_gas,
@@ -55,18 +58,15 @@ impl<T, E> Rules<T, E> {
     }
 }
 
-type Mainnet<E> = MainnetHandler<E, MachineError, EthFrame<EthInterpreter>>;
+type Mainnet<T, I> = MainnetHandler<Engine<T, I>, MachineError, EthFrame<EthInterpreter>>;
 
-impl<T: Config, E> Handler for Rules<T, E>
-where
-    E: EvmTr<Context = Machine<T>, Frame = EthFrame<EthInterpreter>>,
-{
-    type Evm = E;
+impl<T: Config, I> Handler for Rules<T, I> {
+    type Evm = Engine<T, I>;
     type Error = MachineError;
     type HaltReason = HaltReason;
 
-    fn validate_initial_tx_gas(&self, evm: &mut E) -> Result<InitialAndFloorGas, MachineError> {
-        let mut gas = Mainnet::<E>::default().validate_initial_tx_gas(evm)?;
+    fn validate_initial_tx_gas(&self, evm: &mut Engine<T, I>) -> Result<InitialAndFloorGas, MachineError> {
+        let mut gas = Mainnet::<T, I>::default().validate_initial_tx_gas(evm)?;
         if self.extra_gas == 0 {
             return Ok(gas);
         }
@@ -92,8 +92,8 @@ where
         Ok(gas)
     }
 
-    fn first_frame_input(&mut self, evm: &mut E, gas: &mut GasTracker) -> Result<Option<FrameInit>, MachineError> {
-        let mut init = Mainnet::<E>::default().first_frame_input(evm, gas)?;
+    fn first_frame_input(&mut self, evm: &mut Engine<T, I>, gas: &mut GasTracker) -> Result<Option<FrameInit>, MachineError> {
+        let mut init = Mainnet::<T, I>::default().first_frame_input(evm, gas)?;
         if let (Some(salt), Some(FrameInit { frame_input: FrameInput::Create(inputs), .. })) = (self.salt, &mut init) {
             inputs.set_scheme(CreateScheme::Create2 { salt });
         }
@@ -108,8 +108,8 @@ where
 
     fn last_frame_result(
         &mut self,
-        evm: &mut E,
-        result: &mut <E::Frame as FrameTr>::FrameResult,
+        evm: &mut Engine<T, I>,
+        result: &mut FrameResult,
         parent_gas: &mut GasTracker,
     ) -> Result<(), MachineError> {
         if self.quantum_codes_only && result.instruction_result().is_ok() && deploys_refused::<T>(evm.ctx_ref()) {
@@ -123,25 +123,18 @@ where
                 outcome.address = None;
             }
         }
-        Mainnet::<E>::default().last_frame_result(evm, result, parent_gas)
+        Mainnet::<T, I>::default().last_frame_result(evm, result, parent_gas)
     }
 
-    fn reward_beneficiary(&self, evm: &mut E, result: &mut <E::Frame as FrameTr>::FrameResult) -> Result<(), MachineError> {
+    fn reward_beneficiary(&self, evm: &mut Engine<T, I>, result: &mut FrameResult) -> Result<(), MachineError> {
         if self.pays_beneficiary {
-            return Mainnet::<E>::default().reward_beneficiary(evm, result);
+            return Mainnet::<T, I>::default().reward_beneficiary(evm, result);
         }
         Ok(())
     }
 }
 
-impl<T: Config, E> InspectorHandler for Rules<T, E>
-where
-    E: InspectorEvmTr<
-            Context = Machine<T>,
-            Frame = EthFrame<EthInterpreter>,
-            Inspector: Inspector<Machine<T>, EthInterpreter>,
-        >,
-{
+impl<T: Config, I: Inspector<Machine<T>, EthInterpreter>> InspectorHandler for Rules<T, I> {
     type IT = EthInterpreter;
 }
 

@@ -31,7 +31,7 @@ pub mod trace;
 mod transaction;
 pub mod weights;
 
-pub use crypto::warm;
+pub use crypto::{HostCrypto, install as install_crypto, warm};
 pub use fee::{BaseFee, Eip1559};
 pub use pallet::*;
 pub use precompiles::PrecompileMap;
@@ -230,7 +230,9 @@ pub mod pallet {
         fn validate_unsigned(_source: TransactionSource, call: &Self::Call) -> TransactionValidity {
             match call {
                 Call::transact { envelope } => Self::validate(envelope),
-                _ => Err(quids_api::UnknownTransaction::NoUnsignedValidator.into()),
+                _ => Err(quids_api::TransactionValidityError::Unknown(
+                    quids_api::UnknownTransaction::NoUnsignedValidator,
+                )),
             }
         }
     }

@@ -31,9 +31,6 @@ fn input<I: Decode>(api: &str, bytes: &[u8]) -> I {
     }
 }
 
-#[cfg(target_arch = "wasm32")]
-quids_io::warm!(pallet_qevm::warm);
-
 macro_rules! apis {
     ($($name:ident($input:pat => $type:ty) -> $output:ty { $body:expr })*) => {
         $(
@@ -128,16 +125,19 @@ apis! {
     QevmApi_check_transaction(envelope => Vec<u8>) -> Result<EvmTransaction, EvmError> {
         Qevm::check_transaction(&envelope)
     }
-    QevmApi_extrinsic(envelope => Vec<u8>) -> Vec<u8> {
-        let call = pallet_qevm::Call::transact { envelope }.into();
-        Extrinsic { signature: None, call }.encode()
-    }
+    QevmApi_extrinsic(envelope => Vec<u8>) -> Vec<u8> { carrying(envelope) }
     QevmApi_transactions(extrinsics => Vec<Vec<u8>>) -> Vec<Option<EvmTransaction>> { transactions(&extrinsics) }
     QevmApi_trace_extrinsic(
         (index, extrinsic, options) => (u32, Vec<u8>, TraceOptions)
     ) -> Result<Option<EvmOutcome>, TransactionValidityError> { trace_extrinsic(index, &extrinsic, options) }
     QevmApi_safety(who => H160) -> Option<ContractSafety> { Qevm::contract_safety(who) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
+}
+
+/// The extrinsic that carries an Ethereum transaction.
+fn carrying(envelope: Vec<u8>) -> Vec<u8> {
+    let call = pallet_qevm::Call::transact { envelope }.into();
+    Extrinsic { signature: None, call }.encode()
 }
 
 /// Those of the extrinsics that carry an Ethereum transaction.

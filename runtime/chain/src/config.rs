@@ -52,7 +52,7 @@ constant!(
 );
 constant!(
     /// The range of this chain's own precompiles.
-    pub Precompiles: PrecompileMap = PrecompileMap::at(0x5100)
+    pub Precompiles: PrecompileMap = PrecompileMap::QUIDS
 );
 
 /// The author that the block's digest names.

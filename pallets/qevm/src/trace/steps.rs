@@ -95,7 +95,7 @@ impl Steps {
             .saturating_sub(interpreter.gas.remaining())
             .saturating_sub(handed_on);
         let result = interpreter.bytecode.instruction_result();
-        step.error = result.filter(|result| result.is_error()).map(convert::halt);
+        step.error = result.filter(|result| result.is_halt()).map(convert::halt);
         if step.error.is_some() {
             step.storage = None;
         } else if step.opcode == opcode::SLOAD
