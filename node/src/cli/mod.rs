@@ -7,6 +7,7 @@ mod chain_spec;
 mod connection;
 mod data;
 mod error;
+mod evm;
 mod hardware;
 mod key;
 mod keys;
@@ -55,6 +56,9 @@ pub enum Command {
     /// Look into runtimes
     #[command(subcommand)]
     Runtime(runtime::RuntimeCommand),
+    /// Test the EVM
+    #[command(subcommand)]
+    Evm(evm::EvmCommand),
     /// Measure whether this machine is up to the chain
     Hardware(hardware::HardwareArgs),
     /// Write and inspect chain specs
@@ -133,6 +137,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Signer(command) => signer::run(command)?,
         Command::Tx(command) => tx::run(*command)?,
         Command::Runtime(command) => runtime::run(command)?,
+        Command::Evm(command) => return evm::run(command),
         Command::Hardware(args) => return hardware::run(args),
         Command::ChainSpec(command) => chain_spec::run(command)?,
         Command::ExportBlocks(args) => data::export(args)?,

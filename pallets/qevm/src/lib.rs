@@ -2,3 +2,5 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
+
+pub mod safety;
