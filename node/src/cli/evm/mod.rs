@@ -142,4 +142,5 @@ pub fn run(command: EvmCommand) -> Result<Outcome, CliError> {
         }
         EvmCommand::Statetest(args) => return statetest::run(args),
     }
+    Ok(Outcome::Success)
 }

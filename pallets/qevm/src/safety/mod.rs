@@ -29,7 +29,7 @@ pub const VERSION: u32 = 1;
 
 /// Analyses `code`, as it lies in the state, whose Keccak-256 is `code_hash`. Total: every byte string has an answer,
 /// the same each time.
-pub fn analyse(code_hash: H256, code: &[u8]) -> ContractSafety {
+pub fn analyse(code: &[u8], code_hash: H256) -> ContractSafety {
     let findings = machine::explore(code).unwrap_or_else(|_exhausted| crude(code));
     ContractSafety {
         version: VERSION,

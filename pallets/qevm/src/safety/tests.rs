@@ -35,7 +35,7 @@ fn assemble(text: &str) -> Vec<u8> {
 
 /// The names of what was found.
 fn found(code: &[u8]) -> String {
-    let safety = analyse(H256::zero(), code);
+    let safety = analyse(code, H256::zero());
     assert_eq!(safety.version, VERSION);
     let old = safety.ecrecover || safety.secp256r1 || safety.pairing || safety.kzg;
     assert_eq!(safety.is_quantum_compatible, !old);
@@ -244,7 +244,7 @@ proptest! {
     #[test]
     fn every_code_has_one_answer(code in prop_oneof![programs(), prop::collection::vec(any::<u8>(), 0..2000)]) {
         let hash = H256::repeat_byte(7);
-        prop_assert_eq!(analyse(hash, &code), analyse(hash, &code));
+        prop_assert_eq!(analyse(&code, hash), analyse(&code, hash));
         // What the flow finds is among what the code contains.
         let all = crude(&code);
         if let Ok(found) = machine::explore(&code) {
@@ -269,7 +269,7 @@ fn the_largest_code_takes_a_bounded_time() {
     for (name, code) in shapes {
         assert!(code.len() <= 26_000, "{name}: {}", code.len());
         let start = std::time::Instant::now();
-        let _ = analyse(H256::zero(), &code);
+        let _ = analyse(&code, H256::zero());
         std::println!("{name}: {:?}", start.elapsed());
         assert!(start.elapsed().as_secs() < 5, "{name}");
     }
