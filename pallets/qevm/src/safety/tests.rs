@@ -119,6 +119,31 @@ fn the_ecrecover_of_solidity_is_found_behind_its_encoder() {
 }
 
 #[test]
+fn contracts_as_solc_compiles_them_are_judged_by_their_names() {
+    let compiled: BTreeMap<String, BTreeMap<String, String>> =
+        serde_json::from_str(include_str!("solidity/compiled.json")).unwrap();
+    assert!(compiled.len() >= 11);
+    for (name, ways) in &compiled {
+        let expected = [
+            ("Ecrecover", "ecrecover"),
+            ("Secp256r1", "secp256r1"),
+            ("Pairing", "pairing"),
+            ("Kzg", "kzg"),
+            ("Selfdestruct", "selfdestruct"),
+            ("DelegatecallToStorage", "delegatecall_to_storage"),
+            ("UnknownCalls", "unknown_calls"),
+        ];
+        let named = |part: &str| name.split('_').any(|one| one == part);
+        let expected: Vec<&str> = expected.iter().filter(|(part, _)| named(part)).map(|(_, flag)| *flag).collect();
+        for (way, code) in ways {
+            let code = alloy_primitives::hex::decode(code).unwrap();
+            assert!(machine::explore(&code).is_ok(), "{name} {way} costs too much");
+            assert_eq!(found(&code), expected.join(" "), "{name} {way}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_reached_does_not_count() {
     check(&[
         ("STOP ARGS PUSH1 01 STATIC", ""),
