@@ -122,6 +122,17 @@ const POOL: &[(i32, &str)] = &[
 const EVM: &[(i32, &str)] = &[
     (ETHEREUM, "the EVM, its pool or its chain refuses, in go-ethereum's words"),
     (REVERTED, "execution reverted; data is what the contract said"),
+    (-38010, "nonce too low"),
+    (-38011, "nonce too high"),
+    (-38012, "the fee cap is below the base fee"),
+    (-38013, "intrinsic gas too low"),
+    (-38014, "insufficient funds"),
+    (-38015, "more gas than a block has"),
+    (-38020, "block numbers out of order"),
+    (-38021, "block timestamps out of order"),
+    (-38024, "the sender is a contract"),
+    (-38025, "the initialisation code is too large"),
+    (-38026, "more blocks or calls than a simulation may have"),
 ];
 
 /// Every code that a method may name, with its meaning.

@@ -5,15 +5,23 @@ mod authority;
 mod block;
 mod call;
 mod chain;
+mod debug;
+mod development;
 mod fees;
+mod filters;
 mod logs;
+mod otterscan;
 mod place;
 mod render;
 mod request;
 mod shape;
+mod simulate;
 mod state;
 mod submit;
+mod subscribe;
+mod trail;
 mod transaction;
+mod txpool;
 mod values;
 
 use super::registry::{Registered, Registry};
@@ -36,15 +44,23 @@ pub struct Shared {
     summaries: ask::Remembered<render::Summary>,
     /// The usual tip while a block is the best.
     tips: ask::Remembered<u128>,
+    filters: filters::Filters,
 }
 
 pub fn register(registry: &mut Registry) -> Registered {
     block::register(registry)?;
     call::register(registry)?;
     chain::register(registry)?;
+    debug::register(registry)?;
+    development::register(registry)?;
     fees::register(registry)?;
+    filters::register(registry)?;
     logs::register(registry)?;
+    otterscan::register(registry)?;
+    simulate::register(registry)?;
     state::register(registry)?;
     submit::register(registry)?;
-    transaction::register(registry)
+    subscribe::register(registry)?;
+    transaction::register(registry)?;
+    txpool::register(registry)
 }

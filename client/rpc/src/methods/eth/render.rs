@@ -121,11 +121,24 @@ pub fn executed(transaction: &ExecutedTransaction, position: Position) -> Value 
     fields.insert("type".into(), quantity(receipt.transaction_type));
     fields.insert("hash".into(), hex(transaction.hash));
     fields.insert("gasPrice".into(), quantity(receipt.effective_gas_price));
+    place(&mut fields, position);
+    Value::Object(fields)
+}
+
+/// A call of a simulated block.
+pub fn simulated(message: &EvmMessage, hash: H256, position: Position) -> Value {
+    let mut fields = message_fields(message);
+    zero_signature(&mut fields);
+    fields.insert("hash".into(), hex(hash));
+    place(&mut fields, position);
+    Value::Object(fields)
+}
+
+fn place(fields: &mut Map<String, Value>, position: Position) {
     fields.insert("blockHash".into(), hex(position.block));
     fields.insert("blockNumber".into(), quantity(position.number));
     fields.insert("blockTimestamp".into(), quantity(position.timestamp));
     fields.insert("transactionIndex".into(), quantity(position.index));
-    Value::Object(fields)
 }
 
 /// A transaction that is in no block.

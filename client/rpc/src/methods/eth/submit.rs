@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-const ENVELOPE: Param = Param::required("transaction", Schema::Bytes, "EIP-2718 bytes of a signed transaction");
+const ENVELOPE: Param = Param::required("envelope", Schema::Bytes, "EIP-2718 bytes of a signed transaction");
 const TIMEOUT: Param = Param::optional("timeoutMs", AMOUNT, "milliseconds to wait, at most 60 000; 20 000 if left out");
 const TIMEOUT_MS: u64 = 20_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
@@ -37,7 +37,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             )
             .errors(ERRORS)
         },
-        |context, arguments, access| submit(context, &arguments.bytes("transaction")?, access).map(hex),
+        |context, arguments, access| submit(context, &arguments.bytes("envelope")?, access).map(hex),
     )?;
     raw_method(
         registry,
@@ -51,7 +51,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             .errors(ERRORS)
         },
         |arguments, context, extensions| async move {
-            let envelope = arguments.bytes("transaction")?;
+            let envelope = arguments.bytes("envelope")?;
             let patience = arguments.optional("timeoutMs").map(|value| values::u64("timeoutMs", value));
             let patience = patience.transpose()?.unwrap_or(TIMEOUT_MS).min(TIMEOUT_MS_MAX);
             submit_and_wait(context, envelope, Duration::from_millis(patience), Access::of(&extensions)).await
