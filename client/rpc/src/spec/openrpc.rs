@@ -23,7 +23,7 @@ pub fn document(interface: &Interface) -> Value {
         "info": {
             "title": "Quids",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "JSON-RPC of a Quids node: Substrate's methods and JSON, and its own under quids_.",
+            "description": "JSON-RPC of a Quids node: Substrate's and Ethereum's methods and JSON, and its own under quids_.",
         },
         "methods": methods,
         "components": { "schemas": named },
