@@ -466,7 +466,7 @@ impl Development for Fake {
         Ok(seconds)
     }
     fn set_next_timestamp(&self, timestamp: u64) -> Result<(), BackendError> {
-        if timestamp < 1000 {
+        if timestamp == 0 {
             return Err(BackendError::Refused(format!("timestamp {timestamp} is in the past")));
         }
         self.did(format!("next {timestamp}"));

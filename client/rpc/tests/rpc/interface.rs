@@ -48,7 +48,17 @@ fn example(schema: &Schema) -> Value {
 fn sensible(param: &Param, fake: &Fake) -> Value {
     match (param.name, &param.schema) {
         ("envelope", _) => json!(format!("0x{}", hex::encode(envelope(MINED_NONCE, fake.blocks.lock().unwrap().len() as u64)))),
-        ("extrinsic" | "transaction", _) => json!("0x0c070707"),
+        ("subscription", Schema::Word(_)) => json!("syncing"),
+        ("transactionHash", _) => {
+            let hash = fake.blocks.lock().unwrap()[1].header.hash();
+            let block = fake.evm_of(hash).unwrap();
+            json!(format!("{:?}", block.transactions[0].hash))
+        }
+        ("rewardPercentiles", _) => json!([50]),
+        ("requests", _) => json!({ format!("0x{}", "11".repeat(20)): ["0x1"] }),
+        ("stateOverrides", _) => json!({}),
+        ("timeoutMs", _) => json!(5000),
+        ("extrinsic", _) | ("transaction", Schema::Bytes) => json!("0x0c070707"),
         ("name", _) => json!("echo"),
         ("keys", _) => json!(["0x01", "0x77"]),
         (_, Schema::Hash) => json!(format!("{:?}", fake.best_hash())),
@@ -140,7 +150,9 @@ fn the_reference_is_the_registrys() {
 
 /// Methods and subscriptions over real sockets, unsafe methods in this process; each by list and by name.
 /// What these answer depends on what their connection did before; `chain_head.rs` and `transactions.rs` ask them so.
-const NEED_A_CONNECTION: [&str; 11] = [
+const NEED_A_CONNECTION: [&str; 13] = [
+    "eth_getFilterChanges",
+    "eth_getFilterLogs",
     // These refuse everybody.
     "eth_sendTransaction",
     "eth_sign",

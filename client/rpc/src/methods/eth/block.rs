@@ -249,7 +249,7 @@ pub fn header_of(context: &Context, hash: Hash) -> Result<Option<Map<String, Val
     let Some(header) = context.backend.header(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    Ok(Some(render::header(hash, &header, &*summary(context, hash)?)))
+    Ok(Some(render::header(hash, &header, &summary(context, hash)?)))
 }
 
 /// A block as JSON; `None` if it is unknown.
@@ -261,7 +261,7 @@ pub fn block(context: &Context, hash: Hash, is_full: bool) -> Result<Option<Valu
     let Some(block) = node.evm_block(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    let mut fields = render::header(hash, &header, &*summarise(context, hash, &block));
+    let mut fields = render::header(hash, &header, &summarise(context, hash, &block));
     let transactions = with_places(hash, &block).map(|(transaction, position, _)| match is_full {
         true => render::executed(transaction, position),
         false => hex(transaction.hash),

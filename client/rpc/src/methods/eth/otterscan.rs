@@ -101,7 +101,7 @@ fn register_transactions(registry: &mut Registry) -> Registered {
                 return Ok(Value::Null);
             };
             if found.transaction().is_none_or(|transaction| transaction.receipt.success) {
-                return Ok(hex([]));
+                return Ok(hex([0u8; 0]));
             }
             let nothing = TraceOptions::default();
             let outcomes = context.backend.evm_replay(found.hash, Some(found.index), nothing);

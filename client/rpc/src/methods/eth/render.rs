@@ -102,7 +102,7 @@ pub fn header(hash: Hash, header: &Header, block: &Summary) -> Map<String, Value
         "withdrawalsRoot": hex(EMPTY_ROOT_HASH),
         "blobGasUsed": "0x0",
         "excessBlobGas": "0x0",
-        "parentBeaconBlockRoot": hex([0; 32]),
+        "parentBeaconBlockRoot": hex([0u8; 32]),
         "requestsHash": hex(EMPTY_REQUESTS_HASH),
     }))
 }

@@ -4,7 +4,7 @@ use super::place::NUMBER;
 use crate::spec::{Field, Param, Schema};
 
 /// An amount that a caller gives.
-pub const AMOUNT: Schema = Schema::OneOf(&[Schema::Quantity, Schema::Number]);
+pub const AMOUNT: Schema = Schema::Named("Amount", &Schema::OneOf(&[Schema::Quantity, Schema::Number]));
 const ADDRESS_OR_NULL: Schema = Schema::Nullable(&Schema::Address);
 const AMOUNT_OR_NULL: Schema = Schema::Nullable(&AMOUNT);
 const BYTES_OR_NULL: Schema = Schema::Nullable(&Schema::Bytes);

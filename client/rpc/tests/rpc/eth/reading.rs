@@ -199,7 +199,8 @@ async fn accounts_answer_at_any_block() {
 
     let unknown = failure(addr, "eth_getBalance", json!([who, "0x9"])).await;
     assert_eq!(unknown, (-32000, "header not found".into(), Value::Null));
-    let fork = fake.import(fake.blocks.lock().unwrap()[0].header.hash(), 1, 1);
+    let (genesis, _) = block(&fake, 0);
+    let fork = fake.import(genesis, 1, 1);
     let at = json!({ "blockHash": hash(fork), "requireCanonical": true });
     let (code, message, _) = failure(addr, "eth_getBalance", json!([who, at])).await;
     assert_eq!((code, &message[..]), (-32000, "hash is not currently canonical"));

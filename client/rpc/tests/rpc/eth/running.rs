@@ -211,7 +211,7 @@ async fn a_development_chain_is_steered_and_no_other() {
     );
     for (method, params) in [
         ("evm_mine", json!([{ "blocks": 10_001 }])),
-        ("evm_setNextBlockTimestamp", json!([1])),
+        ("evm_setNextBlockTimestamp", json!([0])),
         ("anvil_setBalance", json!([who, format!("0x1{}", "0".repeat(32))])),
     ] {
         assert_eq!(failure(addr, method, params).await.0, -32602, "{method}");
