@@ -110,6 +110,7 @@ impl Fake {
             is_new_best: true,
             is_finalised: true,
             code_changed,
+            retracted: Vec::new(),
         }));
         header
     }
@@ -182,6 +183,7 @@ impl Fake {
             is_new_best,
             is_finalised,
             code_changed,
+            retracted: Vec::new(),
         }));
     }
 
