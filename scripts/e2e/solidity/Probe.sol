@@ -96,7 +96,7 @@ contract Probe {
         return blockhash(number);
     }
 
-    function hashes(bytes calldata data) external view returns (bytes32, bytes32, bytes20, address) {
+    function hashes(bytes calldata data) external pure returns (bytes32, bytes32, bytes20, address) {
         address signer = ecrecover(keccak256(data), 27, bytes32(uint256(1)), bytes32(uint256(2)));
         return (keccak256(data), sha256(data), ripemd160(data), signer);
     }
