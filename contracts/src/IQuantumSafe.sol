@@ -34,7 +34,7 @@ interface IQuantumSafe {
 
     /// @notice Asks the validators to sign a message in the calling contract's name.
     /// @dev Emits `SigningRequested`. Reverts in a static call and by delegatecall, so that no contract asks in
-    /// another's name.
+    /// another's name; and for a message of more than 8192 bytes.
     /// @param message What is to be signed.
     /// @return handle Names the request.
     function qSign(bytes calldata message) external returns (bytes32 handle);
