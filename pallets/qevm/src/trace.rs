@@ -50,14 +50,10 @@ pub struct Tracer {
 impl Tracer {
     /// `transfers`: whether [`Tracer::take_logs`] is to have ether transfers among the logs.
     pub fn new(options: TraceOptions, transfers: bool) -> Self {
-        let calls = Calls {
-            is_recording: options.calls,
-            ..Calls::default()
-        };
         Self {
             options,
             budget: Budget::default(),
-            calls,
+            calls: Calls::new(options.calls),
             steps: Steps::default(),
             accesses: Accesses::default(),
             transfers: transfers.then(Transfers::default),

@@ -2,7 +2,7 @@
 
 use super::{budget::Budget, convert};
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     vec::Vec,
 };
 use quids_api::evm::AccessListItem;
@@ -56,17 +56,18 @@ impl Accesses {
     }
 
     fn account(&mut self, address: Address, budget: &mut Budget) -> Option<&mut (usize, BTreeSet<H256>)> {
-        if !self.places.contains_key(&address) {
-            if !budget.take(ENTRY_BYTES) {
-                return None;
+        match self.places.entry(address) {
+            Entry::Occupied(entry) => Some(entry.into_mut()),
+            Entry::Vacant(entry) if budget.take(ENTRY_BYTES) => {
+                let place = self.items.len();
+                self.items.push(AccessListItem {
+                    address: convert::h160(address),
+                    storage_keys: Vec::new(),
+                });
+                Some(entry.insert((place, BTreeSet::new())))
             }
-            self.places.insert(address, (self.items.len(), BTreeSet::new()));
-            self.items.push(AccessListItem {
-                address: convert::h160(address),
-                storage_keys: Vec::new(),
-            });
+            Entry::Vacant(_) => None,
         }
-        self.places.get_mut(&address)
     }
 
     fn slot(&mut self, contract: Address, key: H256, budget: &mut Budget) {

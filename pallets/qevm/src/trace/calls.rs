@@ -83,12 +83,19 @@ impl Beginning {
 /// Frames, in order of beginning. The open ones are followed even when none is recorded: steps have a depth.
 #[derive(Default)]
 pub(super) struct Calls {
-    pub is_recording: bool,
+    is_recording: bool,
     frames: Vec<CallFrame>,
     open: Vec<Open>,
 }
 
 impl Calls {
+    pub(super) fn new(is_recording: bool) -> Self {
+        Self {
+            is_recording,
+            ..Self::default()
+        }
+    }
+
     /// 0 outside of frames, 1 in the transaction's.
     pub(super) fn depth(&self) -> u32 {
         u32::try_from(self.open.len()).unwrap_or(u32::MAX)
