@@ -1,6 +1,6 @@
 //! A development node as a process: anvil or ours, told apart by the binary's name.
 
-use super::http::Client;
+use super::{http::Client, metrics::Seconds};
 use crate::{Result, machine::memory_mib};
 use serde_json::json;
 use std::{
@@ -28,8 +28,10 @@ pub enum Sealing {
 pub struct Contender {
     child: Child,
     pub port: u16,
-    /// Of ours: compiled code, kept from start to start.
-    _folder: tempfile::TempDir,
+    /// Ours has metrics.
+    metrics: Option<u16>,
+    /// What it says on standard error.
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Contender {
@@ -49,12 +51,15 @@ impl Contender {
 
     /// Starts it on a free port and waits until it answers. `gas_limit`: another than its default for blocks.
     pub fn start(binary: &Path, sealing: Sealing, gas_limit: Option<u64>) -> Result<Self> {
-        // Free now; nobody else is after it.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        // Both open, so that they differ; free afterwards, and nobody else is after them.
+        let (rpc, prometheus) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        let (port, metrics) = (rpc.local_addr()?.port(), prometheus.local_addr()?.port());
+        drop((rpc, prometheus));
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(binary);
         let gas_limit = gas_limit.map(|gas| gas.to_string());
-        if Self::name_of(binary).starts_with("anvil") {
+        let is_anvil = Self::name_of(binary).starts_with("anvil");
+        if is_anvil {
             command.args(["--port", &port.to_string(), "--silent"]);
             if sealing == Sealing::EverySecond {
                 command.args(["--block-time", "1"]);
@@ -64,6 +69,7 @@ impl Contender {
             }
         } else {
             command.args(["run", "--dev", "--tmp", "--rpc-port", &port.to_string()]);
+            command.args(["--prometheus-port", &metrics.to_string()]);
             match sealing {
                 Sealing::EverySecond => command.args(["--block-time", "1000"]),
                 Sealing::Instant => command.args(["--sealing", "instant"]),
@@ -79,11 +85,7 @@ impl Contender {
             .stderr(fs::File::create(folder.path().join("stderr"))?)
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
-        let mut contender = Self {
-            child,
-            port,
-            _folder: folder,
-        };
+        let mut contender = Self { child, port, folder };
         contender.wait(binary)?;
         Ok(contender)
     }
@@ -94,7 +96,7 @@ impl Contender {
             let asked = Client::connect(self.port).and_then(|mut client| client.number("eth_blockNumber", &json!([])));
             let Err(error) = asked else { return Ok(()) };
             if let Some(status) = self.child.try_wait()? {
-                let said = fs::read_to_string(self._folder.path().join("stderr")).unwrap_or_default();
+                let said = fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default();
                 return Err(format!("{} ended by itself: {status}: {said}", binary.display()).into());
             }
             if started.elapsed() > PATIENCE {
@@ -106,6 +108,11 @@ impl Contender {
 
     pub fn client(&self) -> Result<Client> {
         Client::connect(self.port)
+    }
+
+    /// What its metrics say about time; nothing of anvil.
+    pub fn seconds(&self) -> Result<Seconds> {
+        self.metrics.map_or_else(|| Ok(Seconds::default()), Seconds::scraped)
     }
 
     /// The most memory that was ever resident, in MiB.

@@ -18,6 +18,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::Path,
     sync::Barrier,
@@ -27,6 +28,8 @@ use std::{
 
 /// Who gets the transfers.
 const RECEIVERS: usize = 1000;
+/// Of the node's own measurements.
+const SHOWN_MAX: usize = 12;
 const POLL: Duration = Duration::from_millis(20);
 /// Without progress for so long, a run has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -78,6 +81,8 @@ struct Outcome {
     retries: usize,
     census: Census,
     block_gas_limit: u128,
+    /// Seconds by what the node measures itself, most first. Some contain others.
+    seconds: Vec<(String, f64)>,
 }
 
 /// Signs everything. Senders are dealt to connections, so that a sender's transactions arrive in order.
@@ -153,6 +158,7 @@ fn one_run(binary: &Path, workload: Workload, options: &Options) -> Result<Outco
     let load = presign(workload, &mut wallets, &terms, token, options)?;
     let before = client.number("eth_blockNumber", &json!([]))?;
     let (start_mib, cpu_start) = (node.peak_mib()?, node.cpu_seconds()?);
+    let seconds_before = node.seconds()?;
 
     let barrier = Barrier::new(options.connections + 1);
     let (started, answers, retries) = thread::scope(|scope| -> Result<_> {
@@ -176,6 +182,7 @@ fn one_run(binary: &Path, workload: Workload, options: &Options) -> Result<Outco
     wait_for(&mut client, &load.last)?;
     let took = started.elapsed().as_secs_f64();
     let (peak_mib, cpu_end) = (node.peak_mib()?, node.cpu_seconds()?);
+    let seconds = node.seconds()?.since(&seconds_before);
 
     let after = client.number("eth_blockNumber", &json!([]))?;
     let census = census(&mut client, before + 1, after)?;
@@ -195,6 +202,7 @@ fn one_run(binary: &Path, workload: Workload, options: &Options) -> Result<Outco
         retries,
         census,
         block_gas_limit: setup::block_gas_limit(&mut client)?,
+        seconds,
     })
 }
 
@@ -242,6 +250,7 @@ impl Figures {
             "fullest_block": of(|run| run.census.most as f64),
             "gas_per_transaction": of(|run| run.census.gas_used as f64 / run.census.succeeded as f64),
             "block_gas_limit": of(|run| run.block_gas_limit as f64),
+            "node_seconds_last_run": self.outcomes.last().map(|run| run.seconds.iter().cloned().collect::<BTreeMap<_, _>>()),
         })
     }
 
@@ -281,6 +290,10 @@ impl Figures {
             median(|run| run.census.most as f64),
             median(|run| run.census.gas_used as f64 / run.census.succeeded as f64),
         );
+        let measured = self.outcomes.last().map_or(&[][..], |run| &run.seconds);
+        for (name, seconds) in measured.iter().take(SHOWN_MAX) {
+            let _ = writeln!(text, "  {:<8} {:>7.1} µs a transaction in {name}", "", seconds * micros);
+        }
         text
     }
 }

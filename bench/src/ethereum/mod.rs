@@ -6,6 +6,7 @@ mod contender;
 mod http;
 mod load;
 mod logs;
+mod metrics;
 mod setup;
 mod token;
 mod wallet;

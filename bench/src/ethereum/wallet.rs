@@ -44,9 +44,9 @@ impl Wallet {
 
     /// A development account by number.
     pub fn development(index: usize) -> Result<Self> {
-        let seed = bip39::Mnemonic::parse(DEVELOPMENT_PHRASE)?.to_seed("");
+        let seed = bip39::Mnemonic::parse_normalized(DEVELOPMENT_PHRASE)?.to_seed_normalized("");
         let path: DerivationPath = format!("m/44'/60'/0'/0/{index}").parse()?;
-        Self::new(XPrv::derive_from_path(seed, &path)?.private_key().to_bytes().into())
+        Self::new(XPrv::derive_from_path(seed, &path)?.to_bytes())
     }
 
     /// One of our own making, always the same for a number.
@@ -85,6 +85,7 @@ pub fn stranger(index: usize) -> Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_consensus::transaction::RlpEcdsaDecodableTx;
     use alloy_primitives::address;
 
     #[test]
