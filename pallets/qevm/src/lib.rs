@@ -24,6 +24,7 @@ mod execute;
 mod fee;
 mod handler;
 pub mod precompiles;
+mod recording;
 pub mod safety;
 mod simulate;
 mod state;
@@ -35,6 +36,7 @@ pub use crypto::{HostCrypto, install as install_crypto, warm};
 pub use fee::{BaseFee, Eip1559};
 pub use pallet::*;
 pub use precompiles::PrecompileMap;
+pub use recording::recorded;
 pub use weights::GasWeight;
 
 /// The EVM and its transactions.
@@ -229,7 +231,7 @@ pub mod pallet {
 
         fn validate_unsigned(_source: TransactionSource, call: &Self::Call) -> TransactionValidity {
             match call {
-                Call::transact { envelope } => Self::validate(envelope),
+                Call::transact { envelope } => Self::validate_envelope(envelope),
                 _ => Err(quids_api::TransactionValidityError::Unknown(
                     quids_api::UnknownTransaction::NoUnsignedValidator,
                 )),

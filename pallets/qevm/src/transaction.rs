@@ -4,7 +4,7 @@ use crate::{
     Config, Event, GasUsed, Pallet, Transactions,
     error::{error, validity},
     execute::Setting,
-    weights,
+    recording, weights,
 };
 use alloc::{format, vec::Vec};
 use pallet_system::extensions::nonce_tag;
@@ -180,7 +180,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The pool's question, for the next block.
-    pub(crate) fn validate(envelope: &[u8]) -> TransactionValidity {
+    pub fn validate_envelope(envelope: &[u8]) -> TransactionValidity {
         let checked = Self::check(envelope).map_err(|reason| validity(reason.kind))?;
         let who = AccountId20(checked.from.0);
         let nonce = checked.message.nonce.unwrap_or_default();
@@ -359,8 +359,12 @@ impl<T: Config> Pallet<T> {
             ..Self::setting()
         };
         let salt = salt.map(crate::convert::word);
-        let executed =
-            Self::execute(&setting, &message, salt, None).map_err(|_| crate::Error::<T>::Invalid)?;
+        let trace = recording::wanted();
+        let executed = Self::execute(&setting, &message, salt, trace.map(|options| (options, false)))
+            .map_err(|_| crate::Error::<T>::Invalid)?;
+        if trace.is_some() {
+            recording::put(&executed.outcome);
+        }
         let actual_weight = Some(
             weights::gas::<T>(executed.outcome.gas_used).saturating_add(cost::of(0, 1, 1)),
         );

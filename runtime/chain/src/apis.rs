@@ -157,7 +157,8 @@ fn trace_extrinsic(
 ) -> Result<Option<EvmOutcome>, TransactionValidityError> {
     let extrinsic = Extrinsic::from_bytes(bytes).ok().filter(|extrinsic| extrinsic.signature.is_none());
     let Some(envelope) = extrinsic.as_ref().and_then(|extrinsic| envelope(&extrinsic.call)) else {
-        return Executive::apply_extrinsic(index, bytes).map(|_| None);
+        let (applied, outcome) = pallet_qevm::recorded(options, || Executive::apply_extrinsic(index, bytes));
+        return applied.map(|_| outcome);
     };
     set_phase(Phase::ApplyExtrinsic(index));
     Qevm::apply_traced(envelope, Some(options)).map(|(_, outcome)| Some(outcome))
