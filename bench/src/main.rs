@@ -6,6 +6,7 @@ mod crypto;
 mod machine;
 mod node;
 mod pool;
+mod precompiles;
 mod rpc;
 mod statistics;
 mod transfers;
@@ -24,6 +25,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
+       quids bench precompiles [--seconds 0.5] [--only NAME] [--json]
 build times: scripts/bench build";
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "node" => node::run,
         "rpc" => rpc::run,
         "pool" => pool::run,
+        "precompiles" => precompiles::run,
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -36,7 +36,8 @@ pub fn ethereum_operation(operation: EthereumOperation, input: &[u8]) -> Option<
             let (hash, rest) = input.split_first_chunk()?;
             let (signature, rest) = rest.split_first_chunk()?;
             Some(vec![
-                by.secp256r1_verify_signature(hash, signature, rest.first_chunk()?).into(),
+                by.secp256r1_verify_signature(hash, signature, rest.first_chunk()?)
+                    .into(),
             ])
         }
         Op::KzgVerify => {
