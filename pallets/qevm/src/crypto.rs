@@ -117,12 +117,12 @@ impl Crypto for HostCrypto {
             .to_be_bytes()
             .into_iter()
             .chain(words)
-            .chain([f.into()])
+            .chain([u8::from(f)])
             .collect();
         let Ok(out) = fixed::<64>(Op::Blake2F, &input, PrecompileHalt::Blake2WrongLength) else {
             return;
         };
-        for (word, bytes) in h.iter_mut().zip(out.as_chunks().0) {
+        for (word, bytes) in h.iter_mut().zip(out.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
         }
     }

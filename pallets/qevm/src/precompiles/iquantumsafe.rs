@@ -133,7 +133,7 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
         if self.inputs.transfers_value() {
             return Err(Failure::Revert("not payable"));
         }
-        let input = self.inputs.input.bytes(self.context);
+        let input = self.inputs.input.bytes(&*self.context);
         let (selector, arguments) = Arguments::split(&input).ok_or(Failure::Revert("no function named"))?;
         match selector {
             selector::Q_VERIFY => {
