@@ -58,11 +58,11 @@ fn write(text: &mut Text, step: &Step, options: StepOptions, seen: Option<&mut B
         step.stack.iter().for_each(|word| text.quantity(*word));
         text.close("]");
     }
-    if options.memory {
+    if options.memory && !step.memory.is_empty() {
         text.name("memory");
         text.open("[");
         for word in step.memory.chunks(32) {
-            text.bytes(word);
+            text.string(&hex::encode(word));
         }
         text.close("]");
     }
