@@ -31,8 +31,9 @@ pub use node::{KEYSTORE_KEYS_MAX, NodeKeystore};
 pub use passphrase::{PASSPHRASE_BYTES_MAX, PASSPHRASE_CHARS_MIN, PASSPHRASE_VARIABLE, Passphrase};
 pub use secret::{Algorithm, Kind, Secret, UnknownAlgorithm};
 pub use signer::{
-    ACCOUNT_PAYLOAD_BYTES_MAX, POSSESSION_BYTES_MAX, Purpose, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Refusal,
-    RemoteSigner, SignError, SignRequest, Signer, SignerEvent, SignerHandle, SignerLimits, SignerServer,
+    ACCOUNT_PAYLOAD_BYTES_MAX, ETHEREUM_PAYLOAD_BYTES_MAX, POSSESSION_BYTES_MAX, Purpose, REQUEST_BYTES_MAX,
+    RESPONSE_BYTES_MAX, Refusal, RemoteSigner, SignError, SignRequest, Signer, SignerEvent, SignerHandle, SignerLimits,
+    SignerServer,
 };
 pub use source::KeySource;
 

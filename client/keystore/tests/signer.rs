@@ -116,6 +116,29 @@ fn a_remote_key_signs_like_a_local_one() {
     }
     let signed = running.events.lock().unwrap().len();
     assert_eq!(signed, 4 * 4, "every signature is told");
+    // What EIP-1559 signs, of every length that the chain takes; a post-quantum key has another kind of transaction.
+    for (name, good) in [("eth0", true), ("alice", false)] {
+        let key = dev_keypair(name).unwrap();
+        let remote = RemoteSigner::connect(&running.path, Some(key.account_id())).unwrap();
+        let mut payload = vec![0; ETHEREUM_PAYLOAD_BYTES_MAX];
+        payload[..2].copy_from_slice(&[2, 0xf8]);
+        let signed = remote.sign(Purpose::Ethereum, &payload);
+        assert_eq!(
+            signed.is_ok_and(|signature| verify(key.public(), &payload, &signature)),
+            good,
+            "{name}"
+        );
+        for wrong in [
+            &[][..],
+            &[2],
+            &[1, 0xc0],
+            &[2, 0xbf],
+            &[payload.as_slice(), &[0]].concat(),
+        ] {
+            let error = remote.sign(Purpose::Ethereum, wrong).unwrap_err();
+            assert!(matches!(error, SignError::Refused { code: -32003, .. }), "{error}");
+        }
+    }
     let known = RemoteSigner::connect(&running.path, None).unwrap_err().to_string();
     assert!(
         known.contains("has 4 accounts and none was chosen; it has 0x"),

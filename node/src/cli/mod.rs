@@ -7,6 +7,7 @@ mod chain_spec;
 mod connection;
 mod data;
 mod error;
+mod evm;
 mod hardware;
 mod key;
 mod keys;
@@ -52,6 +53,9 @@ pub enum Command {
     /// Build, sign and send transactions
     #[command(subcommand)]
     Tx(Box<tx::TxCommand>),
+    /// Call and deploy contracts, send transactions to them
+    #[command(subcommand)]
+    Evm(Box<evm::EvmCommand>),
     /// Look into runtimes
     #[command(subcommand)]
     Runtime(runtime::RuntimeCommand),
@@ -132,6 +136,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Key(command) => return key::run(*command),
         Command::Signer(command) => signer::run(command)?,
         Command::Tx(command) => tx::run(*command)?,
+        Command::Evm(command) => return evm::run(*command),
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
         Command::ChainSpec(command) => chain_spec::run(command)?,
@@ -186,6 +191,9 @@ mod tests {
             "quids tx transfer --from alice --to bob --amount x",
             "quids tx transfer --from alice --to bob --amount 1 --mortal 64 --immortal",
             "quids tx remark --from alice text --hex 0x00",
+            "quids evm send --from alice --to bob --value 1kwei",
+            "quids evm send --from alice --data 0x00",
+            "quids evm call --to alice --block 0xzz",
             "quids tx upgrade x.wasm --from alice --no-wait",
             "quids key generate --scheme rsa",
             "quids key sign --key alice a --hex 0x00",

@@ -22,11 +22,13 @@ mod error;
 mod message;
 mod quantum;
 mod transaction;
+mod unsigned;
 
 pub use claim::{AuthorizationClaim, Claim};
 pub use error::DecodeError;
 pub use quantum::{QuantumTransaction, SIGNING_DOMAIN, TRANSACTION_TYPE};
 pub use transaction::{PAYLOAD_BYTES_MAX, TRANSACTION_BYTES_MAX, Transaction};
+pub use unsigned::UnsignedTransaction;
 
 /// The most authorisations of one transaction (EIP-7702): each costs a recovery before anybody has paid.
 pub const AUTHORIZATIONS_MAX: usize = 1024;

@@ -77,6 +77,13 @@ impl QuantumTransaction {
         Ok(transaction)
     }
 
+    /// With this signature, over [`Self::signing_hash`].
+    #[must_use]
+    pub fn with_signature(mut self, signature: Vec<u8>) -> Self {
+        self.signature = signature.into();
+        self
+    }
+
     fn check_lengths(&self) -> Result<(), DecodeError> {
         let (scheme, key) = (self.scheme, self.public_key.len());
         if key != 0 && key != scheme.public_key_len() {

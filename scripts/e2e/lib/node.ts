@@ -14,7 +14,8 @@ const STOP_MS_MAX = 5_000;
 const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), '.cache/quids/target');
 /** The node under test. */
 export const binary = process.env.QUIDS_BIN ?? join(target, 'debug/quids');
-const logs = process.env.QUIDS_E2E_LOGS ?? join(tmpdir(), `quids-e2e-${process.pid}`);
+/** Folder of the nodes' logs, and of the list of their process ids. */
+export const logs = process.env.QUIDS_E2E_LOGS ?? join(tmpdir(), `quids-e2e-${process.pid}`);
 
 /** Block interval of the nodes under test. */
 export const BLOCK_MS = 500;
@@ -90,7 +91,8 @@ export class TestNode {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-function freePort(): Promise<number> {
+/** A port that nobody listens on now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {

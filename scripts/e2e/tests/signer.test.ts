@@ -3,14 +3,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
 import { Enum, TypeRegistry } from '@polkadot/types';
 import { hexToU8a, stringToU8a, u8aToHex } from '@polkadot/util';
 import {
-  accountAddress, devPair, encodeSignature, ethereumPair, QuidsPair, QuidsSigner, quantumResistantHash, Scheme,
-  type SignerApi, verify,
+  accountAddress, devPair, encodeSignature, ethereumPair, QuidsPair, QuidsSigner, quantumAccount, quantumResistantHash,
+  quantumSigningPayload, Scheme, type SignerApi, type SigningKey, signingHash, signQuantumTransaction, verify,
 } from '@quids/signer';
 
 const fixture = JSON.parse(readFileSync(new URL('../fixtures/noble.json', import.meta.url), 'utf8'));
+const transactions = JSON.parse(
+  readFileSync(new URL('../../../primitives/ethereum/fixtures/vectors.json', import.meta.url), 'utf8'),
+);
 const message = stringToU8a('a message');
 
 const sizes = [
@@ -93,4 +97,74 @@ describe('signer', () => {
     const bare = hexToU8a(signature).subarray(4);
     assert.ok(verify(pair.scheme, pair.publicKey, stringToU8a('<Bytes>a message</Bytes>'), bare));
   });
+
+  it('makes the post-quantum transactions of the vectors that the Rust tests read', async () => {
+    assert.equal(transactions.vectors.length, 5);
+    for (const vector of transactions.vectors) {
+      const { key, fields, options } = transactionOf(vector);
+      assert.equal(u8aToHex(quantumSigningPayload(key, fields, options)), vector.signing_payload, vector.name);
+      assert.equal(u8aToHex(signingHash(hexToU8a(vector.signing_payload))), vector.signing_hash, vector.name);
+      const signed = await signQuantumTransaction(key, fields, options);
+      assert.deepEqual(signed, { raw: vector.envelope, hash: vector.hash }, vector.name);
+    }
+  });
+
+  it('signs post-quantum transactions that verify, and refuses what no transaction can hold', async () => {
+    const [vector] = transactions.vectors;
+    const { fields, options } = transactionOf(vector);
+    for (const pair of [devPair('alice'), QuidsPair.falcon512()]) {
+      for (const withKey of [true, false]) {
+        const { raw } = await signQuantumTransaction(pair, fields, { withKey });
+        const signature = hexToU8a(raw).subarray(-(pair.scheme === Scheme.MlDsa87 ? 4627 : 666));
+        const signedHash = signingHash(quantumSigningPayload(pair, fields, { withKey }));
+        assert.ok(verify(pair.scheme, pair.publicKey, signedHash, signature));
+        // What viem hands over and gets back.
+        const account = quantumAccount(pair, { isBound: async () => !withKey });
+        assert.equal((await account.signTransaction({ ...fields, type: 'eip1559' })).length, raw.length);
+        await assert.rejects(account.signMessage(), /signs transactions only/);
+      }
+    }
+    const pair = devPair('alice');
+    const wrong = [
+      { nonce: 2n ** 64n }, { nonce: -1 }, { gas: 2n ** 64n }, { maxFeePerGas: 2n ** 128n }, { value: 2n ** 256n },
+      { to: '0x12' }, { to: 'alice' }, { data: '0x1' }, { data: 'zz' },
+      { accessList: [{ address: '0x12', storageKeys: [] }] },
+    ];
+    for (const change of wrong) {
+      await assert.rejects(signQuantumTransaction(pair, { ...fields, ...change }, options), JSON.stringify(Object.keys(change)));
+    }
+  });
 });
+
+/** A vector's fields, with a key that signs as it was signed: without entropy, or with the signature that is there. */
+function transactionOf(vector: typeof transactions.vectors[number]) {
+  const { fields } = vector;
+  const given = hexToU8a(vector.envelope).subarray(-(fields.scheme === Scheme.MlDsa87 ? 4627 : 666));
+  const keys = vector.seed ? ml_dsa87.keygen(hexToU8a(vector.seed)) : undefined;
+  const publicKey = keys?.publicKey ?? hexToU8a(fields.public_key);
+  const key: SigningKey = {
+    scheme: fields.scheme,
+    publicKey,
+    address: accountAddress(fields.scheme, publicKey),
+    sign(bytes) {
+      assert.ok(verify(fields.scheme, publicKey, bytes, given), vector.name);
+      return keys ? ml_dsa87.sign(bytes, keys.secretKey, { extraEntropy: false }) : given;
+    },
+  };
+  return {
+    key,
+    fields: {
+      chainId: BigInt(fields.chain_id),
+      nonce: BigInt(fields.nonce),
+      maxPriorityFeePerGas: BigInt(fields.max_priority_fee_per_gas),
+      maxFeePerGas: BigInt(fields.max_fee_per_gas),
+      gas: BigInt(fields.gas_limit),
+      to: fields.to,
+      value: BigInt(fields.value),
+      data: fields.data,
+      accessList: fields.access_list.map((item: { address: string; storage_keys: string[] }) => (
+        { address: item.address, storageKeys: item.storage_keys })),
+    },
+    options: { withKey: fields.public_key !== '0x', sender: fields.sender },
+  };
+}

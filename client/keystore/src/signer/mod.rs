@@ -16,6 +16,8 @@ use std::path::PathBuf;
 pub const ACCOUNT_PAYLOAD_BYTES_MAX: usize = 256;
 /// The longest proof of possession: its domain, a genesis hash, an account, a tagged ML-DSA-87 key.
 pub const POSSESSION_BYTES_MAX: usize = 12 + 32 + 20 + 1 + 2 + 2592;
+/// The longest payload of an Ethereum transaction: the longest that the chain takes.
+pub const ETHEREUM_PAYLOAD_BYTES_MAX: usize = 128 << 10;
 /// Opens every proof of possession, see [`quids_crypto::possession_message`].
 const POSSESSION_DOMAIN: &[u8] = b"quids/pop/v1";
 
@@ -26,22 +28,25 @@ pub enum Purpose {
     Account,
     /// A proof that one holds the key, to bind it to an account: [`quids_crypto::possession_message`].
     Possession,
+    /// An Ethereum transaction by secp256k1: EIP-1559's payload, type byte included.
+    Ethereum,
 }
 
 impl Purpose {
+    const ALL: [Self; 3] = [Self::Account, Self::Possession, Self::Ethereum];
+
     /// The name in the protocol.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Possession => "possession",
+            Self::Ethereum => "ethereum",
         }
     }
 
     /// The purpose of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Account, Self::Possession]
-            .into_iter()
-            .find(|purpose| purpose.name() == name)
+        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
     }
 
     /// Whether a message can be for this; says why not.
@@ -52,6 +57,11 @@ impl Purpose {
             Self::Account => ACCOUNT_PAYLOAD_BYTES_MAX,
             Self::Possession if !proof => return Err("the payload is no proof of possession".into()),
             Self::Possession => POSSESSION_BYTES_MAX,
+            // The type byte and the header of a list.
+            Self::Ethereum if !matches!(message, [2, 0xc0.., ..]) => {
+                return Err("the payload is no transaction of EIP-1559".into());
+            }
+            Self::Ethereum => ETHEREUM_PAYLOAD_BYTES_MAX,
         };
         match message.len() {
             0 => Err("the payload is empty".into()),

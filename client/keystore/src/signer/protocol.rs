@@ -6,9 +6,9 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// A longer request is answered with an error, and the connection ends. The longest proof of possession in hexadecimal
-/// takes a third of it.
-pub const REQUEST_BYTES_MAX: usize = 16 << 10;
+/// A longer request is answered with an error, and the connection ends. The longest Ethereum transaction in hexadecimal
+/// takes 256 KiB of it.
+pub const REQUEST_BYTES_MAX: usize = 272 << 10;
 /// A longer response is refused: 64 accounts with ML-DSA-87 keys take 350 kB, a SPHINCS+ signature 100 kB.
 pub const RESPONSE_BYTES_MAX: usize = 512 << 10;
 /// Of the protocol; told by `signer_version`.
@@ -29,7 +29,7 @@ pub const BUSY: i64 = -32004;
 pub struct SignParams {
     /// The account that the key derives, hexadecimal with 0x.
     pub account: String,
-    /// `account` or `possession`.
+    /// `account`, `possession` or `ethereum`.
     pub context: String,
     /// Hexadecimal with 0x.
     pub payload: String,

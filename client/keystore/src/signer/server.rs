@@ -8,7 +8,7 @@ use super::protocol::{
 use super::{Purpose, SignError};
 use crate::{KeyError, hexadecimal, private};
 use quids_core::AccountId20;
-use quids_crypto::{KeyPair, blake3_256, eip55};
+use quids_crypto::{KeyPair, SignatureScheme, blake3_256, eip55};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs;
@@ -322,7 +322,7 @@ impl Service {
             .map_err(|_| wrong("the parameters are { account, context, payload }, texts"))?;
         let account: AccountId20 = params.account.parse().map_err(|_| wrong("the account is no address"))?;
         let purpose = Purpose::from_name(&params.context);
-        let purpose = purpose.ok_or_else(|| wrong("the context is neither account nor possession"))?;
+        let purpose = purpose.ok_or_else(|| wrong("the context is none of account, possession, ethereum"))?;
         let payload = params.payload.strip_prefix("0x").and_then(hexadecimal::decode_loose);
         let payload = payload.ok_or_else(|| wrong("the payload is not 0x and hexadecimal"))?;
         purpose
@@ -330,6 +330,10 @@ impl Service {
             .map_err(|reason| (PAYLOAD_NOT_ALLOWED, reason))?;
         let key = self.keys.iter().find(|key| key.account_id() == account);
         let key = key.ok_or_else(|| (UNKNOWN_ACCOUNT, format!("no key of account {}", eip55(&account))))?;
+        if purpose == Purpose::Ethereum && key.scheme() != SignatureScheme::Secp256k1 {
+            let reason = format!("a key of {} signs no transaction of EIP-1559", key.scheme());
+            return Err((PAYLOAD_NOT_ALLOWED, reason));
+        }
         let request = SignRequest {
             account,
             purpose,

@@ -117,6 +117,7 @@ impl Fake {
             is_new_best: true,
             is_finalised: true,
             code_changed,
+            retracted: Vec::new(),
         }));
         header
     }
@@ -189,6 +190,7 @@ impl Fake {
             is_new_best,
             is_finalised,
             code_changed,
+            retracted: Vec::new(),
         }));
     }
 

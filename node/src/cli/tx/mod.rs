@@ -12,6 +12,7 @@ use quids_keystore::Signer;
 use send::Sender;
 use std::{path::PathBuf, sync::Arc};
 
+pub(super) use send::must_carry_key;
 pub(super) use upgrade::CODE_DOMAIN;
 
 /// Who sends, through which node, and how.

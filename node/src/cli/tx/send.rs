@@ -107,7 +107,7 @@ impl Sender {
     }
 
     async fn sign(&self, call: Vec<u8>, nonce: Option<u64>) -> Result<OpaqueExtrinsic, CliError> {
-        let with_key = self.must_carry_key().await?;
+        let with_key = must_carry_key(&self.connection, self.account, &*self.key).await?;
         let nonce = match nonce {
             Some(nonce) => nonce,
             None => {
@@ -141,28 +141,6 @@ impl Sender {
         Ok(signed.expect("signing ends")?)
     }
 
-    /// Whether the transaction binds the key and so carries it. An error if the key cannot sign for the account.
-    async fn must_carry_key(&self) -> Result<bool, CliError> {
-        let best = self.connection.block_hash(None).await?;
-        let bound: Option<PublicKey> = self
-            .connection
-            .call(names::ACCOUNT_KEY, &self.account.encode(), best)
-            .await?;
-        let account = eip55(&self.account);
-        match bound {
-            Some(bound) if bound == *self.key.public() => Ok(false),
-            Some(bound) => Err(CliError::WrongKey(format!(
-                "another key is bound to {account}, of scheme {}; only that one can sign for it",
-                bound.scheme()
-            ))),
-            None if self.account == self.key.account_id() => Ok(self.key.scheme() != SignatureScheme::Secp256k1),
-            None => Err(CliError::WrongKey(format!(
-                "this key is not that of {account}: its own account is {}, and no key is bound to {account} yet",
-                eip55(&self.key.account_id())
-            ))),
-        }
-    }
-
     /// Finds the transaction in its block and reads its events, by the metadata that it was signed for: the block was
     /// executed by that runtime, since the signature holds for no other version.
     async fn included(&self, extrinsic: &OpaqueExtrinsic, block: Hash) -> Result<Included, CliError> {
@@ -187,6 +165,25 @@ impl Sender {
             failure: events.iter().find_map(|event| failure(&self.metadata, event)),
             events,
         })
+    }
+}
+
+/// Whether a transaction binds the account's key and so carries it. An error if the key cannot sign for the account.
+pub async fn must_carry_key(connection: &Connection, account: AccountId20, key: &dyn Signer) -> Result<bool, CliError> {
+    let best = connection.block_hash(None).await?;
+    let bound: Option<PublicKey> = connection.call(names::ACCOUNT_KEY, &account.encode(), best).await?;
+    let name = eip55(&account);
+    match bound {
+        Some(bound) if bound == *key.public() => Ok(false),
+        Some(bound) => Err(CliError::WrongKey(format!(
+            "another key is bound to {name}, of scheme {}; only that one can sign for it",
+            bound.scheme()
+        ))),
+        None if account == key.account_id() => Ok(key.scheme() != SignatureScheme::Secp256k1),
+        None => Err(CliError::WrongKey(format!(
+            "this key is not that of {name}: its own account is {}, and no key is bound to {name} yet",
+            eip55(&key.account_id())
+        ))),
     }
 }
 
