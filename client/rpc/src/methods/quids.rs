@@ -76,6 +76,8 @@ const ACCOUNT_KEY: Schema = Schema::Nullable(&Schema::Object(&[
     Field::required("publicKey", Schema::Bytes, "raw"),
 ]));
 
+const CONTRACT: Param = Param::required("address", Schema::Address, "the contract");
+
 const SAFETY: Schema = Schema::Named(
     "ContractSafety",
     &Schema::Object(&[
@@ -134,7 +136,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             &Method::new(
                 "quids_contractSafety",
                 "What the analysis of a contract's code found; null for an account without code.",
-                &[Param::required("address", Schema::Address, "the contract"), AT],
+                &[CONTRACT, AT],
                 Schema::Nullable(&SAFETY),
             )
             .errors(&[error::RUNTIME, error::DECODE, error::CLIENT])

@@ -12,7 +12,7 @@ use crate::params::Arguments;
 use crate::spec::{Method, Param, Schema};
 use codec::Encode;
 use quids_api::evm::EvmBlock;
-use quids_core::{H256, Hash, Header};
+use quids_core::{H256, Hash, Header, Height};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -249,7 +249,8 @@ pub fn header_of(context: &Context, hash: Hash) -> Result<Option<Map<String, Val
     let Some(header) = context.backend.header(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    Ok(Some(render::header(hash, &header, &summary(context, hash)?)))
+    let summary = summary(context, hash)?;
+    Ok(Some(render::header(hash, &header, &summary)))
 }
 
 /// A block as JSON; `None` if it is unknown.
@@ -295,11 +296,7 @@ fn pending(context: &Context, place: Place, is_full: bool) -> Result<Value, RpcE
     env.base_fee = chain.base_fee;
     env.gas_limit = chain.gas_limit;
     let transactions = ready(context)?;
-    let header = Header {
-        parent_hash: place.hash,
-        number: quids_core::Height(parent.number.0.saturating_add(1)),
-        ..Header::default()
-    };
+    let header = render::bare_header(place.hash, parent.number.saturating_add(Height(1)), Vec::new());
     let summary = Summary {
         env,
         gas_used: 0,

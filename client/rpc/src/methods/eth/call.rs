@@ -108,20 +108,19 @@ pub fn register(registry: &mut Registry) -> Registered {
     )
 }
 
-/// The block that a call at a place runs in: that block itself, or the one to come.
+/// The block that a call at a place runs in: that block itself, which the runtime knows, or the one to come.
 pub fn block_at(context: &Context, place: Place) -> Result<BlockOverrides, RpcError> {
-    if place.is_pending {
+    if !place.is_pending {
         return Ok(BlockOverrides::default());
     }
     let env = ask::env(context, place.hash)?;
+    let chain = ask::chain(context, place.hash)?;
     Ok(BlockOverrides {
-        number: Some(env.number),
-        timestamp: Some(env.timestamp),
-        beneficiary: Some(env.beneficiary),
-        gas_limit: Some(env.gas_limit),
-        base_fee: Some(env.base_fee),
-        prevrandao: Some(env.prevrandao),
-        block_hashes: Vec::new(),
+        number: Some(env.number.saturating_add(1)),
+        timestamp: Some(env.timestamp.saturating_add(1)),
+        gas_limit: Some(chain.gas_limit),
+        base_fee: Some(chain.base_fee),
+        ..BlockOverrides::default()
     })
 }
 

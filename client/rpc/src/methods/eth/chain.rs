@@ -26,6 +26,8 @@ const DEV_ACCOUNTS: [&str; 10] = [
     "0xa0ee7a142d267c1f36714e4a8f75612f20a79720",
 ];
 
+const DATA: Param = Param::required("data", Schema::Bytes, "");
+
 const SYNCING: Schema = Schema::OneOf(&[
     Schema::Bool,
     Schema::Object(&[
@@ -109,7 +111,7 @@ fn register_node(registry: &mut Registry) -> Registered {
             &Method::new(
                 "web3_sha3",
                 "Keccak-256 of bytes.",
-                &[Param::required("data", Schema::Bytes, "")],
+                &[DATA],
                 Schema::Hash,
             )
         },

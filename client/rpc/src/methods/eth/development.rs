@@ -29,6 +29,11 @@ const MINE: Param = Param::optional(
     "the block's timestamp, or an object",
 );
 
+const BLOCKS: Param = Param::optional("blocks", AMOUNT, "at most 10 000; 1 if left out");
+const INTERVAL: Param = Param::optional("interval", AMOUNT, "seconds between them");
+const ON: Param = Param::required("on", Schema::Bool, "");
+const BALANCE: Param = Param::required("balance", AMOUNT, "wei");
+
 type Run = fn(&dyn Development, &Arguments) -> Result<Value, RpcError>;
 
 pub fn register(registry: &mut Registry) -> Registered {
@@ -61,10 +66,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             &Method::new(
                 "anvil_mine",
                 "Makes blocks now.",
-                &[
-                    Param::optional("blocks", AMOUNT, "at most 10 000; 1 if left out"),
-                    Param::optional("interval", AMOUNT, "seconds between them"),
-                ],
+                &[BLOCKS, INTERVAL],
                 Schema::Null,
             )
             .aliases(&["hardhat_mine"])
@@ -148,7 +150,7 @@ fn register_state(registry: &mut Registry) -> Registered {
             &Method::new(
                 "evm_setAutomine",
                 "Whether each transaction is put into a block as it arrives.",
-                &[Param::required("on", Schema::Bool, "")],
+                &[ON],
                 Schema::Bool,
             )
             .aliases(&["anvil_setAutomine"])
@@ -166,7 +168,7 @@ fn register_state(registry: &mut Registry) -> Registered {
             &Method::new(
                 "anvil_setBalance",
                 "Gives an account this balance, in a block of its own.",
-                &[ADDRESS, Param::required("balance", AMOUNT, "wei")],
+                &[ADDRESS, BALANCE],
                 Schema::Bool,
             )
             .aliases(&["hardhat_setBalance"])

@@ -32,6 +32,7 @@ const PAGE: Schema = Schema::Object(&[
     Field::required("lastPage", Schema::Bool, "there is nothing older"),
 ]);
 
+const NONCE: Param = Param::required("nonce", AMOUNT, "");
 const PAGE_NUMBER: Param = Param::required("pageNumber", AMOUNT, "from 0");
 const PAGE_SIZE: Param = Param::required("pageSize", AMOUNT, "at most 100");
 const EDGE: Param = Param::required("blockNumber", AMOUNT, "not itself; 0 for the end of the chain");
@@ -251,7 +252,7 @@ fn register_searches(registry: &mut Registry) -> Registered {
             &Method::new(
                 "ots_getTransactionBySenderAndNonce",
                 "The hash of a sender's transaction of this nonce; null if there is none such.",
-                &[ADDRESS, Param::required("nonce", AMOUNT, "")],
+                &[ADDRESS, NONCE],
                 Schema::Nullable(&Schema::Hash),
             )
             .errors(ERRORS)

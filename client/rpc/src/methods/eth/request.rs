@@ -4,6 +4,7 @@ use super::values::{self, address, field, read, u64, u128, uint, unfit, word};
 use crate::error::{RpcError, ethereum, invalid_params};
 use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, StateOverride};
 use quids_core::{H160, H256};
+use quids_ethereum::TRANSACTION_TYPE;
 use serde_json::Value;
 
 /// Gas of a call that names none, and the most it gets (go-ethereum's number).
@@ -62,7 +63,9 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     }
     let access_list = read(value, "accessList", access_list)?;
     let authorizations = read(value, "authorizationList", authorizations)?;
+    let is_quantum = read(value, "type", u64)? == Some(TRANSACTION_TYPE.into());
     let transaction_type = match (price, &access_list, &authorizations) {
+        _ if is_quantum => TRANSACTION_TYPE,
         (_, _, Some(_)) => 4,
         (Some(_), Some(_), None) => 1,
         (Some(_), None, None) => 0,
@@ -83,6 +86,7 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
             max_priority_fee_per_gas: (price.is_none()).then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
             access_list: access_list.unwrap_or_default(),
             authorizations: authorizations.unwrap_or_default(),
+            quantum: None,
         },
     })
 }

@@ -15,7 +15,7 @@ use crate::params::Arguments;
 use crate::spec::{Field, Method, Param, Schema};
 use codec::Encode;
 use quids_api::evm::{EvmErrorKind, EvmMessage, EvmOutcome, EvmStatus, SimulatedBlock, SimulatedOutcome, Simulation};
-use quids_core::{Digest, DigestItem, H256, Hash, Header, Height};
+use quids_core::{DigestItem, H256, Hash, Header, Height};
 use quids_crypto::keccak_256;
 use serde_json::{Value, json};
 
@@ -42,6 +42,8 @@ const PAYLOAD: Schema = Schema::Named(
         Field::optional("returnFullTransactions", FLAG, "transactions in full, not hashes"),
     ]),
 );
+
+const PAYLOAD_PARAM: Param = Param::required("payload", PAYLOAD, "");
 
 const ERRORS: &[i32] = &[
     error::ETHEREUM,
@@ -78,7 +80,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "eth_simulateV1",
                 "Runs blocks of calls, each on the state that the one before leaves. Their hashes are of headers without \
                  roots.",
-                &[Param::required("payload", PAYLOAD, ""), AT],
+                &[PAYLOAD_PARAM, AT],
                 Schema::List(&Schema::Any),
             )
             .errors(ERRORS)
@@ -171,14 +173,10 @@ fn plan(context: &Context, place: Place, payload: &Value, validate: bool) -> Res
                 .iter()
                 .map(|planned| (u64::from(planned.header.number.0), planned.hash));
             block.block.block_hashes.extend(before);
-            let header = Header {
-                parent_hash: parent,
-                number: Height(u32::try_from(next).map_err(|_| refusal(NUMBERS, "block number too large"))?),
-                digest: Digest {
-                    logs: vec![DigestItem::Other(time.encode())],
-                },
-                ..Header::default()
-            };
+            let height = u32::try_from(next).map_err(|_| refusal(NUMBERS, format!("block number {next} is too large")))?;
+            // What makes two simulated blocks of one height different.
+            let time = vec![DigestItem::Other(time.encode())];
+            let header = render::bare_header(parent, Height(height), time);
             parent = header.hash();
             planned.push(Planned {
                 block,

@@ -1,7 +1,7 @@
 //! Transactions into the pool.
 
 use super::values::{self, hex};
-use super::shape::{AMOUNT, CALL_PARAM, RECEIPT};
+use super::shape::{ADDRESS, AMOUNT, CALL_PARAM, RECEIPT};
 use super::{CALL_ERRORS, ERRORS, ask, transaction};
 use crate::access::Access;
 use crate::error::{RpcError, ethereum};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const ENVELOPE: Param = Param::required("envelope", Schema::Bytes, "EIP-2718 bytes of a signed transaction");
+const MESSAGE: Param = Param::required("message", Schema::Bytes, "");
 const TIMEOUT: Param = Param::optional("timeoutMs", AMOUNT, "milliseconds to wait, at most 60 000; 20 000 if left out");
 const TIMEOUT_MS: u64 = 20_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
@@ -64,7 +65,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             &Method::new(
                 "eth_sign",
                 NO_KEYS,
-                &[super::shape::ADDRESS, Param::required("message", Schema::Bytes, "")],
+                &[ADDRESS, MESSAGE],
                 Schema::Bytes,
             )
             .errors(CALL_ERRORS)

@@ -36,6 +36,8 @@ const TRACES: Schema = Schema::List(&Schema::Object(&[
 ]));
 const AT: Param = Param::optional("block", place::BLOCK, "latest if left out");
 
+const BLOCK: Param = Param::required("block", place::BLOCK, "");
+
 pub fn register(registry: &mut Registry) -> Registered {
     text_method(
         registry,
@@ -283,7 +285,7 @@ fn register_flat(registry: &mut Registry) -> Registered {
                 "trace_block",
                 "The calls of a block's Ethereum transactions as a list, as Parity has them; null if there is no such \
                  block.",
-                &[Param::required("block", place::BLOCK, "")],
+                &[BLOCK],
                 FLAT,
             )
             .errors(ERRORS)
