@@ -93,7 +93,11 @@ const SAFETY: Schema = Schema::Named(
             Schema::Bool,
             "delegates to an address that it reads from storage",
         ),
-        Field::required("unknownCalls", Schema::Bool, "calls addresses that the analysis cannot tell"),
+        Field::required(
+            "unknownCalls",
+            Schema::Bool,
+            "calls addresses that the analysis cannot tell",
+        ),
         Field::required("isQuantumCompatible", Schema::Bool, "none of the first four"),
     ]),
 );

@@ -127,9 +127,7 @@ fn register_counts(registry: &mut Registry) -> Registered {
     const UNCLE: &str = "A block's uncle: null, since there are none.";
     for (spec, param, counts) in [
         (
-            const {
-                &Method::new("eth_getBlockTransactionCountByHash", TRANSACTIONS, &[BLOCK_HASH], COUNT).errors(ERRORS)
-            },
+            const { &Method::new("eth_getBlockTransactionCountByHash", TRANSACTIONS, &[BLOCK_HASH], COUNT).errors(ERRORS) },
             "blockHash",
             true,
         ),
@@ -171,8 +169,22 @@ fn register_counts(registry: &mut Registry) -> Registered {
         })?;
     }
     for spec in [
-        const { &Method::new("eth_getUncleByBlockHashAndIndex", UNCLE, &[BLOCK_HASH, INDEX], Schema::Null) },
-        const { &Method::new("eth_getUncleByBlockNumberAndIndex", UNCLE, &[BLOCK_NUMBER, INDEX], Schema::Null) },
+        const {
+            &Method::new(
+                "eth_getUncleByBlockHashAndIndex",
+                UNCLE,
+                &[BLOCK_HASH, INDEX],
+                Schema::Null,
+            )
+        },
+        const {
+            &Method::new(
+                "eth_getUncleByBlockNumberAndIndex",
+                UNCLE,
+                &[BLOCK_NUMBER, INDEX],
+                Schema::Null,
+            )
+        },
     ] {
         caller_method(registry, spec, |_, _, _| Ok(Value::Null))?;
     }
@@ -180,15 +192,11 @@ fn register_counts(registry: &mut Registry) -> Registered {
 }
 
 /// The block that a parameter names, if it is there. The pending block is the latest.
-pub fn found(
-    context: &Context,
-    arguments: &Arguments,
-    name: &str,
-) -> Result<Option<(Place, EvmBlock)>, RpcError> {
+pub fn found(context: &Context, arguments: &Arguments, name: &str) -> Result<Option<(Place, Arc<EvmBlock>)>, RpcError> {
     let Some(place) = place::find(context, arguments.optional(name))? else {
         return Ok(None);
     };
-    let block = context.backend.evm_block(place.hash).map_err(from_evm_backend)?;
+    let block = ask::find_block(context, place.hash)?;
     Ok(block.map(|block| (place, block)))
 }
 
@@ -225,7 +233,10 @@ pub const fn position(hash: Hash, block: &EvmBlock, index: u32) -> Position {
 pub fn summary(context: &Context, hash: Hash) -> Result<Arc<Summary>, RpcError> {
     match context.eth.summaries.get(hash) {
         Some(known) => Ok(known),
-        None => Ok(summarise(context, hash, &ask::block(&*context.backend, hash)?)),
+        None => {
+            let block = ask::block(context, hash)?;
+            Ok(summarise(context, hash, &block))
+        }
     }
 }
 
@@ -259,7 +270,7 @@ pub fn block(context: &Context, hash: Hash, is_full: bool) -> Result<Option<Valu
     let Some(header) = node.header(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    let Some(block) = node.evm_block(hash).map_err(from_evm_backend)? else {
+    let Some(block) = ask::find_block(context, hash)? else {
         return Ok(None);
     };
     let mut fields = render::header(hash, &header, &summarise(context, hash, &block));

@@ -84,7 +84,9 @@ pub fn register(registry: &mut Registry) -> Registered {
                 Ok(gas) => Ok(quantity(gas)),
                 Err(outcome) => {
                     succeeded(&outcome).map_err(|error| match outcome.status {
-                        EvmStatus::Halt(EvmHalt::OutOfGas) => ethereum(format!("gas required exceeds allowance ({cap})")),
+                        EvmStatus::Halt(EvmHalt::OutOfGas) => {
+                            ethereum(format!("gas required exceeds allowance ({cap})"))
+                        }
                         _ => error,
                     })?;
                     Err(ethereum(format!("gas required exceeds allowance ({cap})")))
@@ -120,6 +122,7 @@ pub fn block_at(context: &Context, place: Place) -> Result<BlockOverrides, RpcEr
         timestamp: Some(env.timestamp.saturating_add(1)),
         gas_limit: Some(chain.gas_limit),
         base_fee: Some(chain.base_fee),
+        block_hashes: vec![(env.number, place.hash)],
         ..BlockOverrides::default()
     })
 }
@@ -162,9 +165,11 @@ pub fn simulate(context: &Context, at: Hash, simulation: &Simulation) -> Result<
 pub fn succeeded(outcome: &EvmOutcome) -> Result<(), RpcError> {
     match failure(outcome) {
         None => Ok(()),
-        Some(message) if outcome.status == EvmStatus::Revert => {
-            Err(RpcError::owned(REVERTED, message, Some(crate::json::hex(&outcome.output))))
-        }
+        Some(message) if outcome.status == EvmStatus::Revert => Err(RpcError::owned(
+            REVERTED,
+            message,
+            Some(crate::json::hex(&outcome.output)),
+        )),
         Some(message) => Err(ethereum(message)),
     }
 }
@@ -261,7 +266,11 @@ fn create_access_list(context: &Context, arguments: &Arguments) -> Result<Value,
     let mut rounds = 0;
     loop {
         let outcome = run(context, place.hash, block.clone(), trace)?;
-        let touched = outcome.trace.as_ref().map(|trace| trace.accesses.clone()).unwrap_or_default();
+        let touched = outcome
+            .trace
+            .as_ref()
+            .map(|trace| trace.accesses.clone())
+            .unwrap_or_default();
         let known = merged(&list, &touched);
         rounds += 1;
         if known == merged(&list, &[]) || rounds == ACCESS_LIST_ROUNDS {
@@ -285,7 +294,9 @@ fn create_access_list(context: &Context, arguments: &Arguments) -> Result<Value,
 fn merged(a: &[AccessListItem], b: &[AccessListItem]) -> Vec<AccessListItem> {
     let mut all = BTreeMap::<_, std::collections::BTreeSet<_>>::new();
     for item in a.iter().chain(b) {
-        all.entry(item.address).or_default().extend(item.storage_keys.iter().copied());
+        all.entry(item.address)
+            .or_default()
+            .extend(item.storage_keys.iter().copied());
     }
     let item = |(address, keys): (_, std::collections::BTreeSet<_>)| AccessListItem {
         address,

@@ -22,7 +22,11 @@ const MINE: Param = Param::optional(
     Schema::OneOf(&[
         AMOUNT,
         Schema::Open(&[
-            Field::optional("timestamp", Schema::Nullable(&AMOUNT), "of the first block, seconds since 1970"),
+            Field::optional(
+                "timestamp",
+                Schema::Nullable(&AMOUNT),
+                "of the first block, seconds since 1970",
+            ),
             Field::optional("blocks", Schema::Nullable(&AMOUNT), "at most 10 000; 1 if left out"),
         ]),
     ]),
@@ -39,16 +43,16 @@ type Run = fn(&dyn Development, &Arguments) -> Result<Value, RpcError>;
 pub fn register(registry: &mut Registry) -> Registered {
     add(
         registry,
-        const {
-            &Method::new("evm_mine", "Makes a block now, or some.", &[MINE], Schema::Text)
-                .errors(ERRORS)
-        },
+        const { &Method::new("evm_mine", "Makes a block now, or some.", &[MINE], Schema::Text).errors(ERRORS) },
         |node, arguments| {
             let options = arguments.optional("options");
             let (timestamp, blocks) = match options {
                 Some(Value::Object(_)) => {
                     let options = arguments.value("options")?;
-                    (read(options, "timestamp", values::u64)?, read(options, "blocks", values::u64)?)
+                    (
+                        read(options, "timestamp", values::u64)?,
+                        read(options, "blocks", values::u64)?,
+                    )
                 }
                 Some(timestamp) => (Some(values::u64("options", timestamp)?), None),
                 None => (None, None),
@@ -56,24 +60,25 @@ pub fn register(registry: &mut Registry) -> Registered {
             if let Some(timestamp) = timestamp {
                 node.set_next_timestamp(timestamp).map_err(from_evm_backend)?;
             }
-            node.mine(bounded(blocks.unwrap_or(1))?, None).map_err(from_evm_backend)?;
+            node.mine(bounded(blocks.unwrap_or(1))?, None)
+                .map_err(from_evm_backend)?;
             Ok("0x0".into())
         },
     )?;
     add(
         registry,
         const {
-            &Method::new(
-                "anvil_mine",
-                "Makes blocks now.",
-                &[BLOCKS, INTERVAL],
-                Schema::Null,
-            )
-            .aliases(&["hardhat_mine"])
-            .errors(ERRORS)
+            &Method::new("anvil_mine", "Makes blocks now.", &[BLOCKS, INTERVAL], Schema::Null)
+                .aliases(&["hardhat_mine"])
+                .errors(ERRORS)
         },
         |node, arguments| {
-            let number = |name: &str| arguments.optional(name).map(|value| values::u64(name, value)).transpose();
+            let number = |name: &str| {
+                arguments
+                    .optional(name)
+                    .map(|value| values::u64(name, value))
+                    .transpose()
+            };
             let blocks = bounded(number("blocks")?.unwrap_or(1))?;
             node.mine(blocks, number("interval")?).map_err(from_evm_backend)?;
             Ok(Value::Null)
@@ -121,9 +126,14 @@ fn register_state(registry: &mut Registry) -> Registered {
     add(
         registry,
         const {
-            &Method::new("evm_snapshot", "Remembers the present: its number.", &[], Schema::Quantity)
-                .aliases(&["anvil_snapshot"])
-                .errors(ERRORS)
+            &Method::new(
+                "evm_snapshot",
+                "Remembers the present: its number.",
+                &[],
+                Schema::Quantity,
+            )
+            .aliases(&["anvil_snapshot"])
+            .errors(ERRORS)
         },
         |node, _| node.snapshot().map(quantity).map_err(from_evm_backend),
     )?;

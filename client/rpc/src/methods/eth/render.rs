@@ -8,7 +8,9 @@ use alloy_consensus::{
 };
 use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, Bloom, Log, LogData};
-use quids_api::evm::{AccessListItem, EvmBlockEnv, EvmLog, EvmMessage, EvmReceipt, EvmTransaction, ExecutedTransaction};
+use quids_api::evm::{
+    AccessListItem, EvmBlockEnv, EvmLog, EvmMessage, EvmReceipt, EvmTransaction, ExecutedTransaction,
+};
 use quids_core::{Digest, DigestItem, H160, H256, Hash, Header, Height, U256};
 use quids_ethereum::Transaction;
 use serde_json::{Map, Value, json};
@@ -278,7 +280,9 @@ fn authorization(signed: &SignedAuthorization) -> Value {
 pub fn callee(transaction: &ExecutedTransaction) -> Option<H160> {
     match &transaction.call {
         Some(call) => call.to,
-        None => Transaction::decode(&transaction.envelope).ok().and_then(|decoded| decoded.to()),
+        None => Transaction::decode(&transaction.envelope)
+            .ok()
+            .and_then(|decoded| decoded.to()),
     }
 }
 
@@ -311,15 +315,20 @@ pub fn logs(
     first_log: u32,
 ) -> impl Iterator<Item = LogEntry> + '_ {
     let height = Height(u32::try_from(position.number).unwrap_or(u32::MAX));
-    transaction.receipt.logs.iter().zip(first_log..).map(move |(log, index)| LogEntry {
-        height,
-        block: position.block,
-        timestamp: position.timestamp,
-        transaction_index: position.index,
-        transaction: transaction.hash,
-        log_index: index,
-        log: log.clone(),
-    })
+    transaction
+        .receipt
+        .logs
+        .iter()
+        .zip(first_log..)
+        .map(move |(log, index)| LogEntry {
+            height,
+            block: position.block,
+            timestamp: position.timestamp,
+            transaction_index: position.index,
+            transaction: transaction.hash,
+            log_index: index,
+            log: log.clone(),
+        })
 }
 
 /// A log. `removed`: its block is no longer on the chain.

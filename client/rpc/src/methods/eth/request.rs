@@ -43,9 +43,7 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     if let (Some(cap), Some(tip)) = (cap, tip)
         && cap < tip
     {
-        return Err(ethereum(format!(
-            "maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})"
-        )));
+        return Err(ethereum(format!("maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})")));
     }
     let (data, input) = (
         read(value, "data", values::bytes)?,
@@ -106,7 +104,10 @@ pub fn access_list(name: &str, value: &Value) -> Result<Vec<AccessListItem>, Rpc
         let keys = keys.transpose()?.unwrap_or_default();
         Ok(AccessListItem {
             address: read(item, "address", address)?.ok_or_else(|| unfit(name, "a list of addresses with keys"))?,
-            storage_keys: keys.iter().map(|key| word(name, key)).collect::<Result<_, RpcError>>()?,
+            storage_keys: keys
+                .iter()
+                .map(|key| word(name, key))
+                .collect::<Result<_, RpcError>>()?,
         })
     };
     items.iter().map(item).collect()
@@ -114,7 +115,10 @@ pub fn access_list(name: &str, value: &Value) -> Result<Vec<AccessListItem>, Rpc
 
 fn authorizations(name: &str, value: &Value) -> Result<Vec<Authorization>, RpcError> {
     let items = values::list(name, value, AUTHORIZATIONS_MAX)?;
-    items.iter().map(|item| super::authority::authorization(name, item)).collect()
+    items
+        .iter()
+        .map(|item| super::authority::authorization(name, item))
+        .collect()
 }
 
 /// Reads state overrides, an object by address.
@@ -191,7 +195,10 @@ pub fn block_overrides(value: Option<&Value>, mut block: BlockOverrides) -> Resu
     if let Some(hashes) = field(value, "blockHash") {
         let hashes = values::object("blockHash", hashes)?;
         if hashes.len() > BLOCK_HASHES_MAX {
-            return Err(invalid_params(607, format!("blockHash holds {} hashes, at most 1024", hashes.len())));
+            return Err(invalid_params(
+                607,
+                format!("blockHash holds {} hashes, at most 1024", hashes.len()),
+            ));
         }
         for (number, hash) in hashes {
             let number = match number.parse() {

@@ -21,7 +21,11 @@ const SLOTS_MAX: usize = 1024;
 const SLOT: Schema = Schema::OneOf(&[Schema::Hash, AMOUNT]);
 const SLOT_PARAM: Param = Param::required("slot", SLOT, "place in the account's storage");
 const SLOTS_PARAM: Param = Param::required("storageKeys", Schema::List(&SLOT), "at most 1024");
-const REQUESTS: Param = Param::required("requests", Schema::Map(&Schema::List(&SLOT)), "slots by address, at most 1024 in all");
+const REQUESTS: Param = Param::required(
+    "requests",
+    Schema::Map(&Schema::List(&SLOT)),
+    "slots by address, at most 1024 in all",
+);
 
 const NODES: Schema = Schema::List(&Schema::Bytes);
 const PROOF: Schema = Schema::Named(
@@ -31,7 +35,11 @@ const PROOF: Schema = Schema::Named(
         Field::required("balance", Schema::Quantity, "wei"),
         Field::required("nonce", Schema::Quantity, ""),
         Field::required("codeHash", Schema::Hash, "Keccak-256"),
-        Field::required("storageHash", Schema::Hash, "the state root: there are no tries below accounts"),
+        Field::required(
+            "storageHash",
+            Schema::Hash,
+            "the state root: there are no tries below accounts",
+        ),
         Field::required(
             "accountProof",
             NODES,
@@ -53,8 +61,13 @@ pub fn register(registry: &mut Registry) -> Registered {
     caller_method(
         registry,
         const {
-            &Method::new("eth_getBalance", "An account's balance in wei.", &[ADDRESS, AT], Schema::Quantity)
-                .errors(ERRORS)
+            &Method::new(
+                "eth_getBalance",
+                "An account's balance in wei.",
+                &[ADDRESS, AT],
+                Schema::Quantity,
+            )
+            .errors(ERRORS)
         },
         |context, arguments, _| Ok(quantity(account(context, arguments)?.balance)),
     )?;
@@ -131,7 +144,10 @@ fn register_storage(registry: &mut Registry) -> Registered {
                 let slots = values::list("requests", slots, left)?;
                 left = left.saturating_sub(slots.len().max(1));
                 let read = |slot| storage(context, place.hash, address, values::slot("requests", slot)?).map(hex);
-                answers.insert(who.clone(), slots.iter().map(read).collect::<Result<Value, RpcError>>()?);
+                answers.insert(
+                    who.clone(),
+                    slots.iter().map(read).collect::<Result<Value, RpcError>>()?,
+                );
             }
             Ok(Value::Object(answers))
         },

@@ -1,7 +1,7 @@
 //! Transactions into the pool.
 
-use super::values::{self, hex};
 use super::shape::{ADDRESS, AMOUNT, CALL_PARAM, RECEIPT};
+use super::values::{self, hex};
 use super::{CALL_ERRORS, ERRORS, ask, transaction};
 use crate::access::Access;
 use crate::error::{RpcError, ethereum};
@@ -20,7 +20,11 @@ use std::time::Duration;
 
 const ENVELOPE: Param = Param::required("envelope", Schema::Bytes, "EIP-2718 bytes of a signed transaction");
 const MESSAGE: Param = Param::required("message", Schema::Bytes, "");
-const TIMEOUT: Param = Param::optional("timeoutMs", AMOUNT, "milliseconds to wait, at most 60 000; 20 000 if left out");
+const TIMEOUT: Param = Param::optional(
+    "timeoutMs",
+    AMOUNT,
+    "milliseconds to wait, at most 60 000; 20 000 if left out",
+);
 const TIMEOUT_MS: u64 = 20_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
 
@@ -53,23 +57,23 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |arguments, context, extensions| async move {
             let envelope = arguments.bytes("envelope")?;
-            let patience = arguments.optional("timeoutMs").map(|value| values::u64("timeoutMs", value));
+            let patience = arguments
+                .optional("timeoutMs")
+                .map(|value| values::u64("timeoutMs", value));
             let patience = patience.transpose()?.unwrap_or(TIMEOUT_MS).min(TIMEOUT_MS_MAX);
-            submit_and_wait(context, envelope, Duration::from_millis(patience), Access::of(&extensions)).await
+            submit_and_wait(
+                context,
+                envelope,
+                Duration::from_millis(patience),
+                Access::of(&extensions),
+            )
+            .await
         },
     )?;
     for spec in [
         const { &Method::new("eth_sendTransaction", NO_KEYS, &[CALL_PARAM], Schema::Hash).errors(CALL_ERRORS) },
         const { &Method::new("eth_signTransaction", NO_KEYS, &[CALL_PARAM], Schema::Any).errors(CALL_ERRORS) },
-        const {
-            &Method::new(
-                "eth_sign",
-                NO_KEYS,
-                &[ADDRESS, MESSAGE],
-                Schema::Bytes,
-            )
-            .errors(CALL_ERRORS)
-        },
+        const { &Method::new("eth_sign", NO_KEYS, &[ADDRESS, MESSAGE], Schema::Bytes).errors(CALL_ERRORS) },
     ] {
         caller_method(registry, spec, |_, _, _| {
             Err(ethereum(

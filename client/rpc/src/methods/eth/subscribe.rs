@@ -130,11 +130,12 @@ impl Listener {
                 header.map(Value::Object).into_iter().collect()
             }
             (Step::Gone(hash), Some((wanted, told))) => {
-                let logs = told.take(node, hash, wanted)?;
+                let logs = told.take(context, hash, wanted)?;
                 logs.iter().map(|entry| render::log(entry, true)).collect()
             }
             (Step::New(_, hash), Some((wanted, told))) => {
-                let logs = in_block(hash, &ask::block(node, hash)?, wanted);
+                let block = ask::block(context, hash)?;
+                let logs = in_block(hash, &block, wanted);
                 let values = logs.iter().map(|entry| render::log(entry, false)).collect();
                 told.remember(context, hash, logs);
                 values

@@ -121,7 +121,7 @@ impl ToldLogs {
     }
 
     /// The logs of a block that is gone, the last first.
-    pub fn take(&mut self, node: &dyn Backend, block: Hash, wanted: &Wanted) -> Result<Vec<LogEntry>, RpcError> {
+    pub fn take(&mut self, context: &Context, block: Hash, wanted: &Wanted) -> Result<Vec<LogEntry>, RpcError> {
         let mut logs = match self.blocks.iter().position(|(hash, ..)| *hash == block) {
             Some(index) => {
                 let found = self.blocks.remove(index).map(|(_, logs, _)| logs).unwrap_or_default();
@@ -129,7 +129,7 @@ impl ToldLogs {
                 found
             }
             None => {
-                let known = node.evm_block(block).map_err(from_evm_backend)?;
+                let known = super::ask::find_block(context, block)?;
                 known.map(|known| in_block(block, &known, wanted)).unwrap_or_default()
             }
         };

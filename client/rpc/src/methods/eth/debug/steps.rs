@@ -14,7 +14,11 @@ pub fn structured(text: &mut Text, outcome: &EvmOutcome, options: StepOptions) {
     text.name("gas");
     text.number(outcome.gas_used);
     text.name("failed");
-    text.bare(if outcome.status == EvmStatus::Success { "false" } else { "true" });
+    text.bare(if outcome.status == EvmStatus::Success {
+        "false"
+    } else {
+        "true"
+    });
     text.name("returnValue");
     text.bytes(if is_halt { &[][..] } else { &outcome.output });
     text.name("structLogs");
