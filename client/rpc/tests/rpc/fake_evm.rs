@@ -299,7 +299,7 @@ impl Fake {
                 });
                 answer.encode()
             }
-            names::QEVM_EXTRINSIC => [&[0xee][..], &read::<Vec<u8>>(&mut input)].concat().encode(),
+            names::QEVM_EXTRINSIC => [&[0xee][..], &read::<Vec<u8>>(&mut input).encode()].concat().encode(),
             names::QEVM_CHECK_TRANSACTION => Err::<EvmTransaction, _>(EvmError {
                 kind: EvmErrorKind::NonceTooLow,
                 message: "nonce too low: next nonce 5, tx nonce 1".into(),

@@ -48,6 +48,8 @@ pub struct Shared {
     summaries: ask::Remembered<render::Summary>,
     /// The usual tip while a block is the best.
     tips: ask::Remembered<u128>,
+    /// What stands before a transaction in the extrinsic that carries it, on the state after a block.
+    carriers: ask::Remembered<Vec<u8>>,
     filters: filters::Filters,
 }
 

@@ -27,6 +27,12 @@ const REQUESTS: Param = Param::required(
     "slots by address, at most 1024 in all",
 );
 
+const INFO: &[Field] = &[
+    Field::required("balance", Schema::Quantity, "wei"),
+    Field::required("nonce", Schema::Quantity, ""),
+    Field::required("code", Schema::Bytes, ""),
+];
+
 const NODES: Schema = Schema::List(&Schema::Bytes);
 const PROOF: Schema = Schema::Named(
     "AccountProof",
@@ -99,6 +105,29 @@ pub fn register(registry: &mut Registry) -> Registered {
             let place = place::state_of(context, arguments.optional("block"))?;
             let who = values::address("address", arguments.value("address")?)?;
             Ok(hex(ask::code(&*context.backend, place.hash, who)?))
+        },
+    )?;
+    caller_method(
+        registry,
+        const {
+            &Method::new(
+                "eth_getAccountInfo",
+                "An account's balance, nonce and code at once.",
+                &[ADDRESS, AT],
+                Schema::Object(INFO),
+            )
+            .errors(ERRORS)
+        },
+        |context, arguments, _| {
+            let node = &*context.backend;
+            let place = place::state_of(context, arguments.optional("block"))?;
+            let who = values::address("address", arguments.value("address")?)?;
+            let account = ask::account(node, place.hash, who)?;
+            Ok(json!({
+                "balance": quantity(account.balance),
+                "nonce": quantity(account.nonce),
+                "code": hex(ask::code(node, place.hash, who)?),
+            }))
         },
     )?;
     register_storage(registry)

@@ -12,7 +12,7 @@ use crate::{SubmitError, SubmitErrorKind};
 use codec::{DecodeAll, Encode};
 use quids_api::evm::{EvmError, EvmTransaction};
 use quids_api::names;
-use quids_core::H256;
+use quids_core::{H256, Hash};
 use quids_ethereum::Transaction;
 use serde_json::Value;
 use std::sync::Arc;
@@ -91,11 +91,24 @@ fn submit(context: &Context, envelope: &[u8], access: Access) -> Result<H256, Rp
     drop(decoded);
     let node = &*context.backend;
     let best = node.best_hash();
-    let extrinsic: Vec<u8> = ask::runtime(node, best, names::QEVM_EXTRINSIC, &envelope)?;
-    match node.submit(extrinsic, access.is_unsafe_allowed) {
+    match node.submit(carrying(context, best, envelope)?, access.is_unsafe_allowed) {
         Ok(_) => Ok(hash),
         Err(cause) => Err(refused(context, envelope, cause)),
     }
+}
+
+/// The extrinsic that carries a transaction. What stands before the transaction is the same for all: the runtime is asked
+/// once for each best block.
+fn carrying(context: &Context, best: Hash, envelope: &[u8]) -> Result<Vec<u8>, RpcError> {
+    let encoded = envelope.encode();
+    if let Some(before) = context.eth.carriers.get(best) {
+        return Ok([&before[..], &encoded[..]].concat());
+    }
+    let extrinsic: Vec<u8> = ask::runtime(&*context.backend, best, names::QEVM_EXTRINSIC, &envelope)?;
+    if let Some(before) = extrinsic.strip_suffix(&encoded[..]) {
+        context.eth.carriers.put(best, before.to_vec());
+    }
+    Ok(extrinsic)
 }
 
 /// The pool's refusal in go-ethereum's words; the runtime knows the details.

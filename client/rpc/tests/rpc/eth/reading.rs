@@ -196,6 +196,11 @@ async fn accounts_answer_at_any_block() {
             json!({ who.as_str().unwrap(): [slot] }),
         ),
         ("ots_hasCode", json!([who]), json!(true)),
+        (
+            "eth_getAccountInfo",
+            json!([who, "latest"]),
+            json!({ "balance": "0x3e8", "nonce": "0x5", "code": "0x6000" }),
+        ),
     ] {
         assert_eq!(result(addr, method, params).await, expected, "{method}");
     }
