@@ -3,6 +3,8 @@
 mod args;
 mod clock;
 mod crypto;
+mod ethereum;
+mod evm;
 mod machine;
 mod node;
 mod pool;
@@ -24,6 +26,11 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
+       quids bench evm       [--seconds 4] [--only NAME] [--json]
+       quids bench anvil     [--anvil PATH] [--quids PATH] [--count 20000] [--senders 50] [--connections 10]
+                             [--only transfers|erc20] [--gas-limit GAS] [--runs 3] [--json]
+       quids bench eth-call  [--anvil PATH] [--quids PATH] [--connections 16] [--seconds 2] [--runs 5] [--json]
+       quids bench logs      [--anvil PATH] [--quids PATH] [--blocks 100000] [--hits 100] [--runs 100] [--json]
 build times: scripts/bench build";
 
 fn main() -> ExitCode {
@@ -43,6 +50,10 @@ fn main() -> ExitCode {
         "node" => node::run,
         "rpc" => rpc::run,
         "pool" => pool::run,
+        "evm" => evm::run,
+        "anvil" => ethereum::run_load,
+        "eth-call" => ethereum::run_calls,
+        "logs" => ethereum::run_logs,
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

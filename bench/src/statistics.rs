@@ -23,6 +23,27 @@ impl Samples {
         }
     }
 
+    /// The smallest sample that this share of all is not above; NaN without samples.
+    pub fn percentile(&self, share: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let at = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(at.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+    }
+
+    /// The newest one; NaN without samples.
+    pub fn last(&self) -> f64 {
+        self.0.last().copied().unwrap_or(f64::NAN)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(&others.0);
+    }
+
     pub fn min(&self) -> f64 {
         self.0.iter().copied().fold(f64::NAN, f64::min)
     }
@@ -71,6 +92,11 @@ mod tests {
             assert_eq!(samples.into_iter().collect::<Samples>().median(), median);
         }
         assert!(Samples::default().median().is_nan());
+        let hundred = Samples::from_iter((1..=100).rev().map(f64::from));
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|share| hundred.percentile(share)),
+            [1.0, 50.0, 99.0, 100.0]
+        );
         assert_eq!(Samples::from_iter([3.0, 1.0, 2.0]).shown(1), "2.0 (1.0–3.0)");
     }
 }

@@ -2,17 +2,22 @@
 
 use crate::{
     chain::{Chain, ChainError},
-    pool::SharedPool,
+    development::DevelopmentControls,
+    pool::{EvmPool, SharedPool},
     spec::ChainSpec,
 };
 use codec::{DecodeAll, Encode};
-use quids_api::{RuntimeVersion, TransactionSource};
-use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_api::{
+    RuntimeVersion, TransactionSource,
+    evm::{EvmBlock, EvmOutcome, EvmTransaction, TraceOptions},
+};
+use quids_core::{H256, Hash, Header, Height, OpaqueExtrinsic};
 use quids_crypto::{PublicKey, SignatureScheme};
+use quids_db::{LogFilter, LogQueryError};
 use quids_executor::ExecutorError;
 use quids_rpc::{
-    Backend, BackendError, BlockStats, ChainType, Heads, Health, NodeInfo, NodeRole, Notification, PoolEntry,
-    PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
+    Backend, BackendError, BlockStats, ChainType, Development, Heads, Health, LogEntry, LogQuery, NodeInfo, NodeRole,
+    Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
 use serde_json::{Map, Value};
@@ -77,6 +82,9 @@ impl Controls {
 pub struct NodeBackend {
     pub chain: Arc<Chain>,
     pub pool: Arc<SharedPool>,
+    pub evm_pool: Arc<EvmPool>,
+    /// On a development chain of which this node is the only author.
+    pub development: Option<Arc<DevelopmentControls>>,
     pub spec: Arc<ChainSpec>,
     /// Height of the last block when the node started.
     pub started_at: Height,
@@ -87,11 +95,12 @@ pub struct NodeBackend {
     pub controls: Controls,
 }
 
-fn internal(error: ChainError) -> BackendError {
+pub(crate) fn internal(error: ChainError) -> BackendError {
     match error {
         ChainError::UnknownBlock(hash) => BackendError::UnknownBlock(hash),
         ChainError::Executor(ExecutorError::UnknownApi(name)) => BackendError::UnknownApi(name),
         ChainError::Executor(error) => BackendError::Execution(error.to_string()),
+        error @ ChainError::TraceTooLarge { .. } => BackendError::Refused(error.to_string()),
         error => BackendError::Internal(error.to_string()),
     }
 }
@@ -320,6 +329,64 @@ impl Backend for NodeBackend {
 
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool {
         self.pool.provides(tag)
+    }
+
+    fn evm_block(&self, hash: Hash) -> Result<Option<EvmBlock>, BackendError> {
+        self.chain.evm_block(hash).map_err(internal)
+    }
+
+    fn evm_transaction(&self, hash: H256) -> Result<Option<(Hash, u32)>, BackendError> {
+        self.chain.evm_transaction(&hash).map_err(internal)
+    }
+
+    fn evm_logs(&self, query: &LogQuery) -> Result<Vec<LogEntry>, BackendError> {
+        let filter = LogFilter {
+            from: query.from,
+            to: query.to,
+            addresses: query.addresses.clone(),
+            topics: query.topics.clone(),
+            limit: query.limit,
+        };
+        let found = self.chain.evm_logs(&filter).map_err(|error| match error {
+            LogQueryError::Database(error) => database(error),
+            error => BackendError::Refused(error.to_string()),
+        })?;
+        let entry = |found: quids_db::MatchingLog| LogEntry {
+            height: found.height,
+            block: found.block,
+            timestamp: found.timestamp,
+            transaction_index: found.transaction_index,
+            transaction: found.transaction,
+            log_index: found.log_index,
+            log: found.log,
+        };
+        Ok(found.into_iter().map(entry).collect())
+    }
+
+    fn evm_replay(
+        &self,
+        block: Hash,
+        position: Option<u32>,
+        options: TraceOptions,
+    ) -> Result<Vec<EvmOutcome>, BackendError> {
+        let outcomes = self.chain.evm_replay(block, position, options).map_err(internal)?;
+        outcomes.ok_or(BackendError::UnknownBlock(block))
+    }
+
+    fn evm_pool(&self, count_max: usize) -> Result<Vec<(bool, EvmTransaction)>, BackendError> {
+        let content = self.evm_pool.content(count_max).map_err(internal)?;
+        let owned = content
+            .into_iter()
+            .map(|(is_ready, transaction)| (is_ready, EvmTransaction::clone(&transaction)));
+        Ok(owned.collect())
+    }
+
+    fn subscribe_evm_pool(&self) -> Result<broadcast::Receiver<Arc<EvmTransaction>>, BackendError> {
+        self.evm_pool.subscribe().map_err(internal)
+    }
+
+    fn development(&self) -> Option<&dyn Development> {
+        self.development.as_deref().map(|controls| controls as &dyn Development)
     }
 
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>> {

@@ -5,6 +5,8 @@ pub mod backend;
 pub mod blocks;
 pub mod chain;
 pub mod cli;
+pub mod clock;
+pub mod development;
 pub mod extrinsic_builder;
 pub mod hardware;
 pub mod keys;

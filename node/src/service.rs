@@ -1,15 +1,15 @@
 //! A running node: chain, pool, authoring and RPC, started and stopped together.
 
 use crate::{
-    author::{self, Sealing},
+    author::{self, Author, Sealing},
     backend::{Controls, NodeBackend},
     chain::{Chain, ChainError, ChainOptions, NewBlock},
+    development::DevelopmentControls,
     hardware::Hardware,
     metrics::{self, RpcMetrics},
-    pool::{Revalidation, SharedPool},
+    pool::{EvmPool, Revalidation, SharedPool},
     spec::ChainSpec,
 };
-use quids_core::AccountId20;
 use quids_metrics::Registry;
 use quids_txpool::Limits;
 use std::{
@@ -100,7 +100,8 @@ pub enum NodeError {
 pub struct Node {
     chain: Arc<Chain>,
     pool: Arc<SharedPool>,
-    author: Option<AccountId20>,
+    author: Arc<Author>,
+    development: Option<Arc<DevelopmentControls>>,
     rpc: Option<quids_rpc::ServerHandle>,
     metrics: Option<quids_metrics::ServerHandle>,
     stop: watch::Sender<bool>,
@@ -158,12 +159,16 @@ impl Node {
             error,
         })?;
         let (started_at, _) = chain.best();
+        let author = Arc::new(Author::new(chain.clone(), pool.clone(), spec.author, sealing));
+        let development = DevelopmentControls::of(&author, &pool, &spec).map(Arc::new);
         let rpc = match rpc {
             None => None,
             Some(rpc) => {
                 let backend = NodeBackend {
                     chain: chain.clone(),
                     pool: pool.clone(),
+                    evm_pool: Arc::new(EvmPool::new(chain.clone(), pool.clone())),
+                    development: development.clone(),
                     spec: spec.clone(),
                     started_at,
                     started: Instant::now(),
@@ -181,11 +186,12 @@ impl Node {
             }
         };
         let (stop, stopped) = watch::channel(false);
-        let authoring = tokio::spawn(author::run(chain.clone(), pool.clone(), spec.author, sealing, stopped));
+        let authoring = tokio::spawn(author::run(author.clone(), stopped));
         Ok(Self {
             chain,
             pool,
-            author: spec.author,
+            author,
+            development,
             rpc,
             metrics,
             stop,
@@ -196,8 +202,8 @@ impl Node {
 
     /// Makes a block of what the pool holds, now.
     pub async fn seal(&self) -> Result<NewBlock, ChainError> {
-        let (chain, pool, author) = (self.chain.clone(), self.pool.clone(), self.author);
-        let made = tokio::task::spawn_blocking(move || author::seal(&chain, &pool, author, SEAL_PERIOD));
+        let author = self.author.clone();
+        let made = tokio::task::spawn_blocking(move || author.seal(SEAL_PERIOD));
         made.await.map_err(|error| ChainError::Task(error.to_string()))?
     }
 
@@ -207,6 +213,11 @@ impl Node {
 
     pub fn pool(&self) -> &Arc<SharedPool> {
         &self.pool
+    }
+
+    /// What the owner of a development chain may do with it; `None` on any other.
+    pub fn development(&self) -> Option<&Arc<DevelopmentControls>> {
+        self.development.as_ref()
     }
 
     /// Where RPC listens.

@@ -6,7 +6,7 @@ use quids_core::{AccountId20, Hash};
 use quids_crypto::{KeyPair, hash_quantum_resistant};
 use quids_node::{
     ChainOptions, ChainSpec,
-    author::seal,
+    author::{Author, Sealing},
     chain::NewBlock,
     extrinsic_builder::Arg,
     pool::{Revalidation, SharedPool},
@@ -64,8 +64,9 @@ impl Case {
     }
 
     fn seal(&self) -> NewBlock {
-        let author = ChainSpec::dev().author;
-        seal(&self.chain.chain, &self.pool, author, Duration::from_secs(20)).unwrap()
+        let account = ChainSpec::dev().author;
+        let author = Author::new(self.chain.chain.clone(), self.pool.clone(), account, Sealing::Manual);
+        author.seal(Duration::from_secs(20)).unwrap()
     }
 
     fn pending(&self) -> Vec<Hash> {

@@ -213,6 +213,7 @@ fn block_commit(header: Header, body: &[Vec<u8>], nodes: Vec<(quids_core::Hash, 
         nodes,
         finalised: true,
         aux: Vec::new(),
+        evm: None,
     }
 }
 

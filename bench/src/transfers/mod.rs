@@ -2,12 +2,12 @@
 //! is made of, over states of several sizes.
 
 mod block;
-mod engine;
-mod flat;
+pub mod engine;
+pub mod flat;
 mod measure;
 mod meter;
 mod report;
-mod world;
+pub mod world;
 
 use crate::{Error, Result, args::Args, machine::Machine};
 use engine::Engine;

@@ -24,6 +24,10 @@ pub const TIMESTAMP: u64 = 1_800_000_000_000;
 pub struct Random(u64);
 
 impl Random {
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -7,12 +7,16 @@ use crate::{
     error::DbError,
 };
 use codec::Encode;
+use quids_api::evm::EvmBlock;
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use rocksdb::WriteBatch;
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 /// Nodes of a genesis state are written ahead of it in batches of about this size.
 const GENESIS_BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// The most blocks that are taken back at once: their entries go in one batch, which lies in memory.
+const TAKEN_BACK_MAX: u32 = 100_000;
 
 /// A block and all that comes with it.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct BlockCommit {
     pub finalised: bool,
     /// Entries of the extras column: `None` removes.
     pub aux: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// What it did in the EVM, to be indexed. `None` if the runtime has none.
+    pub evm: Option<EvmBlock>,
 }
 
 impl Database {
@@ -51,7 +57,8 @@ impl Database {
             let mut batch = WriteBatch::default();
             self.raw
                 .put_checked(&mut batch, Column::Meta, meta::GENESIS, &wanted.encode())?;
-            self.put_block(&mut batch, &genesis, wanted)?;
+            let evm = genesis.evm.take();
+            self.put_block(&mut batch, &genesis, wanted, evm)?;
             self.raw
                 .put_checked(&mut batch, Column::Numbers, &number_key(Height::ZERO), &wanted.encode())?;
             let tip = (Height::ZERO, wanted);
@@ -71,13 +78,14 @@ impl Database {
     ///
     /// Errors: an unknown parent or a wrong height; a fork from below the last final block; a failed write, after
     /// which the database refuses to write.
-    pub fn commit_block(&self, block: BlockCommit) -> Result<Hash, DbError> {
+    pub fn commit_block(&self, mut block: BlockCommit) -> Result<Hash, DbError> {
         let hash = block.header.hash();
         let written = self.write_with(|| {
             let old = self.tips.read().ok_or(DbError::NoGenesis)?;
             self.check_parent(&block.header)?;
             let mut batch = WriteBatch::default();
-            self.put_block(&mut batch, &block, hash)?;
+            let evm = block.evm.take();
+            self.put_block(&mut batch, &block, hash, evm)?;
             let tip = (block.header.number, hash);
             let mut tips = old;
             let on_best_chain = self.hash_at(tip.0)? == Some(hash);
@@ -115,6 +123,45 @@ impl Database {
             }
             Ok(Some((batch, tips)))
         })
+    }
+
+    /// Makes a block of the best chain its end again, final too, and removes all above it with their indexes, all or
+    /// nothing; the hashes of those, highest first. Nodes and extras stay. Only for development chains: this is the one
+    /// way to contradict a final block.
+    ///
+    /// Errors: a block that is not on the best chain; more than [`TAKEN_BACK_MAX`] blocks above it; a failed write.
+    pub fn take_back_to(&self, hash: &Hash) -> Result<Vec<Hash>, DbError> {
+        let mut removed = Vec::new();
+        self.write_with(|| {
+            let old = self.tips.read().ok_or(DbError::NoGenesis)?;
+            let height = self.header(hash)?.ok_or(DbError::UnknownBlock(*hash))?.number;
+            if self.hash_at(height)? != Some(*hash) {
+                return Err(DbError::NotOnBestChain(*hash));
+            }
+            let blocks = old.best.0.saturating_sub(height).0;
+            if blocks > TAKEN_BACK_MAX {
+                let max = TAKEN_BACK_MAX;
+                return Err(DbError::TooManyToTakeBack { blocks, max });
+            }
+            let mut batch = WriteBatch::default();
+            let mut changed = BTreeMap::new();
+            for above in (height.0.saturating_add(1)..=old.best.0.0).rev().map(Height) {
+                let Some(hash) = self.hash_at(above)? else { continue };
+                self.delete_evm(&mut batch, above, hash, &mut changed)?;
+                for column in [Column::Headers, Column::Bodies] {
+                    self.raw.delete(&mut batch, column, hash.as_bytes())?;
+                }
+                self.raw.delete(&mut batch, Column::Numbers, &number_key(above))?;
+                removed.push(hash);
+            }
+            let tip = (height, *hash);
+            let tips = Tips {
+                best: tip,
+                finalised: tip,
+            };
+            Ok(Some((batch, tips)))
+        })?;
+        Ok(removed)
     }
 
     /// Writes entries of the extras column outside of a block, all or none; `None` removes. They survive the end of the
@@ -175,12 +222,21 @@ impl Database {
         Ok(())
     }
 
-    fn put_block(&self, batch: &mut WriteBatch, block: &BlockCommit, hash: Hash) -> Result<(), DbError> {
+    fn put_block(
+        &self,
+        batch: &mut WriteBatch,
+        block: &BlockCommit,
+        hash: Hash,
+        evm: Option<EvmBlock>,
+    ) -> Result<(), DbError> {
         let raw = &self.raw;
         raw.put(batch, Column::Headers, hash.as_bytes(), &block.header.encode())?;
         raw.put_checked(batch, Column::Bodies, hash.as_bytes(), &block.body.encode())?;
         for (hash, node) in &block.nodes {
             raw.put(batch, Column::Nodes, hash.as_bytes(), node)?;
+        }
+        if let Some(evm) = evm {
+            self.put_evm(batch, block.header.number, hash, evm)?;
         }
         self.put_aux(batch, &block.aux)
     }

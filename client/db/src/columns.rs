@@ -3,7 +3,7 @@
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options as RocksOptions};
 
 /// Version of the layout in this folder's README. A node refuses a database of another one.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MIB: usize = 1024 * 1024;
 /// Bloom filter bits per key: about 1 % of absent keys cost a read.
@@ -24,16 +24,28 @@ pub enum Column {
     Nodes,
     /// What others of the client keep, by their own keys.
     Extras,
+    /// Block hash to what the block did in the EVM, without logs.
+    EvmBlocks,
+    /// Hash of an EVM transaction to the blocks that have it.
+    EvmTransactions,
+    /// Height, block and place of an EVM transaction to its logs.
+    EvmLogs,
+    /// Address or topic, height and block to places of transactions.
+    EvmPostings,
 }
 
 impl Column {
-    pub const ALL: [Column; 6] = [
+    pub const ALL: [Column; 10] = [
         Column::Meta,
         Column::Headers,
         Column::Numbers,
         Column::Bodies,
         Column::Nodes,
         Column::Extras,
+        Column::EvmBlocks,
+        Column::EvmTransactions,
+        Column::EvmLogs,
+        Column::EvmPostings,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -44,27 +56,34 @@ impl Column {
             Self::Bodies => "bodies",
             Self::Nodes => "nodes",
             Self::Extras => "extras",
+            Self::EvmBlocks => "evm_blocks",
+            Self::EvmTransactions => "evm_transactions",
+            Self::EvmLogs => "evm_logs",
+            Self::EvmPostings => "evm_postings",
         }
     }
 
     /// Size of the write buffer; all of them together stay under `database::WRITE_BUFFERS_BYTES`.
     const fn write_buffer_bytes(self) -> usize {
         match self {
-            Self::Nodes => 32 * MIB,
-            Self::Bodies => 16 * MIB,
-            _ => 4 * MIB,
+            Self::Nodes => 24 * MIB,
+            Self::Bodies => 12 * MIB,
+            Self::EvmBlocks | Self::EvmTransactions | Self::EvmLogs | Self::EvmPostings => 4 * MIB,
+            Self::Meta | Self::Headers | Self::Numbers | Self::Extras => 3 * MIB,
         }
     }
 
-    /// Bodies compress at once. Nodes, mostly hashes, only where they come to rest.
+    /// Bodies and what they did compress at once. Nodes, mostly hashes, only where they come to rest.
     fn set_compression(self, options: &mut RocksOptions) {
         match self {
-            Self::Bodies => options.set_compression_type(DBCompressionType::Zstd),
-            Self::Nodes | Self::Extras => {
+            Self::Bodies | Self::EvmBlocks | Self::EvmLogs => options.set_compression_type(DBCompressionType::Zstd),
+            Self::Nodes | Self::Extras | Self::EvmPostings => {
                 options.set_compression_type(DBCompressionType::None);
                 options.set_bottommost_compression_type(DBCompressionType::Zstd);
             }
-            Self::Meta | Self::Headers | Self::Numbers => options.set_compression_type(DBCompressionType::None),
+            Self::Meta | Self::Headers | Self::Numbers | Self::EvmTransactions => {
+                options.set_compression_type(DBCompressionType::None)
+            }
         }
     }
 

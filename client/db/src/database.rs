@@ -152,7 +152,7 @@ impl std::fmt::Debug for Database {
 }
 
 /// All of `bytes`, or the entry is damaged.
-fn decode<T: Decode>(column: Column, key: &[u8], bytes: &[u8]) -> Result<T, DbError> {
+pub(crate) fn decode<T: Decode>(column: Column, key: &[u8], bytes: &[u8]) -> Result<T, DbError> {
     T::decode_all(&mut &*bytes).map_err(|error| DbError::damaged(column, key, error.to_string()))
 }
 

@@ -14,7 +14,10 @@ pub enum DbError {
     Locked { path: PathBuf, holder: String },
     #[error("database has format version {found}, written by a newer node; this node reads {supported}")]
     NewerFormat { found: u32, supported: u32 },
-    #[error("database has format version {found}, which this node no longer reads; it reads {supported}")]
+    #[error(
+        "database has format version {found}, which this node no longer reads; it reads {supported}: write its blocks to a \
+         file with the node that made it (`quids export-blocks`), and import them into a new database"
+    )]
     OlderFormat { found: u32, supported: u32 },
     #[error("database has data but no format version: not a quids database, or not a whole one")]
     NoFormat,
@@ -57,6 +60,10 @@ pub enum DbError {
     },
     #[error("block {0:?} is unknown")]
     UnknownBlock(Hash),
+    #[error("block {0:?} is not on the best chain, whose end cannot be taken back to it")]
+    NotOnBestChain(Hash),
+    #[error("{blocks} blocks are too many to take back at once: at most {max}")]
+    TooManyToTakeBack { blocks: u32, max: u32 },
 }
 
 impl DbError {

@@ -27,7 +27,7 @@ fn checksum(column: Column, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
 }
 
 impl Raw {
-    fn family(&self, column: Column) -> Result<&ColumnFamily, DbError> {
+    pub(crate) fn family(&self, column: Column) -> Result<&ColumnFamily, DbError> {
         self.db
             .cf_handle(column.name())
             .ok_or_else(|| DbError::Write(format!("no column {}", column.name())))
@@ -62,11 +62,14 @@ impl Raw {
 
     /// The value at `key`, its checksum checked.
     pub(crate) fn checked(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        let Some(bytes) = self.read(column, key)? else {
-            return Ok(None);
-        };
+        let bytes = self.read(column, key)?;
+        bytes.map(|bytes| Self::verified(column, key, &bytes)).transpose()
+    }
+
+    /// The value in these stored bytes, their checksum checked.
+    pub(crate) fn verified(column: Column, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, DbError> {
         match bytes.split_last_chunk::<CHECKSUM_LEN>() {
-            Some((value, found)) if checksum(column, key, value) == *found => Ok(Some(value.to_vec())),
+            Some((value, found)) if checksum(column, key, value) == *found => Ok(value.to_vec()),
             Some(_) => Err(DbError::damaged(column, key, "its checksum is wrong")),
             None => Err(DbError::damaged(
                 column,

@@ -261,6 +261,9 @@ pub struct Notification {
     pub is_finalised: bool,
     /// `:code` changed in it: its child runs a new runtime.
     pub code_changed: bool,
+    /// Blocks that are gone, highest first: a development chain was taken back, this block is its end again, and best
+    /// and final both. [`Backend::evm_block`] still knows the last of them that did something in the EVM.
+    pub retracted: Vec<Hash>,
 }
 
 /// What a node does for the chain.

@@ -101,6 +101,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take no byte of what it is sent.
     pub write_timeout: Duration,
+    /// How long a filter of Ethereum's methods lives without being asked.
+    pub filter_timeout: Duration,
     /// What the `chainHead` methods grant.
     pub chain_head: ChainHeadLimits,
     /// How often an idle WebSocket is asked whether it lives; it may miss one answer.
@@ -122,6 +124,8 @@ impl Config {
     pub const HASHES_PER_REQUEST_MAX: usize = 1024;
     /// What is too small for the node-wide budgets: a connection's own buffers.
     pub const SMALL_BYTES: usize = 64 << 10;
+    /// Filters of Ethereum's methods.
+    pub const FILTERS_MAX: usize = 1024;
     /// Pings and other control frames of one WebSocket between two of our pings.
     pub const CONTROL_FRAMES_MAX: u32 = 256;
 }
@@ -156,6 +160,7 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            filter_timeout: Duration::from_secs(300),
             chain_head: ChainHeadLimits::default(),
             ping_interval: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(5),

@@ -39,6 +39,11 @@ pub const RUNTIME: i32 = 1;
 /// Substrate's `payment` and `accountNextIndex`: the answer does not decode.
 pub const DECODE: i32 = 2;
 
+/// Ethereum's: what a call, a transaction or a query fails with, in go-ethereum's words.
+pub const ETHEREUM: i32 = -32000;
+/// Ethereum's: the contract reverted; the data is what it said.
+pub const REVERTED: i32 = 3;
+
 /// The new interface's: the connection, or the node, has as many such subscriptions as it may.
 pub const TOO_MANY_FOLLOWS: i32 = -32800;
 /// The new interface's: the block is not pinned by the subscription.
@@ -113,10 +118,27 @@ const POOL: &[(i32, &str)] = &[
     (1016, "the pool is full, or the transaction too large for it"),
 ];
 
+/// Ethereum's codes. Tools take their data for what a contract said, so there is no other.
+const EVM: &[(i32, &str)] = &[
+    (ETHEREUM, "the EVM, its pool or its chain refuses, in go-ethereum's words"),
+    (REVERTED, "execution reverted; data is what the contract said"),
+    (-38010, "nonce too low"),
+    (-38011, "nonce too high"),
+    (-38012, "the fee cap is below the base fee"),
+    (-38013, "intrinsic gas too low"),
+    (-38014, "insufficient funds"),
+    (-38015, "more gas than a block has"),
+    (-38020, "block numbers out of order"),
+    (-38021, "block timestamps out of order"),
+    (-38024, "the sender is a contract"),
+    (-38025, "the initialisation code is too large"),
+    (-38026, "more blocks or calls than a simulation may have"),
+];
+
 /// Every code that a method may name, with its meaning.
 pub fn codes() -> impl Iterator<Item = (i32, &'static str)> {
     let own = TABLE.iter().map(|(code, _, meaning)| (*code, *meaning));
-    own.chain(POOL.iter().copied())
+    own.chain(POOL.iter().copied()).chain(EVM.iter().copied())
 }
 
 /// What a code means; `None` for one that is not known.
@@ -140,7 +162,8 @@ pub fn detailed(code: i32, message: impl Into<String>, detail: impl std::fmt::Di
 }
 
 /// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one
-/// does not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean.
+/// does not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean, 607 they ask for more than
+/// there is in one answer.
 pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
     let message = message.into();
     let data = format!("code {code}: {message}");
@@ -170,6 +193,20 @@ pub fn from_backend(cause: BackendError) -> RpcError {
         BackendError::Internal(_) => error(INTERNAL, cause.to_string()),
         BackendError::Refused(reason) => invalid_params(606, reason),
         _ => error(CLIENT, format!("Client error: {cause}")),
+    }
+}
+
+/// An error of Ethereum's methods.
+pub fn ethereum(message: impl Into<String>) -> RpcError {
+    ErrorObjectOwned::owned(ETHEREUM, message, None::<()>)
+}
+
+/// As [`from_backend`], as Ethereum's tools know it.
+pub fn from_evm_backend(cause: BackendError) -> RpcError {
+    match cause {
+        BackendError::Internal(_) | BackendError::Refused(_) => from_backend(cause),
+        BackendError::UnknownBlock(_) => ethereum("header not found"),
+        _ => ethereum(cause.to_string()),
     }
 }
 

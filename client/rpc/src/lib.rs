@@ -1,4 +1,4 @@
-//! JSON-RPC, HTTP and WebSocket on one port: Substrate's methods with Substrate's JSON, over a [`Backend`] that the
+//! JSON-RPC, HTTP and WebSocket on one port: Substrate's and Ethereum's methods with their JSON, over a [`Backend`] that the
 //! node implements; and a small client. The only crate that knows jsonrpsee.
 #![warn(missing_docs)]
 

@@ -2,6 +2,7 @@
 
 use crate::{
     Limits, Pool, PoolEvent, TransactionStatus,
+    bans::Bans,
     index::{Changes, Entry, Id},
     pool::check_tags,
 };
@@ -59,6 +60,16 @@ impl Pool {
         }
         events.extend(changes.into_events(&self.index));
         events
+    }
+
+    /// Follows the chain back to an earlier block, whose children run what code they will: every verdict has to be
+    /// renewed, and nothing that was invalid a moment ago need be so now. Only development chains go back.
+    pub fn on_taken_back(&mut self, height: Height) {
+        self.height = height;
+        self.renewals_left = Limits::RENEWED_PER_BLOCK_MAX;
+        self.epoch = self.epoch.saturating_add(1);
+        self.code_since = height;
+        self.bans = Bans::default();
     }
 
     /// Whoever required the transaction requires it no longer: the state has what it provided.

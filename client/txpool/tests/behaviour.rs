@@ -681,6 +681,26 @@ fn what_the_runtime_cannot_answer_is_asked_again_next_block() {
 }
 
 #[test]
+fn a_chain_taken_back_has_everything_judged_anew() {
+    let mut case = Case::new(100, 1000);
+    case.submit_all(&[">a@1", "a>b@1", ">c@1", ">d@1"]);
+    case.invalid.insert(">c@1".into(), InvalidTransaction::Stale);
+    assert_eq!(case.block(&[">a@1"], false), ">a@1 in block; >c@1 invalid Stale");
+    case.block(&[], false);
+    assert_eq!(case.ready(), ["a>b@1", ">d@1"]);
+    // Back to before the block: what it had fulfilled is missing again, what was invalid may not be.
+    case.height = Height(1);
+    case.pool.on_taken_back(case.height);
+    case.invalid.clear();
+    assert_eq!(show(&case.renew_all()), "a>b@1 future");
+    assert_eq!(case.ready(), [">d@1"]);
+    case.submit_all(&[">c@1", ">a@1"]);
+    assert_eq!(case.ready(), [">d@1", ">c@1", ">a@1", "a>b@1"]);
+    case.block(&[">a@1"], false);
+    assert_eq!(case.ready().len(), 3);
+}
+
+#[test]
 fn what_is_not_renewed_in_time_expires() {
     let mut case = Case::new(100, 1000);
     case.submit_all(&[">a@1/1", "a>b@1/50", ">c@1/1"]);

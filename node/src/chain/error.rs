@@ -41,6 +41,10 @@ pub enum ChainError {
     WrongRoot { stated: Hash, computed: Hash },
     #[error(transparent)]
     Metrics(#[from] quids_metrics::MetricsError),
+    #[error(
+        "{traced} transactions traced have {bytes} bytes and took {seconds} s: ask for one transaction, or for less of each"
+    )]
+    TraceTooLarge { traced: usize, bytes: usize, seconds: u64 },
     #[error("too many calls of the runtime are under way")]
     Busy,
     #[error("a thread of the node panicked: {0}")]

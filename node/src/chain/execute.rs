@@ -4,7 +4,7 @@ use super::{Chain, ChainError, NewBlock, State};
 use codec::{Decode, Encode};
 use quids_api::{
     ApplyExtrinsicResult, ExtrinsicsCommitment, InherentData, InvalidTransaction, SignatureTask,
-    TransactionValidityError, names,
+    TransactionValidityError, evm::EvmBlock, names,
 };
 use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic};
 use quids_executor::{ExecutorError, Session};
@@ -23,6 +23,8 @@ pub(super) struct Executed {
     pub header: Header,
     pub extrinsics: Vec<Vec<u8>>,
     pub nodes: Vec<(Hash, Vec<u8>)>,
+    /// What it did in the EVM, if the runtime has one and tells.
+    pub evm: Result<Option<EvmBlock>, ChainError>,
 }
 
 /// What a block is built from.
@@ -150,6 +152,10 @@ impl Execution {
         let extrinsics = std::mem::take(&mut self.extrinsics);
         let commitment: ExtrinsicsCommitment = self.call_typed(names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &extrinsics)?;
         let header: Header = self.call_typed(names::BLOCK_BUILDER_FINALIZE_BLOCK, &commitment)?;
+        let evm = match self.evm() {
+            Err(error) if error.is_fatal() => return Err(error),
+            evm => evm,
+        };
         let (commit, _) = self.state.into_commit()?;
         // A header that lies about its state would be final, and its child could never be made.
         if commit.root != header.state_root {
@@ -162,7 +168,23 @@ impl Execution {
             header,
             extrinsics,
             nodes: commit.nodes,
+            evm,
         })
+    }
+
+    /// Asks the runtime what the block did in the EVM. The state is as before.
+    fn evm(&mut self) -> Result<Option<EvmBlock>, ChainError> {
+        let depth = self.state.depth();
+        self.state
+            .begin_transaction()
+            .map_err(|error| ChainError::Executor(ExecutorError::Host(error)))?;
+        let block = self.call_typed(names::QEVM_BLOCK, &());
+        self.state.rollback_to(depth);
+        match block {
+            Ok(block) => Ok(Some(block)),
+            Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Chain {
         Ok(Some(block.header.parent_hash))
     }
 
-    fn block(&self, hash: Hash) -> Result<Option<Block>, ChainError> {
+    pub(super) fn block(&self, hash: Hash) -> Result<Option<Block>, ChainError> {
         let header = self.db.header(&hash)?;
         let body = self.db.body(&hash)?;
         Ok(header

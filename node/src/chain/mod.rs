@@ -1,6 +1,7 @@
 //! The chain: its database, its states and its runtimes, and what is done with blocks. One writer at a time.
 
 mod error;
+mod evm;
 mod execute;
 mod genesis;
 mod inspect;
@@ -79,6 +80,7 @@ pub struct Chain {
     genesis: Hash,
     best: RwLock<(Height, Hash)>,
     runtimes: Mutex<HashMap<Hash, Arc<Runtime>>>,
+    taken_back: evm::TakenBack,
     committing: Mutex<()>,
     /// Bounds the calls of RPC and pool, so that authoring always finds a free instance.
     calls: Permits,
@@ -116,6 +118,7 @@ impl Chain {
             genesis,
             best: RwLock::new(best),
             runtimes: Mutex::default(),
+            taken_back: evm::TakenBack::default(),
             committing: Mutex::default(),
             calls: Permits::new(CALLS_MAX),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
@@ -236,11 +239,13 @@ impl Chain {
     }
 
     /// Stores an executed block in one atomic batch and makes it the last one.
-    fn commit(&self, executed: execute::Executed) -> Result<NewBlock, ChainError> {
+    fn commit(&self, mut executed: execute::Executed) -> Result<NewBlock, ChainError> {
+        let evm = self.evm_to_index(&mut executed);
         let execute::Executed {
             header,
             extrinsics,
             nodes,
+            evm: _,
         } = executed;
         let hash = header.hash();
         let code_changed = header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated);
@@ -258,12 +263,16 @@ impl Chain {
         } else {
             Some(self.runtime_at(header.parent_hash)?)
         };
+        if let Some(evm) = &evm {
+            self.metrics.evm.stored(evm);
+        }
         self.db.commit_block(quids_db::BlockCommit {
             header,
             body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
             nodes,
             finalised: true,
             aux: Vec::new(),
+            evm,
         })?;
         let spec_version = runtime.as_ref().map(|runtime| runtime.version().spec_version);
         if let Some(runtime) = runtime {
@@ -284,6 +293,7 @@ impl Chain {
             is_new_best: true,
             is_finalised: true,
             code_changed,
+            retracted: Vec::new(),
         }));
         Ok(new)
     }

@@ -136,7 +136,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Key(command) => return key::run(*command),
         Command::Signer(command) => signer::run(command)?,
         Command::Tx(command) => tx::run(*command)?,
-        Command::Evm(command) => evm::run(*command)?,
+        Command::Evm(command) => return evm::run(*command),
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
         Command::ChainSpec(command) => chain_spec::run(command)?,

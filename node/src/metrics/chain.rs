@@ -1,5 +1,6 @@
 //! Blocks: their heights, sizes and times; the runtime; the state's cache; how punctual the author is.
 
+use super::EvmMetrics;
 use crate::chain::{Chain, ChainError, NewBlock};
 use parking_lot::Mutex;
 use quids_core::{Hash, Height};
@@ -31,6 +32,7 @@ pub struct ChainMetrics {
     spec_version: IntGauge,
     upgrades: IntCounter,
     pub authoring: AuthoringMetrics,
+    pub evm: EvmMetrics,
 }
 
 /// Counted by the author.
@@ -118,6 +120,7 @@ impl ChainMetrics {
                     "Transactions of the pool that a block in construction refused.",
                 )?,
             },
+            evm: EvmMetrics::new(registry)?,
         })
     }
 

@@ -2,12 +2,14 @@
 
 mod chain;
 mod crypto;
+mod evm;
 mod pool;
 mod rpc;
 
 pub use chain::{AuthoringMetrics, ChainMetrics};
 pub(crate) use chain::{Stored, follow_state_cache, follow_weight_max};
 pub use crypto::CryptoMetrics;
+pub use evm::EvmMetrics;
 pub use pool::{PoolCounts, PoolMetrics};
 pub use rpc::RpcMetrics;
 

@@ -1,10 +1,12 @@
 //! The pool as the node shares it. The runtime thinks outside of the pool's lock; every change is told, in order, to
 //! those who watch; a thread of its own renews verdicts after each block; local transactions outlive the process.
 
+mod evm;
 mod journal;
 mod revalidation;
 mod watchers;
 
+pub use evm::EvmPool;
 pub use revalidation::Revalidation;
 
 use crate::{
@@ -28,6 +30,8 @@ use watchers::Watchers;
 
 /// How many events a slow listener may be behind before it misses some.
 const EVENTS_MAX: usize = 65_536;
+/// How many transactions that became ready a slow listener may be behind before it misses some.
+const READY_MAX: usize = 4096;
 /// The longest a transaction waits until the runtime has time for it.
 const VALIDATION_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of the tag by which a transaction provides its nonce: SCALE of (account, nonce).
@@ -44,11 +48,16 @@ pub struct SharedPool {
     /// Told that verdicts may be due.
     signal: Signal,
     events: broadcast::Sender<PoolEvent>,
+    /// Transactions as they become ready, with their bytes: they may leave the pool before anybody asks.
+    ready: broadcast::Sender<Named>,
     /// Told when a transaction becomes ready.
     arrived: Notify,
     /// Once `register_metrics` was called.
     metrics: OnceLock<PoolMetrics>,
 }
+
+/// A transaction's hash and bytes.
+type Named = (Hash, Arc<[u8]>);
 
 /// Behind one lock, so that listeners hear of changes in the order in which they happened.
 struct State {
@@ -69,6 +78,7 @@ impl SharedPool {
             validations: Permits::new(cores.saturating_sub(1).max(1)),
             signal: Signal::default(),
             events: broadcast::channel(EVENTS_MAX).0,
+            ready: broadcast::channel(READY_MAX).0,
             arrived: Notify::new(),
             metrics: OnceLock::new(),
             limits,
@@ -261,6 +271,18 @@ impl SharedPool {
         pending.map(|transaction| transaction.bytes().clone()).collect()
     }
 
+    /// As [`SharedPool::pending`], with hashes, and whether each can be in the next block.
+    pub(crate) fn pending_named(&self) -> Vec<(bool, Named)> {
+        let state = self.state.lock();
+        let ready = state.pool.ready().map(|transaction| (true, transaction));
+        let future = state.pool.future().map(|transaction| (false, transaction));
+        let named = |transaction: &Transaction| (transaction.hash(), transaction.bytes().clone());
+        ready
+            .chain(future)
+            .map(|(is_ready, transaction)| (is_ready, named(transaction)))
+            .collect()
+    }
+
     /// The first of the transactions for the next block, as many as come to `max_bytes`, each counted as
     /// [`PENDING_EXTRA_BYTES`] longer than it is.
     pub fn ready_within(&self, max_bytes: usize) -> Vec<Arc<[u8]>> {
@@ -278,6 +300,11 @@ impl SharedPool {
     /// Whether a ready transaction provides the tag.
     pub fn provides(&self, tag: &[u8]) -> bool {
         self.state.lock().pool.provides(tag)
+    }
+
+    /// Whether it is in the pool.
+    pub fn holds(&self, hash: &Hash) -> bool {
+        self.state.lock().pool.get(hash).is_some()
     }
 
     /// The bytes of a transaction in the pool, without length prefix.
@@ -308,6 +335,11 @@ impl SharedPool {
     /// What becomes of all transactions from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<PoolEvent> {
         self.events.subscribe()
+    }
+
+    /// Transactions that become ready from now on.
+    pub(crate) fn subscribe_ready(&self) -> broadcast::Receiver<Named> {
+        self.ready.subscribe()
     }
 
     /// What becomes of one transaction in the pool, from where it stands now. `None` if it is not there, or if too many
@@ -357,6 +389,12 @@ impl SharedPool {
         self.signal.raise();
     }
 
+    /// Follows a development chain back to an earlier block. Verdicts are renewed later.
+    pub fn on_taken_back(&self, height: Height) {
+        self.state.lock().pool.on_taken_back(height);
+        self.signal.raise();
+    }
+
     fn publish(&self, state: &mut State, events: Vec<PoolEvent>) {
         for event in events {
             state.watchers.tell(&event);
@@ -365,6 +403,12 @@ impl SharedPool {
             }
             if event.status.is_final() {
                 self.journal.forget(&event.hash);
+            }
+            if event.status == quids_txpool::TransactionStatus::Ready
+                && self.ready.receiver_count() > 0
+                && let Some(transaction) = state.pool.get(&event.hash)
+            {
+                let _ = self.ready.send((event.hash, transaction.bytes().clone()));
             }
             // Nobody listening is fine.
             let _ = self.events.send(event);

@@ -80,6 +80,16 @@ impl<T: Config> Currency for Pallet<T> {
     }
 }
 
+impl<T: Config> quids_support::traits::FeePot for Pallet<T> {
+    fn add_to_pot(amount: Balance) {
+        FeePot::<T>::add(amount.0);
+    }
+
+    fn burn(amount: Balance) {
+        TotalBurned::<T>::add(amount.0);
+    }
+}
+
 impl<T: Config> Pallet<T> {
     /// What `transfer` would accept from the account at most.
     pub fn transferable(who: &AccountId20, keep_alive: bool) -> Balance {

@@ -17,12 +17,14 @@ extern crate alloc;
 mod account;
 pub mod extensions;
 mod keys;
+mod phase;
 mod port;
 mod types;
 pub mod weights;
 
 pub use account::{AccountData, AccountInfo, OpenAccount};
 pub use pallet::*;
+pub use phase::ChainPhase;
 pub use types::{DispatchEventInfo, LastRuntimeUpgradeInfo};
 
 /// Heights, accounts, keys, events and weights: what everything else stands on.
@@ -90,6 +92,10 @@ pub mod pallet {
     #[pallet::storage]
     pub type LastRuntimeUpgrade<T> = StorageValue<_, LastRuntimeUpgradeInfo>;
 
+    /// Which signatures and contracts are accepted.
+    #[pallet::storage]
+    pub type Phase<T> = StorageValue<_, ChainPhase, ValueQuery>;
+
     #[pallet::event]
     pub enum Event<T: Config> {
         /// An extrinsic's call succeeded.
@@ -117,6 +123,8 @@ pub mod pallet {
             account: AccountId20,
             scheme: SignatureScheme,
         },
+        /// The chain entered another phase.
+        PhaseSet { phase: ChainPhase },
     }
 
     #[pallet::error]
@@ -131,6 +139,8 @@ pub mod pallet {
         NotPostQuantum,
         /// The proof is not a signature by the new key over the proof-of-possession message.
         InvalidProof,
+        /// The chain is in this phase already, or in a later one.
+        PhaseNotLater,
     }
 
     #[pallet::call]
@@ -183,16 +193,40 @@ pub mod pallet {
             Self::deposit_event(Event::KeyRotated { account: who, scheme });
             Ok(())
         }
+
+        /// Takes the chain to a later phase. Root only.
+        #[pallet::call_index(10)]
+        #[pallet::weight((weights::SET_PHASE, DispatchClass::Operational))]
+        pub fn set_phase(origin: Origin, phase: ChainPhase) -> DispatchResult {
+            ensure_root(origin)?;
+            ensure!(phase > Phase::<T>::get(), Error::<T>::PhaseNotLater);
+            Phase::<T>::put(phase);
+            Self::deposit_event(Event::PhaseSet { phase });
+            Ok(())
+        }
+    }
+
+    impl<T: Config> Pallet<T> {
+        /// The phase of the chain.
+        pub fn phase() -> ChainPhase {
+            Phase::<T>::get()
+        }
     }
 
     #[pallet::genesis_config]
     #[derive(Default)]
-    pub struct GenesisConfig {}
+    pub struct GenesisConfig {
+        /// `compatible`, `hybrid` or `quantum-only`.
+        pub phase: ChainPhase,
+    }
 
     #[pallet::genesis_build]
     impl<T: Config> BuildGenesis<T> for GenesisConfig {
         /// The code itself is put by the client.
         fn build(&self) {
+            if self.phase != ChainPhase::default() {
+                Phase::<T>::put(self.phase);
+            }
             LastRuntimeUpgrade::<T>::put(LastRuntimeUpgradeInfo::of(&T::Version::get()));
         }
     }

@@ -124,6 +124,10 @@ impl<T: Config> SystemPort for Pallet<T> {
         Keys::<T>::get(who)
     }
 
+    fn admits_legacy() -> bool {
+        Self::phase().admits_legacy()
+    }
+
     fn bind(who: &AccountId20, key: &PublicKey) {
         Self::put_first_key(who, key.clone());
     }

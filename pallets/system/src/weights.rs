@@ -23,3 +23,6 @@ pub const fn bind_key(scheme: SignatureScheme) -> Weight {
 pub const fn rotate_key(scheme: SignatureScheme) -> Weight {
     cost::of(10_000_000, 2, 1).saturating_add(cost::verification(scheme))
 }
+
+/// One value.
+pub const SET_PHASE: Weight = cost::of(5_000_000, 1, 1);

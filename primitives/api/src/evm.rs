@@ -4,6 +4,7 @@
 use alloc::{string::String, vec::Vec};
 use codec::{Decode, Encode};
 use quids_core::{H160, H256, U256};
+use scale_info::TypeInfo;
 
 /// The chain as Ethereum's tools see it, for the block to come.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -56,7 +57,7 @@ pub struct EvmBlock {
 }
 
 /// A transaction of the EVM that is in a block.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct ExecutedTransaction {
     /// Place of its extrinsic in the block's body.
     pub extrinsic_index: u32,
@@ -71,7 +72,7 @@ pub struct ExecutedTransaction {
 }
 
 /// What came of a transaction.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct EvmReceipt {
     /// EIP-2718 type.
     pub transaction_type: u8,
@@ -87,7 +88,7 @@ pub struct EvmReceipt {
 }
 
 /// A log entry.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EvmLog {
     pub address: H160,
     /// At most four.
@@ -96,14 +97,14 @@ pub struct EvmLog {
 }
 
 /// EIP-2930.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct AccessListItem {
     pub address: H160,
     pub storage_keys: Vec<H256>,
 }
 
 /// An EIP-7702 authorisation whose signer is known; one that does not recover counts and does nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct Authorization {
     pub chain_id: U256,
     pub address: H160,
@@ -112,7 +113,7 @@ pub struct Authorization {
 }
 
 /// A call or creation, without signature.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct EvmMessage {
     /// EIP-2718 type, which says which of the fields below count.
     pub transaction_type: u8,
@@ -130,9 +131,20 @@ pub struct EvmMessage {
     pub max_priority_fee_per_gas: Option<u128>,
     pub access_list: Vec<AccessListItem>,
     pub authorizations: Vec<Authorization>,
+    /// Of a post-quantum transaction (type 0x71): what its signature costs. `None`: as the sender's next one.
+    pub quantum: Option<QuantumSignature>,
 }
 
-/// What a simulation changes of the block it runs in. `None` is what the next block would have.
+/// What is paid for of a post-quantum transaction's signature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct QuantumSignature {
+    /// Tag of the scheme.
+    pub scheme: u8,
+    /// Whether the transaction carries the public key.
+    pub with_key: bool,
+}
+
+/// What a simulation changes of the block it runs in. `None` is what the block has in whose state it runs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
 pub struct BlockOverrides {
     pub number: Option<u64>,
@@ -427,7 +439,7 @@ pub struct EvmTransaction {
 }
 
 /// What the analysis of a contract's code found. Each is about code that execution may reach.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct ContractSafety {
     /// Version of the analysis.
     pub version: u32,

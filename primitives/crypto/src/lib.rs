@@ -10,6 +10,7 @@ extern crate alloc;
 mod account;
 mod bytes;
 mod error;
+mod ethereum;
 mod hash;
 mod kem;
 mod keys;
@@ -22,6 +23,7 @@ pub use account::{derive_account, eip55, ethereum_address};
 pub use bytes::{BoundedBytes, TooLong};
 pub use error::CryptoError;
 use error::Result;
+pub use ethereum::{EthereumOperation, MODEXP_INPUT_MAX, MlDsaLevel};
 pub use hash::{
     blake2b_128, blake2b_256, blake3_256, hash, hash_quantum_resistant, keccak_256, sha3_512, twox_64, twox_128,
 };
@@ -33,9 +35,10 @@ pub use scheme::{SignatureScheme, UnknownScheme};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     KeyPair,
+    ethereum::ethereum_operation,
     kem::{KEM_SECRET_KEY_LEN, KEM_SEED_LEN, KemKeyPair, decapsulate, encapsulate, generate_kem_keypair},
     keypair::{generate_keypair, sign},
-    ml_dsa::verify_with_context as verify_ml_dsa_87_with_context,
+    ml_dsa::{verify_level as verify_ml_dsa, verify_with_context as verify_ml_dsa_87_with_context},
     secp::{
         decompress as decompress_secp256k1, recover as recover_secp256k1,
         recover_public_key as recover_secp256k1_public_key,

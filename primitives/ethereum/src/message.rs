@@ -4,7 +4,7 @@ use crate::{TRANSACTION_TYPE, Transaction, transaction::each};
 use alloc::vec::Vec;
 use alloy_consensus::Transaction as _;
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
-use quids_api::evm::{AccessListItem, Authorization, EvmMessage};
+use quids_api::evm::{AccessListItem, Authorization, EvmMessage, QuantumSignature};
 use quids_core::{H160, H256, U256};
 
 impl Transaction {
@@ -32,6 +32,7 @@ impl Transaction {
                         transaction.authorization_list().unwrap_or_default(),
                         authorities,
                     ),
+                    quantum: None,
                 }
             },
             quantum(transaction) => EvmMessage {
@@ -46,6 +47,10 @@ impl Transaction {
                 max_priority_fee_per_gas: Some(transaction.max_priority_fee_per_gas),
                 access_list: access_list(&transaction.access_list),
                 authorizations: Vec::new(),
+                quantum: Some(QuantumSignature {
+                    scheme: transaction.scheme.tag(),
+                    with_key: !transaction.public_key.is_empty(),
+                }),
             },
         )
     }

@@ -43,6 +43,8 @@ use ValueType::{I32, I64};
 
 /// Every host function of this ABI version, sorted by name.
 pub const HOST_FUNCTIONS: &[HostFunction] = &[
+    function("ext_crypto_ethereum_v1", &[I32, I32, I32, I32, I32], &[I64]),
+    function("ext_crypto_ml_dsa_verify_v1", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
     function("ext_crypto_secp256k1_recover_v1", &[I32, I32, I32], &[I32]),
     function("ext_crypto_verify_v1", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
     function("ext_hash_blake2b_128_v1", &[I32, I32, I32], &[]),
@@ -68,5 +70,5 @@ pub const HOST_FUNCTIONS: &[HostFunction] = &[
 ];
 
 /// What a runtime exports beside its APIs: its memory, `quids_alloc(len: u32) -> u32` (a buffer for the input),
-/// `quids_reset()` (forget every allocation) and `quids_abi_version() -> u32`.
+/// `quids_reset()` (forget every allocation since the first `quids_alloc` warmed the heap) and `quids_abi_version() -> u32`.
 pub const GUEST_EXPORTS: &[&str] = &["memory", "quids_abi_version", "quids_alloc", "quids_reset"];

@@ -1,6 +1,10 @@
 //! The runtime's heap: free lists by power-of-two size over a bump pointer. What it does depends only on the
 //! calls since the last reset, never on how much memory the instance already has, so a reused instance and a
 //! fresh one behave alike.
+//!
+//! Libraries keep heap pointers in statics that they fill once and that a reset would leave dangling. So the first
+//! `quids_alloc` of an instance lets the runtime fill them (`quids_warm`, see [`crate::warm!`]) and sets the mark; a reset
+//! forgets everything above it and nothing below.
 
 use crate::abi::MEMORY_PAGES_MAX;
 use core::{
@@ -20,6 +24,16 @@ struct State {
     top: usize,
     /// Heads of the free lists; 0 is empty. A free block's first word is the next one's address.
     free: [usize; CLASSES],
+    /// Where a reset puts `top`: the first byte that the warm-up left. 0 before the warm-up.
+    mark: usize,
+}
+
+impl State {
+    const FRESH: Self = Self {
+        top: 0,
+        free: [0; CLASSES],
+        mark: 0,
+    };
 }
 
 struct Allocator(UnsafeCell<State>);
@@ -28,14 +42,20 @@ struct Allocator(UnsafeCell<State>);
 unsafe impl Sync for Allocator {}
 
 #[global_allocator]
-static ALLOCATOR: Allocator = Allocator(UnsafeCell::new(State {
-    top: 0,
-    free: [0; CLASSES],
-}));
+static ALLOCATOR: Allocator = Allocator(UnsafeCell::new(State::FRESH));
 
 unsafe extern "C" {
     /// Set by the linker: the first byte after stack and data.
     static __heap_base: u8;
+}
+
+unsafe extern "Rust" {
+    /// Made by [`crate::warm!`] in the runtime.
+    safe fn quids_warm();
+}
+
+fn heap_base() -> usize {
+    (&raw const __heap_base as usize + 15) & !15
 }
 
 fn class_of(layout: Layout) -> usize {
@@ -63,7 +83,7 @@ unsafe impl GlobalAlloc for Allocator {
             return block;
         }
         if state.top == 0 {
-            state.top = (&raw const __heap_base as usize + 15) & !15;
+            state.top = heap_base();
         }
         let size = 1usize << (class as u32 + CLASS_MIN_LOG2);
         let start = state.top;
@@ -111,9 +131,25 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
+/// Fills the statics that live on the heap and keeps what is on it from every reset to come. Blocks that the warm-up
+/// freed are lost: a block on a free list holds the next one's address, which a later use would overwrite.
+fn warm_once() {
+    // SAFETY: one thread, and no reference outlives the statement.
+    if unsafe { (*ALLOCATOR.0.get()).mark } != 0 {
+        return;
+    }
+    quids_warm();
+    // SAFETY: as above; `quids_warm`, which allocates, has returned.
+    let state = unsafe { &mut *ALLOCATOR.0.get() };
+    state.free = [0; CLASSES];
+    state.top = state.top.max(heap_base());
+    state.mark = state.top;
+}
+
 /// A buffer for the host to write an input into.
 #[unsafe(no_mangle)]
 extern "C" fn quids_alloc(length: u32) -> u32 {
+    warm_once();
     let Ok(layout) = Layout::from_size_align((length as usize).max(1), 16) else {
         return 0;
     };
@@ -121,14 +157,14 @@ extern "C" fn quids_alloc(length: u32) -> u32 {
     unsafe { ALLOCATOR.alloc(layout) as u32 }
 }
 
-/// Forgets every allocation: the heap is as in a fresh instance.
+/// Forgets every allocation since the warm-up: the heap is as in a fresh instance after it.
 #[unsafe(no_mangle)]
 extern "C" fn quids_reset() {
     // SAFETY: one thread; the host calls this only between API calls, when no allocation is in use.
-    unsafe {
-        *ALLOCATOR.0.get() = State {
-            top: 0,
-            free: [0; CLASSES],
-        }
+    let state = unsafe { &mut *ALLOCATOR.0.get() };
+    *state = State {
+        top: state.mark,
+        mark: state.mark,
+        ..State::FRESH
     };
 }

@@ -4,9 +4,20 @@ use crate::abi::ABI_VERSION;
 use alloc::{string::String, vec, vec::Vec};
 use core::{fmt::Write, mem::MaybeUninit};
 use quids_core::{AccountId20, Hash};
+use quids_crypto::{EthereumOperation, MlDsaLevel};
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
+    fn ext_crypto_ethereum_v1(operation: u32, input: *const u8, len: usize, out: *mut u8, capacity: usize) -> i64;
+    fn ext_crypto_ml_dsa_verify_v1(
+        level: u32,
+        key: *const u8,
+        key_len: usize,
+        message: *const u8,
+        message_len: usize,
+        signature: *const u8,
+        signature_len: usize,
+    ) -> i32;
     fn ext_crypto_secp256k1_recover_v1(hash: *const u8, signature: *const u8, out: *mut u8) -> i32;
     fn ext_crypto_verify_v1(
         scheme: u32,
@@ -143,6 +154,33 @@ pub fn crypto_secp256k1_recover(hash: &[u8; 32], signature: &[u8; 65]) -> Option
     (found != 0).then_some(AccountId20(out))
 }
 
+pub fn crypto_ethereum(operation: EthereumOperation, input: &[u8], out: &mut [u8]) -> Option<usize> {
+    let length = unsafe {
+        ext_crypto_ethereum_v1(
+            operation.number(),
+            input.as_ptr(),
+            input.len(),
+            out.as_mut_ptr(),
+            out.len(),
+        )
+    };
+    usize::try_from(length).ok().filter(|length| *length <= out.len())
+}
+
+pub fn crypto_ml_dsa_verify(level: MlDsaLevel, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    unsafe {
+        ext_crypto_ml_dsa_verify_v1(
+            level.number(),
+            key.as_ptr(),
+            key.len(),
+            message.as_ptr(),
+            message.len(),
+            signature.as_ptr(),
+            signature.len(),
+        ) != 0
+    }
+}
+
 macro_rules! hash {
     ($name:ident, $len:literal, $import:ident) => {
         pub fn $name(data: &[u8]) -> [u8; $len] {
@@ -157,6 +195,16 @@ hash!(hash_blake2b_128, 16, ext_hash_blake2b_128_v1);
 hash!(hash_blake2b_256, 32, ext_hash_blake2b_256_v1);
 hash!(hash_blake3_256, 32, ext_hash_blake3_256_v1);
 hash!(hash_keccak_256, 32, ext_hash_keccak_256_v1);
+
+/// The hook that alloy-primitives calls for Keccak-256 when built with its feature `native-keccak`.
+///
+/// # Safety
+/// `bytes` and `len` describe readable bytes, `output` 32 writable ones; the two may not overlap.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
+    // SAFETY: the caller's promise, passed on.
+    unsafe { ext_hash_keccak_256_v1(bytes, len, output) }
+}
 
 pub fn hash_quantum_resistant(domain: &[u8], data: &[u8]) -> [u8; 64] {
     let mut out = [0u8; 64];

@@ -1,15 +1,24 @@
 //! The runtime APIs: each a function from encoded input to encoded output, exported from WASM and callable natively.
 
-use crate::{Executive, Runtime, RuntimeGenesisConfig, metadata, version};
+use crate::{Executive, Extrinsic, Qevm, Runtime, RuntimeGenesisConfig, envelope, metadata, version};
 use alloc::{string::String, string::ToString, vec::Vec};
 use codec::{Decode, DecodeAll, Encode};
 use quids_api::{
     ApplyExtrinsicResult, CheckInherentsResult, ExtrinsicsCommitment, FeeDetails, InherentData, RuntimeDispatchInfo,
-    RuntimeVersion, SignatureTask, TransactionSource, TransactionValidity,
+    RuntimeVersion, SignatureTask, TransactionSource, TransactionValidity, TransactionValidityError,
+    evm::{
+        ContractSafety, EvmAccount, EvmBlock, EvmChain, EvmError, EvmOutcome, EvmStorageKeys, EvmTransaction,
+        SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
+    },
 };
-use quids_core::{AccountId20, Balance, Block, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, H160, H256, Balance, Block, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
-use quids_support::system::SystemPort;
+use quids_support::{
+    context::{Phase, set_phase},
+    system::SystemPort,
+};
+
+quids_io::warm!(pallet_qevm::warm);
 
 /// The input of `api`.
 ///
@@ -103,7 +112,56 @@ apis! {
         Executive::collect_signatures(&extrinsics)
     }
     GenesisBuilder_build_state(json => Vec<u8>) -> Result<(), String> { build_genesis(&json) }
+    QevmApi_chain(() => ()) -> EvmChain { Qevm::chain() }
+    QevmApi_block(() => ()) -> EvmBlock { Qevm::block() }
+    QevmApi_account(who => H160) -> EvmAccount { Qevm::account(who) }
+    QevmApi_code(who => H160) -> Vec<u8> { Qevm::code(who) }
+    QevmApi_storage((who, slot) => (H160, H256)) -> H256 { Qevm::storage_at(who, slot) }
+    QevmApi_storage_keys((who, slots) => (H160, Vec<H256>)) -> EvmStorageKeys { Qevm::storage_keys(who, &slots) }
+    QevmApi_simulate(simulation => Simulation) -> Result<SimulationOutcome, EvmError> { Qevm::simulate(simulation) }
+    QevmApi_estimate((block, cap) => (SimulatedBlock, u64)) -> Result<Result<u64, EvmOutcome>, EvmError> {
+        Qevm::estimate(&block, cap)
+    }
+    QevmApi_check_transaction(envelope => Vec<u8>) -> Result<EvmTransaction, EvmError> {
+        Qevm::check_transaction(&envelope)
+    }
+    QevmApi_extrinsic(envelope => Vec<u8>) -> Vec<u8> { carrying(envelope) }
+    QevmApi_transactions(extrinsics => Vec<Vec<u8>>) -> Vec<Option<EvmTransaction>> { transactions(&extrinsics) }
+    QevmApi_trace_extrinsic(
+        (index, extrinsic, options) => (u32, Vec<u8>, TraceOptions)
+    ) -> Result<Option<EvmOutcome>, TransactionValidityError> { trace_extrinsic(index, &extrinsic, options) }
+    QevmApi_safety(who => H160) -> Option<ContractSafety> { Qevm::contract_safety(who) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
+}
+
+/// The extrinsic that carries an Ethereum transaction.
+fn carrying(envelope: Vec<u8>) -> Vec<u8> {
+    let call = pallet_qevm::Call::transact { envelope }.into();
+    Extrinsic { signature: None, call }.encode()
+}
+
+/// Those of the extrinsics that carry an Ethereum transaction.
+fn transactions(extrinsics: &[Vec<u8>]) -> Vec<Option<EvmTransaction>> {
+    let transaction = |bytes: &Vec<u8>| {
+        let extrinsic = Extrinsic::from_bytes(bytes).ok().filter(|extrinsic| extrinsic.signature.is_none())?;
+        Qevm::describe(envelope(&extrinsic.call)?)
+    };
+    extrinsics.iter().map(transaction).collect()
+}
+
+/// Applies an extrinsic and records what the EVM does, if it carries an Ethereum transaction.
+fn trace_extrinsic(
+    index: u32,
+    bytes: &[u8],
+    options: TraceOptions,
+) -> Result<Option<EvmOutcome>, TransactionValidityError> {
+    let extrinsic = Extrinsic::from_bytes(bytes).ok().filter(|extrinsic| extrinsic.signature.is_none());
+    let Some(envelope) = extrinsic.as_ref().and_then(|extrinsic| envelope(&extrinsic.call)) else {
+        let (applied, outcome) = pallet_qevm::recorded(options, || Executive::apply_extrinsic(index, bytes));
+        return applied.map(|_| outcome);
+    };
+    set_phase(Phase::ApplyExtrinsic(index));
+    Qevm::apply_traced(envelope, Some(options)).map(|(_, outcome)| Some(outcome))
 }
 
 /// Weight, class and fee. A call that is not ours has none; the RPC layer checks decoding first.

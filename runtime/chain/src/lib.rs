@@ -10,9 +10,12 @@ mod metadata;
 pub use apis::{EXPORTED, call};
 
 use alloc::{string::ToString, vec::Vec};
-use quids_api::{CheckInherentsResult, InherentData, RuntimeVersion, TransactionSource, TransactionValidity, api_id};
+use quids_api::{
+    CheckInherentsResult, InherentData, RuntimeVersion, SignatureClaim, TransactionSource, TransactionValidity,
+    TransactionValidityError, api_id,
+};
 use quids_core::{Balance, Height, Weight};
-use quids_support::{constant, construct_runtime, limits::BlockLimits};
+use quids_support::{constant, construct_runtime, dispatch::DispatchResultWithPostInfo, limits::BlockLimits};
 
 construct_runtime! {
     /// The development chain's runtime.
@@ -22,6 +25,7 @@ construct_runtime! {
         Balances: pallet_balances = 2,
         Upgrade: pallet_upgrade = 3,
         Template: pallet_template = 4,
+        Qevm: pallet_qevm = 5,
     }
 }
 
@@ -37,6 +41,7 @@ pub fn version() -> RuntimeVersion {
         ("SignatureApi", 1),
         ("GenesisBuilder", 1),
         ("AccountKeyApi", 1),
+        ("QevmApi", 1),
     ];
     RuntimeVersion {
         spec_name: "quids".to_string(),
@@ -107,5 +112,26 @@ impl quids_executive::Config for Runtime {
     }
     fn validate_unsigned(source: TransactionSource, call: &RuntimeCall) -> TransactionValidity {
         Runtime::validate_unsigned(source, call)
+    }
+    fn apply_self_contained(
+        call: &RuntimeCall,
+    ) -> Option<Result<DispatchResultWithPostInfo, TransactionValidityError>> {
+        Some(Qevm::apply(envelope(call)?))
+    }
+    fn self_contained_claim(call: &RuntimeCall) -> Option<SignatureClaim> {
+        Qevm::signature_claim(envelope(call)?)
+    }
+    fn take_signature(call: &mut RuntimeCall) -> Option<Vec<u8>> {
+        let (rest, signature) = Qevm::split_signature(envelope(call)?)?;
+        *call = pallet_qevm::Call::transact { envelope: rest }.into();
+        Some(signature)
+    }
+}
+
+/// The Ethereum transaction that a call carries.
+pub(crate) fn envelope(call: &RuntimeCall) -> Option<&[u8]> {
+    match call {
+        RuntimeCall::Qevm(pallet_qevm::Call::transact { envelope }) => Some(envelope),
+        _ => None,
     }
 }

@@ -88,6 +88,9 @@ impl<T: Config> Executive<T> {
         let needless = bound.as_ref().and(signature.public_key_bytes()).map_or(0, length_of);
         let length = length.saturating_add(needless);
         let proof = required_proof(bound, who, signature)?;
+        if matches!(proof, Proof::Recover) && !T::System::admits_legacy() {
+            return Err(InvalidTransaction::SCHEME_REFUSED.into());
+        }
         let payload = Extrinsic::<T>::payload(call, extra)?;
         let (verified, bind) = match proof {
             Proof::Recover => {
@@ -135,7 +138,9 @@ impl<T: Config> Executive<T> {
 
     fn signature_task(bytes: &[u8]) -> Option<SignatureTask> {
         let Extrinsic::<T> { signature, call } = Extrinsic::<T>::from_bytes(bytes).ok()?;
-        let (who, signature, extra) = signature?;
+        let Some((who, signature, extra)) = signature else {
+            return T::self_contained_claim(&call).map(SignatureTask::Verify);
+        };
         let Ok(Proof::Key { key, .. }) = required_proof(T::System::key(&who), &who, &signature) else {
             return None;
         };

@@ -80,6 +80,15 @@ impl<T: Config> Executive<T> {
     }
 
     fn apply_unsigned(call: T::RuntimeCall, info: DispatchInfo) -> ApplyExtrinsicResult {
+        if let Some(applied) = T::apply_self_contained(&call) {
+            if T::System::code_update_pending() {
+                return Err(InvalidTransaction::ExhaustsResources.into());
+            }
+            Self::check_class(&info, &T::System::limits())?;
+            let result = applied?;
+            T::System::note_applied(&result, &info);
+            return Ok(result.map(|_| ()).map_err(|e| e.error));
+        }
         let inherent = T::is_inherent(&call);
         if !inherent {
             T::validate_unsigned(quids_api::TransactionSource::InBlock, &call)?;

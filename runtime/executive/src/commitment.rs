@@ -2,6 +2,7 @@
 
 use crate::{Config, Executive, Extrinsic};
 use alloc::vec::Vec;
+use codec::Encode;
 use quids_api::ExtrinsicsCommitment;
 use quids_crypto::AccountSignature;
 
@@ -16,15 +17,26 @@ impl<T: Config> Executive<T> {
         let leaves: Vec<Vec<u8>> = extrinsics
             .iter()
             .map(|bytes| {
-                let Ok(extrinsic) = Extrinsic::<T>::from_bytes(bytes) else {
+                let Ok(mut extrinsic) = Extrinsic::<T>::from_bytes(bytes) else {
                     return bytes.clone();
                 };
+                let mut commit = |bytes: &[u8]| {
+                    signatures.update(&(bytes.len() as u64).to_le_bytes());
+                    signatures.update(bytes);
+                };
+                if extrinsic.signature.is_none() {
+                    return match T::take_signature(&mut extrinsic.call) {
+                        Some(signature) => {
+                            commit(&signature);
+                            extrinsic.encode()
+                        }
+                        None => bytes.clone(),
+                    };
+                }
                 if let Some((_, signature, _)) = &extrinsic.signature
                     && !matches!(signature, AccountSignature::Secp256k1(_))
                 {
-                    let bytes = signature.signature_bytes();
-                    signatures.update(&(bytes.len() as u64).to_le_bytes());
-                    signatures.update(bytes);
+                    commit(signature.signature_bytes());
                 }
                 extrinsic.without_signature()
             })

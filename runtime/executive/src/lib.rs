@@ -19,9 +19,11 @@ mod commitment;
 mod transaction;
 
 use core::marker::PhantomData;
-use quids_api::{CheckInherentsResult, InherentData, TransactionSource, TransactionValidity};
+use quids_api::{
+    CheckInherentsResult, InherentData, SignatureClaim, TransactionSource, TransactionValidity, TransactionValidityError,
+};
 use quids_support::{
-    composition::Composition, extension::Extensions, extrinsic::UncheckedExtrinsic, hooks::Hooks, system::SystemPort,
+    composition::Composition, dispatch::DispatchResultWithPostInfo, extension::Extensions, extrinsic::UncheckedExtrinsic, hooks::Hooks, system::SystemPort,
 };
 
 /// What a runtime tells the executive about itself.
@@ -36,6 +38,22 @@ pub trait Config: Composition {
     fn create_inherents(data: &InherentData) -> alloc::vec::Vec<Self::RuntimeCall>;
     fn check_inherents(calls: &[Self::RuntimeCall], data: &InherentData) -> CheckInherentsResult;
     fn validate_unsigned(source: TransactionSource, call: &Self::RuntimeCall) -> TransactionValidity;
+
+    /// Applies a bare call that proves by itself who made it, such as an Ethereum transaction; `None` for any other. An
+    /// inner error means that it does not belong into the block.
+    fn apply_self_contained(
+        _: &Self::RuntimeCall,
+    ) -> Option<Result<DispatchResultWithPostInfo, TransactionValidityError>> {
+        None
+    }
+    /// The post-quantum signature in such a call, if it can be verified ahead.
+    fn self_contained_claim(_: &Self::RuntimeCall) -> Option<SignatureClaim> {
+        None
+    }
+    /// Takes the post-quantum signature out of such a call.
+    fn take_signature(_: &mut Self::RuntimeCall) -> Option<alloc::vec::Vec<u8>> {
+        None
+    }
 }
 
 /// The extrinsic of a runtime.

@@ -25,6 +25,8 @@ pub trait SystemPort {
     fn note_applied(result: &DispatchResultWithPostInfo, info: &DispatchInfo);
     /// The key bound to an account.
     fn key(who: &AccountId20) -> Option<PublicKey>;
+    /// Whether secp256k1 signatures are accepted in this phase of the chain.
+    fn admits_legacy() -> bool;
     /// Binds a key to an account that has none.
     fn bind(who: &AccountId20, key: &PublicKey);
     /// True in the first block of a new code, once.

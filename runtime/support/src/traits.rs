@@ -38,6 +38,15 @@ pub trait Currency {
     fn unreserve(who: &AccountId20, amount: Balance) -> Balance;
 }
 
+/// Where fees of the block go that transactions pay by other ways than the usual one.
+pub trait FeePot {
+    /// Adds what was taken from an account to what the block's author gets. Only adds, so that transactions do not
+    /// depend on each other.
+    fn add_to_pot(amount: Balance);
+    /// Counts as burned what was taken from an account.
+    fn burn(amount: Balance);
+}
+
 /// The chain's clock.
 pub trait UnixTime {
     /// Milliseconds since the Unix epoch, as the block's author states them; 0 before the first block.

@@ -28,7 +28,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     // Its client for the CLI included: through the `client` module of quids-rpc.
     ("jsonrpsee*", &["client/rpc"]),
     ("prometheus*", &["client/metrics"]),
-    ("revm*", &["pallets/qevm"]),
+    // bench measures ours beside the native one.
+    ("revm", &["pallets/qevm", "bench"]),
+    // `revm-precompile`: the host's part. What else revm is made of is reached through revm.
+    ("revm-*", &["primitives/crypto"]),
     ("p3-*", &["primitives/stark", "client/prover"]),
     ("clap*", &["node"]),
     ("prometheus*", &["client/metrics"]),

@@ -6,7 +6,7 @@ use quids_core::{Hash, Height};
 use quids_state::{BackendError, NodeStore};
 
 /// Every bit, and every cut, of a stored entry: `read` has to fail and name it, or it is not there.
-fn check(db: &Database, column: Column, key: &[u8], read: impl Fn() -> Result<bool, DbError>) {
+pub(super) fn check(db: &Database, column: Column, key: &[u8], read: impl Fn() -> Result<bool, DbError>) {
     let good = db.raw.read(column, key).unwrap().unwrap().to_vec();
     assert_eq!(read(), Ok(true));
     let damages = (0..good.len() * 8).map(|bit| {

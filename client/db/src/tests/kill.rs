@@ -5,11 +5,12 @@ use crate::{Database, Options, crash::VARIABLE};
 use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 const FOLDER: &str = "QUIDS_DB_TEST_FOLDER";
 const LAST: u32 = 6;
+const TAKEN_BACK_TO: u32 = 3;
 
 /// Not a test but the process that `check` kills.
 #[test]
@@ -22,21 +23,35 @@ fn victim() {
     write(&db, &blocks[next..]);
 }
 
+/// Not a test but the process that `a_process_killed_while_it_takes_back` kills.
+#[test]
+#[ignore = "run by the test that kills it"]
+fn taker() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let db = Database::open(folder, Options { sync: true, ..FAST }).unwrap();
+    db.take_back_to(&chain(TAKEN_BACK_TO)[TAKEN_BACK_TO as usize].header.hash())
+        .unwrap();
+}
+
+/// Runs a victim on a folder.
+fn run(victim: &str, folder: &Path, crash_at: Option<&str>) -> ExitStatus {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let name = format!("tests::kill::{victim}");
+    command.args(["--exact", &name, "--ignored", "--nocapture"]);
+    command
+        .env(FOLDER, folder)
+        .env_remove(VARIABLE)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.envs(crash_at.map(|point| (VARIABLE, point)));
+    command.status().unwrap()
+}
+
 /// Kills a process at the n-th passing of a point; `expected` blocks are there afterwards. Then another process
 /// goes on from there to the end.
 fn check(point: &str, expected: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let run = |crash_at: Option<&str>| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "tests::kill::victim", "--ignored", "--nocapture"]);
-        command
-            .env(FOLDER, folder.path())
-            .env_remove(VARIABLE)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.envs(crash_at.map(|point| (VARIABLE, point)));
-        command.status().unwrap()
-    };
+    let run = |crash_at| run("victim", folder.path(), crash_at);
     let blocks = chain(LAST);
     assert_eq!(run(Some(point)).signal(), Some(6), "{point}: the victim aborts");
     assert_eq!(assert_beginning(&open(folder.path()), &blocks), expected, "{point}");
@@ -46,6 +61,32 @@ fn check(point: &str, expected: usize) {
         LAST as usize + 1,
         "{point}"
     );
+}
+
+#[test]
+fn killed_while_blocks_are_taken_back() {
+    let blocks = chain(LAST);
+    for (point, left) in [
+        ("db-before-write", LAST),
+        ("db-before-sync", TAKEN_BACK_TO),
+        ("db-after-sync", TAKEN_BACK_TO),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(&open(folder.path()), &blocks);
+        assert_eq!(run("taker", folder.path(), Some(point)).signal(), Some(6), "{point}");
+        let db = open(folder.path());
+        assert_eq!(db.best().unwrap(), db.finalised().unwrap());
+        assert_eq!(db.best().unwrap().0.0, left, "{point}");
+        for (number, block) in (0..).zip(&blocks) {
+            let hash = block.header.hash();
+            assert_eq!(db.header(&hash).unwrap().is_some(), number <= left, "{point}: {number}");
+            assert_eq!(
+                db.evm_block(&hash).unwrap().is_some(),
+                number <= left,
+                "{point}: {number}"
+            );
+        }
+    }
 }
 
 #[test]

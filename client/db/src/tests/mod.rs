@@ -2,6 +2,7 @@
 
 mod blocks;
 mod damage;
+mod evm;
 mod kill;
 
 use crate::{BlockCommit, Database, Options};
@@ -24,7 +25,7 @@ fn blake3(bytes: &[u8]) -> Hash {
     (*blake3::hash(bytes).as_bytes()).into()
 }
 
-/// A block with its own body, nodes and aux; `salt` tells forks apart.
+/// A block with its own body, nodes, aux and index; `salt` tells forks apart.
 fn block(number: u32, parent_hash: Hash, salt: u8) -> BlockCommit {
     let node = |index: u8| [&number.to_be_bytes()[..], &[salt, index], &[index; 100]].concat();
     BlockCommit {
@@ -39,6 +40,11 @@ fn block(number: u32, parent_hash: Hash, salt: u8) -> BlockCommit {
         nodes: (0..5).map(|index| (blake3(&node(index)), node(index))).collect(),
         finalised: true,
         aux: vec![(vec![salt, number as u8], Some(number.to_be_bytes().to_vec()))],
+        evm: Some(evm::evm(
+            number,
+            salt,
+            vec![Vec::new(), vec![evm::log(u64::from(number), &[1])]],
+        )),
     }
 }
 
@@ -74,6 +80,7 @@ fn assert_whole(db: &Database, block: &BlockCommit) {
     for (key, value) in &block.aux {
         assert_eq!(&db.aux(key).unwrap(), value);
     }
+    assert_eq!(db.evm_block(&hash).unwrap(), block.evm);
 }
 
 /// Asserts that nothing of a block is there.
@@ -87,6 +94,10 @@ fn assert_nothing(db: &Database, block: &BlockCommit) {
     }
     for (key, _) in &block.aux {
         assert_eq!(db.aux(key).unwrap(), None);
+    }
+    assert_eq!(db.evm_block(&hash).unwrap(), None);
+    for transaction in block.evm.iter().flat_map(|evm| &evm.transactions) {
+        assert_eq!(db.evm_transaction(&transaction.hash).unwrap(), None);
     }
 }
 

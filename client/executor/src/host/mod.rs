@@ -67,6 +67,8 @@ macro_rules! host_functions {
 }
 
 host_functions! {
+    "ext_crypto_ethereum_v1" => crypto::ethereum,
+    "ext_crypto_ml_dsa_verify_v1" => crypto::ml_dsa_verify,
     "ext_crypto_secp256k1_recover_v1" => crypto::secp256k1_recover,
     "ext_crypto_verify_v1" => crypto::verify,
     "ext_hash_blake2b_128_v1" => crypto::blake2b_128,

@@ -5,6 +5,7 @@ mod author;
 mod chain;
 mod chain_head;
 mod chain_spec;
+mod eth;
 mod keys;
 mod payment;
 mod quids;
@@ -42,6 +43,8 @@ pub struct Context {
     pub archive_streams: Arc<Semaphore>,
     /// What subscriptions and operations do on blocking threads, a permit each: they leave threads to calls.
     pub turns: Arc<Semaphore>,
+    /// What Ethereum's methods remember.
+    pub eth: eth::Shared,
     /// What requests leave behind in memory after they are answered, a permit a KiB.
     kept_kib: Arc<Semaphore>,
 }
@@ -55,6 +58,7 @@ impl Context {
             pins: Arc::new(Pins::new(backend.clone(), config.chain_head.clone())),
             archive_streams: Arc::new(Semaphore::new(archive::STREAMS_MAX)),
             turns: Arc::new(Semaphore::new((config.max_blocking_threads / 2).max(2))),
+            eth: eth::Shared::default(),
             kept_kib: Arc::new(Semaphore::new(KEPT_KIB_MAX)),
             backend,
             config,
@@ -105,6 +109,7 @@ fn register(registry: &mut Registry) -> Registered {
     keys::register(registry)?;
     chain_head::register(registry)?;
     chain_spec::register(registry)?;
+    eth::register(registry)?;
     payment::register(registry)?;
     quids::register(registry)?;
     rpc::register(registry)?;

@@ -8,6 +8,7 @@ use crate::spec::shapes::AT;
 use crate::spec::{Field, Method, Param, Schema};
 use crate::{Config, PoolEntry, json};
 use codec::{DecodeAll, Encode};
+use quids_api::evm::ContractSafety;
 use quids_api::names;
 use quids_core::{AccountId20, Nonce};
 use quids_crypto::{PublicKey, SignatureScheme};
@@ -75,6 +76,26 @@ const ACCOUNT_KEY: Schema = Schema::Nullable(&Schema::Object(&[
     Field::required("publicKey", Schema::Bytes, "raw"),
 ]));
 
+const SAFETY: Schema = Schema::Named(
+    "ContractSafety",
+    &Schema::Object(&[
+        Field::required("version", Schema::Number, "of the analysis"),
+        Field::required("codeHash", Schema::Hash, "Keccak-256"),
+        Field::required("ecrecover", Schema::Bool, "may call the precompile at 0x01"),
+        Field::required("secp256r1", Schema::Bool, "may call the precompile at 0x0100"),
+        Field::required("pairing", Schema::Bool, "may call the precompiles at 0x08 or 0x0f"),
+        Field::required("kzg", Schema::Bool, "may call the precompile at 0x0a"),
+        Field::required("selfdestruct", Schema::Bool, ""),
+        Field::required(
+            "delegatecallToStorage",
+            Schema::Bool,
+            "delegates to an address that it reads from storage",
+        ),
+        Field::required("unknownCalls", Schema::Bool, "calls addresses that the analysis cannot tell"),
+        Field::required("isQuantumCompatible", Schema::Bool, "none of the first four"),
+    ]),
+);
+
 const SCHEMES: Schema = Schema::List(&Schema::Object(&[
     Field::required("name", Schema::Text, ""),
     Field::required("tag", Schema::Number, "on the wire and in state"),
@@ -107,6 +128,25 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
     )?;
     register_pool(registry)?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "quids_contractSafety",
+                "What the analysis of a contract's code found; null for an account without code.",
+                &[Param::required("address", Schema::Address, "the contract"), AT],
+                Schema::Nullable(&SAFETY),
+            )
+            .errors(&[error::RUNTIME, error::DECODE, error::CLIENT])
+        },
+        |node, arguments| {
+            let at = block_or_best(node, arguments, "at")?;
+            let address = arguments.bytes("address")?;
+            let answer = node.call(at, names::QEVM_SAFETY, &address).map_err(from_runtime_call)?;
+            let safety = Option::<ContractSafety>::decode_all(&mut &answer[..]).map_err(|_| undecodable("analysis"))?;
+            Ok(safety.map_or(Value::Null, |safety| contract_safety(&safety)))
+        },
+    )?;
     method(
         registry,
         const {
@@ -194,6 +234,21 @@ fn register_pool(registry: &mut Registry) -> Registered {
                 .collect())
         },
     )
+}
+
+fn contract_safety(safety: &ContractSafety) -> Value {
+    json!({
+        "version": safety.version,
+        "codeHash": json::hash(&safety.code_hash),
+        "ecrecover": safety.ecrecover,
+        "secp256r1": safety.secp256r1,
+        "pairing": safety.pairing,
+        "kzg": safety.kzg,
+        "selfdestruct": safety.selfdestruct,
+        "delegatecallToStorage": safety.delegatecall_to_storage,
+        "unknownCalls": safety.unknown_calls,
+        "isQuantumCompatible": safety.is_quantum_compatible,
+    })
 }
 
 fn entry(entry: &PoolEntry) -> Value {

@@ -10,7 +10,9 @@ use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{PendingSubscriptionSink, ResponsePayload};
 use jsonrpsee::types::Params;
 use jsonrpsee::{Extensions, RpcModule};
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -61,6 +63,25 @@ pub fn method(
 pub fn caller_method<F>(registry: &mut Registry, spec: &'static Method, run: F) -> Registered
 where
     F: Fn(&Context, &mut Arguments, Access) -> Result<Value, RpcError> + Clone + Send + Sync + 'static,
+{
+    answering(registry, spec, run)
+}
+
+/// As [`caller_method`], for answers that are written as text, since they would be many times larger as values.
+pub fn text_method(
+    registry: &mut Registry,
+    spec: &'static Method,
+    run: fn(&Context, &mut Arguments) -> Result<Box<RawValue>, RpcError>,
+) -> Registered {
+    answering(registry, spec, move |context: &Context, arguments: &mut Arguments, _| {
+        run(context, arguments)
+    })
+}
+
+fn answering<T, F>(registry: &mut Registry, spec: &'static Method, run: F) -> Registered
+where
+    T: Serialize + Clone + Send + 'static,
+    F: Fn(&Context, &mut Arguments, Access) -> Result<T, RpcError> + Clone + Send + Sync + 'static,
 {
     registry.interface.methods.push(spec);
     let Some(module) = &mut registry.module else {

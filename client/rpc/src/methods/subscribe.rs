@@ -104,7 +104,7 @@ pub async fn send(sink: &SubscriptionSink, context: &Context, value: &Value) -> 
 }
 
 /// The connection's turn to be told something; `None` if it has been told something else for too long.
-async fn turn<'a>(connection: &'a Connection, context: &Context) -> Option<MutexGuard<'a, ()>> {
+pub async fn turn<'a>(connection: &'a Connection, context: &Context) -> Option<MutexGuard<'a, ()>> {
     let turn = timeout(context.config.slow_subscriber_timeout, connection.telling.lock()).await;
     if turn.is_err() {
         tracing::debug!(target: "rpc", "subscriber too slow: dropped");

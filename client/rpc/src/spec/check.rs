@@ -39,6 +39,7 @@ impl Schema {
             }
             (Self::Hash, Value::String(text)) => hex_digits(text).is_some_and(|digits| digits.len() == 64),
             (Self::Account, Value::String(text)) => text.parse::<AccountId20>().is_ok(),
+            (Self::Address, Value::String(text)) => hex_digits(text).is_some_and(|digits| digits.len() == 40),
             (Self::Word(words), Value::String(text)) => words.contains(&text.as_str()),
             (Self::Nullable(_), Value::Null) => true,
             (Self::Nullable(schema) | Self::Named(_, schema), _) => return schema.check(value),
@@ -50,6 +51,7 @@ impl Schema {
                 return check_items(schemas.iter().zip(items));
             }
             (Self::Object(fields), Value::Object(object)) => return check_object(fields, object),
+            (Self::Open(fields), Value::Object(object)) => return check_fields(fields, object),
             (Self::Map(schema), Value::Object(object)) => {
                 let mut entries = object.iter();
                 return entries
@@ -82,18 +84,25 @@ fn check_items<'a>(items: impl Iterator<Item = (&'a Schema, &'a Value)>) -> Resu
     Ok(())
 }
 
-fn check_object(fields: &[Field], object: &Map<String, Value>) -> Result<(), Mismatch> {
-    let at = |name: &str, found: &str, expected: &str| Mismatch {
+fn at(name: &str, found: &str, expected: &str) -> Mismatch {
+    Mismatch {
         place: format!(".{}: ", shortened(name)),
         found: found.to_owned(),
         expected: expected.to_owned(),
-    };
+    }
+}
+
+fn check_object(fields: &[Field], object: &Map<String, Value>) -> Result<(), Mismatch> {
     if let Some(name) = object
         .keys()
         .find(|name| !fields.iter().any(|field| field.name == *name))
     {
         return Err(at(name, "a field", "expected"));
     }
+    check_fields(fields, object)
+}
+
+fn check_fields(fields: &[Field], object: &Map<String, Value>) -> Result<(), Mismatch> {
     for field in fields {
         match object.get(field.name) {
             Some(value) => field

@@ -35,6 +35,8 @@ pub enum Schema {
     Hash,
     /// 20 bytes in hex; mixed case must be the EIP-55 checksum.
     Account,
+    /// 20 bytes in hex, in any case.
+    Address,
     /// One of these strings.
     Word(&'static [&'static str]),
     /// A list of equals.
@@ -43,6 +45,8 @@ pub enum Schema {
     Tuple(&'static [Schema]),
     /// An object of exactly these fields.
     Object(&'static [Field]),
+    /// An object with these fields among others, which do not count.
+    Open(&'static [Field]),
     /// An object whose field names are free.
     Map(&'static Schema),
     /// This or `null`.

@@ -23,7 +23,7 @@ pub fn document(interface: &Interface) -> Value {
         "info": {
             "title": "Quids",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "JSON-RPC of a Quids node: Substrate's methods and JSON, and its own under quids_.",
+            "description": "JSON-RPC of a Quids node: Substrate's and Ethereum's methods and JSON, and its own under quids_.",
         },
         "methods": methods,
         "components": { "schemas": named },
@@ -115,7 +115,7 @@ fn render(schema: &Schema, named: &mut Map<String, Value>) -> Value {
         Schema::Text => json!({ "type": "string" }),
         Schema::Bytes => pattern("^(0x([0-9a-fA-F]{2})*)?$"),
         Schema::Hash => pattern("^0x[0-9a-fA-F]{64}$"),
-        Schema::Account => pattern("^0x[0-9a-fA-F]{40}$"),
+        Schema::Account | Schema::Address => pattern("^0x[0-9a-fA-F]{40}$"),
         Schema::Word(words) => json!({ "type": "string", "enum": words }),
         Schema::List(item) => json!({ "type": "array", "items": render(item, named) }),
         Schema::Tuple(items) => {
@@ -123,7 +123,8 @@ fn render(schema: &Schema, named: &mut Map<String, Value>) -> Value {
             let items: Vec<_> = items.iter().map(|item| render(item, named)).collect();
             json!({ "type": "array", "items": items, "minItems": count, "maxItems": count })
         }
-        Schema::Object(fields) => object(fields, named),
+        Schema::Object(fields) => object(fields, false, named),
+        Schema::Open(fields) => object(fields, true, named),
         Schema::Map(value) => json!({ "type": "object", "additionalProperties": render(value, named) }),
         Schema::Nullable(inner) => json!({ "oneOf": [render(inner, named), { "type": "null" }] }),
         Schema::OneOf(schemas) => {
@@ -140,7 +141,7 @@ fn render(schema: &Schema, named: &mut Map<String, Value>) -> Value {
     }
 }
 
-fn object(fields: &[Field], named: &mut Map<String, Value>) -> Value {
+fn object(fields: &[Field], is_open: bool, named: &mut Map<String, Value>) -> Value {
     let mut properties = Map::new();
     for field in fields {
         let mut rendered = render(&field.schema, named);
@@ -154,5 +155,5 @@ fn object(fields: &[Field], named: &mut Map<String, Value>) -> Value {
         .filter(|field| field.required)
         .map(|field| field.name)
         .collect();
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": is_open })
 }

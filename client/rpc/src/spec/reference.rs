@@ -50,7 +50,7 @@ pub fn reference(interface: &Interface) -> String {
     for (name, schema) in named {
         text += &format!("\n### {name}\n\n");
         match schema {
-            Schema::Object(fields) => text += &fields.iter().map(line).collect::<String>(),
+            Schema::Object(fields) | Schema::Open(fields) => text += &fields.iter().map(line).collect::<String>(),
             other => text += &format!("{other}\n"),
         }
     }
@@ -127,7 +127,7 @@ fn collect(schema: &Schema, named: &mut BTreeMap<&'static str, Schema>) {
         }
         Schema::List(inner) | Schema::Nullable(inner) | Schema::Map(inner) => collect(inner, named),
         Schema::Tuple(schemas) | Schema::OneOf(schemas) => schemas.iter().for_each(|schema| collect(schema, named)),
-        Schema::Object(fields) => fields.iter().for_each(|field| collect(&field.schema, named)),
+        Schema::Object(fields) | Schema::Open(fields) => fields.iter().for_each(|field| collect(&field.schema, named)),
         _ => {}
     }
 }
@@ -150,6 +150,7 @@ impl Display for Schema {
             Self::Text => f.write_str("text"),
             Self::Bytes => f.write_str("bytes (hex with 0x)"),
             Self::Hash => f.write_str("a hash (hex with 0x, 64 digits)"),
+            Self::Address => f.write_str("an address (hex with 0x, 40 digits)"),
             Self::Account => f.write_str("an account (hex with 0x, 40 digits)"),
             Self::Word(words) => write!(f, "\"{}\"", words.join("\" or \"")),
             Self::List(item) => write!(f, "a list of [{item}]"),
@@ -168,6 +169,7 @@ impl Display for Schema {
                     .collect();
                 write!(f, "{{ {} }}", fields.join(", "))
             }
+            Self::Open(fields) => write!(f, "{} and other fields", Self::Object(fields)),
             Self::Map(value) => write!(f, "an object whose values are {value}"),
             Self::Nullable(inner) => write!(f, "{inner} or null"),
             Self::OneOf(schemas) => f.write_str(&join(schemas, " or ")),

@@ -415,6 +415,7 @@ async fn a_gap_stops_the_subscription() {
         is_new_best: false,
         is_finalised: false,
         code_changed: true,
+        retracted: Vec::new(),
     });
     // More notifications than the channel holds, while the subscription waits for the node to tell of a runtime.
     let blocks = fake.blocks.lock().unwrap();
@@ -439,6 +440,19 @@ async fn a_gap_stops_the_subscription() {
     fake.tell(tip, [false, true, true], false);
     assert_eq!(until_stop(&mut session, &id).await, 0);
     // And a new one begins as if nothing had been.
+    let id = session.follow_quietly(true).await;
+    // A development chain that was taken back: blocks told of as final are gone.
+    let header = fake.block(fake.best_hash()).unwrap().header;
+    let _ = fake.feed.send(Arc::new(Notification {
+        hash: header.hash(),
+        header,
+        is_imported: false,
+        is_new_best: true,
+        is_finalised: true,
+        code_changed: true,
+        retracted: vec![Hash::repeat_byte(4)],
+    }));
+    assert_eq!(until_stop(&mut session, &id).await, 0);
     session.follow_quietly(true).await;
 }
 

@@ -1,6 +1,8 @@
 //! A node that keeps a few blocks in memory.
 
+use crate::fake_evm::Evm;
 use codec::{Decode, Encode};
+use quids_api::evm::{EvmBlock, EvmOutcome, EvmTransaction, TraceOptions};
 use quids_api::*;
 use quids_core::*;
 use quids_crypto::{PublicKey, SignatureScheme};
@@ -40,6 +42,9 @@ pub struct Fake {
     pub gate: (Mutex<bool>, Condvar),
     /// Calls of `wait` under way.
     pub waiting: AtomicUsize,
+    pub evm: Evm,
+    /// Whether it is a chain of the kind that its user may steer.
+    pub is_development: bool,
 }
 
 /// Blocks beside and above `Fake::blocks`, and where the chain ends if not there.
@@ -71,6 +76,8 @@ impl Fake {
             pin_faults: AtomicUsize::new(0),
             gate: (Mutex::new(false), Condvar::new()),
             waiting: AtomicUsize::new(0),
+            evm: Evm::default(),
+            is_development: true,
         };
         let state = BTreeMap::from([(vec![1], vec![0xaa]), (vec![1, 2], vec![]), (vec![3], vec![0; 40])]);
         for number in 0..3 {
@@ -110,6 +117,7 @@ impl Fake {
             is_new_best: true,
             is_finalised: true,
             code_changed,
+            retracted: Vec::new(),
         }));
         header
     }
@@ -182,6 +190,7 @@ impl Fake {
             is_new_best,
             is_finalised,
             code_changed,
+            retracted: Vec::new(),
         }));
     }
 
@@ -431,7 +440,10 @@ impl Backend for Fake {
                 input.to_vec()
             }
             "trap" => return Err(BackendError::Execution("panicked at 'no'".into())),
-            other => return Err(BackendError::UnknownApi(other.into())),
+            other => match self.evm_call(block.header.number.0, other, input) {
+                Some(answer) => answer,
+                None => return Err(BackendError::UnknownApi(other.into())),
+            },
         })
     }
     fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, BackendError> {
@@ -518,6 +530,7 @@ impl Backend for Fake {
             b"banned" => Err(PoolError::Banned { until: Height(9) }.into()),
             b"full" => Err(PoolError::Full { count: 1, bytes: 1 }.into()),
             b"panic" => panic!("the fake was told to"),
+            [0xee, envelope @ ..] if !envelope.is_empty() => self.submit_envelope(envelope).map(|()| hash),
             _ => {
                 self.pool.lock().unwrap().push(bytes);
                 self.is_local.lock().unwrap().push(is_local);
@@ -548,6 +561,32 @@ impl Backend for Fake {
     fn is_provided_by_pool(&self, tag: &[u8]) -> bool {
         let tags = [5u64, 6, 8].map(|nonce| (AccountId20([0x11; 20]), Nonce(nonce)).encode());
         tags.iter().any(|known| known == tag)
+    }
+    fn evm_block(&self, hash: Hash) -> Result<Option<EvmBlock>, BackendError> {
+        Ok(self.evm_of(hash))
+    }
+    fn evm_transaction(&self, hash: H256) -> Result<Option<(Hash, u32)>, BackendError> {
+        Ok(self.find_transaction(hash))
+    }
+    fn evm_logs(&self, query: &LogQuery) -> Result<Vec<LogEntry>, BackendError> {
+        self.find_logs(query)
+    }
+    fn evm_replay(
+        &self,
+        block: Hash,
+        position: Option<u32>,
+        options: TraceOptions,
+    ) -> Result<Vec<EvmOutcome>, BackendError> {
+        self.replay(block, position, options)
+    }
+    fn evm_pool(&self, count_max: usize) -> Result<Vec<(bool, EvmTransaction)>, BackendError> {
+        Ok(self.evm.pool.lock().unwrap().iter().take(count_max).cloned().collect())
+    }
+    fn subscribe_evm_pool(&self) -> Result<broadcast::Receiver<Arc<EvmTransaction>>, BackendError> {
+        Ok(self.evm.feed.subscribe())
+    }
+    fn development(&self) -> Option<&dyn Development> {
+        self.is_development.then_some(self as &dyn Development)
     }
     fn subscribe_blocks(&self) -> broadcast::Receiver<Arc<Notification>> {
         self.feed.subscribe()

@@ -1,6 +1,7 @@
 //! What the specifications promise, for every method there is: names, results, and what becomes of bad parameters.
 
 use crate::fake::Fake;
+use crate::fake_evm::{MINED_NONCE, envelope};
 use crate::owner::ask;
 use crate::wire::{Ws, call, eventually, result};
 use crate::{start, start_default};
@@ -26,13 +27,14 @@ fn example(schema: &Schema) -> Value {
         Schema::Text => json!("pobp"),
         Schema::Bytes => json!("0x"),
         Schema::Hash => json!(format!("0x{}", "00".repeat(32))),
-        Schema::Account => json!(format!("0x{}", "11".repeat(20))),
+        Schema::Account | Schema::Address => json!(format!("0x{}", "11".repeat(20))),
         Schema::Word(words) => json!(words[0]),
         Schema::List(item) => json!([example(item)]),
         Schema::Tuple(items) => items.iter().map(example).collect(),
-        Schema::Object(fields) => {
+        Schema::Object(fields) | Schema::Open(fields) => {
             let entries = fields
                 .iter()
+                .filter(|field| field.required || matches!(schema, Schema::Object(_)))
                 .map(|field| (field.name.to_owned(), example(&field.schema)));
             Value::Object(entries.collect())
         }
@@ -45,7 +47,18 @@ fn example(schema: &Schema) -> Value {
 /// A value that a parameter can have on the fake chain.
 fn sensible(param: &Param, fake: &Fake) -> Value {
     match (param.name, &param.schema) {
-        ("extrinsic" | "transaction", _) => json!("0x0c070707"),
+        ("envelope", _) => json!(format!("0x{}", hex::encode(envelope(MINED_NONCE, fake.blocks.lock().unwrap().len() as u64)))),
+        ("subscription", Schema::Word(_)) => json!("syncing"),
+        ("transactionHash", _) => {
+            let hash = fake.blocks.lock().unwrap()[1].header.hash();
+            let block = fake.evm_of(hash).unwrap();
+            json!(format!("{:?}", block.transactions[0].hash))
+        }
+        ("rewardPercentiles", _) => json!([50]),
+        ("requests", _) => json!({ format!("0x{}", "11".repeat(20)): ["0x1"] }),
+        ("stateOverrides", _) => json!({}),
+        ("timeoutMs", _) => json!(5000),
+        ("extrinsic", _) | ("transaction", Schema::Bytes) => json!("0x0c070707"),
         ("name", _) => json!("echo"),
         ("keys", _) => json!(["0x01", "0x77"]),
         (_, Schema::Hash) => json!(format!("{:?}", fake.best_hash())),
@@ -137,7 +150,13 @@ fn the_reference_is_the_registrys() {
 
 /// Methods and subscriptions over real sockets, unsafe methods in this process; each by list and by name.
 /// What these answer depends on what their connection did before; `chain_head.rs` and `transactions.rs` ask them so.
-const NEED_A_CONNECTION: [&str; 8] = [
+const NEED_A_CONNECTION: [&str; 13] = [
+    "eth_getFilterChanges",
+    "eth_getFilterLogs",
+    // These refuse everybody.
+    "eth_sendTransaction",
+    "eth_sign",
+    "eth_signTransaction",
     "chainHead_v1_body",
     "chainHead_v1_call",
     "chainHead_v1_continue",

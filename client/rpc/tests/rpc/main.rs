@@ -3,7 +3,9 @@
 mod abuse;
 mod archive;
 mod chain_head;
+mod eth;
 mod fake;
+mod fake_evm;
 mod follow_model;
 mod interface;
 mod limits;

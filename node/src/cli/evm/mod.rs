@@ -1,12 +1,14 @@
-//! `quids evm`: contracts and transactions of the EVM, over a node's Ethereum JSON-RPC.
+//! `quids evm`: contracts and transactions of the EVM, over a node's Ethereum JSON-RPC; and tests of
+//! the EVM that is in the runtime.
 
 mod call;
 mod chain;
 mod deploy;
 mod send;
+mod statetest;
 mod wei;
 
-use super::{CliError, DEFAULT_RPC_URL, PassphraseArgs, block_on, keys};
+use super::{CliError, DEFAULT_RPC_URL, Outcome, PassphraseArgs, block_on, keys};
 use clap::{Args, Subcommand};
 use quids_core::{AccountId20, Balance};
 use quids_crypto::SignatureScheme;
@@ -112,14 +114,16 @@ pub enum EvmCommand {
         #[command(flatten)]
         sender: SenderArgs,
     },
+    /// Run Ethereum's state tests through the WASM runtime
+    Statetest(statetest::StatetestArgs),
 }
 
 /// Runs a command.
-pub fn run(command: EvmCommand) -> Result<(), CliError> {
+pub fn run(command: EvmCommand) -> Result<Outcome, CliError> {
     match command {
         EvmCommand::Send { to, data, sender } => {
             let data = keys::bytes("the call data", &data)?;
-            block_on(send::run(&sender, Some(to), data))
+            block_on(send::run(&sender, Some(to), data))?;
         }
         EvmCommand::Call {
             to,
@@ -130,11 +134,13 @@ pub fn run(command: EvmCommand) -> Result<(), CliError> {
             node,
         } => {
             let data = keys::bytes("the call data", &data)?;
-            block_on(call::run(&node, from, to, value, &data, &block))
+            block_on(call::run(&node, from, to, value, &data, &block))?;
         }
         EvmCommand::Deploy { file, args, sender } => {
             let code = deploy::init_code(&file, &args)?;
-            block_on(send::run(&sender, None, code))
+            block_on(send::run(&sender, None, code))?;
         }
+        EvmCommand::Statetest(args) => return statetest::run(args),
     }
+    Ok(Outcome::Success)
 }

@@ -1,10 +1,16 @@
-//! ML-DSA-87 (FIPS 204): keys from a seed by fips204, signing by PQClean, verification by libcrux.
+//! ML-DSA (FIPS 204). The chain's ML-DSA-87: keys from a seed by fips204, signing by PQClean, verification by libcrux.
+//! The other sets are for contracts: verification only.
 use super::pqclean::{self, ML_DSA_SECRET, ML_DSA_SIGNATURE};
+use crate::MlDsaLevel;
 use fips204::{
     ml_dsa_87::{KG, PrivateKey},
     traits::{KeyGen, SerDes, Signer},
 };
-use libcrux_ml_dsa::ml_dsa_87::{MLDSA87Signature, MLDSA87VerificationKey};
+use libcrux_ml_dsa::{
+    ml_dsa_44::{self, MLDSA44Signature, MLDSA44VerificationKey},
+    ml_dsa_65::{self, MLDSA65Signature, MLDSA65VerificationKey},
+    ml_dsa_87::{self, MLDSA87Signature, MLDSA87VerificationKey},
+};
 use zeroize::{Zeroize, Zeroizing};
 
 pub const SECRET_LEN: usize = ML_DSA_SECRET;
@@ -54,5 +60,24 @@ pub fn verify_with_context(public_key: &[u8], message: &[u8], context: &[u8], si
         return false;
     };
     let (public, signature) = (MLDSA87VerificationKey::new(public), MLDSA87Signature::new(signature));
-    libcrux_ml_dsa::ml_dsa_87::verify(&public, message, context, &signature).is_ok()
+    ml_dsa_87::verify(&public, message, context, &signature).is_ok()
+}
+
+/// ML-DSA.Verify of any parameter set with the empty context; `false` for any wrong length. By libcrux, as above.
+pub fn verify_level(level: MlDsaLevel, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    macro_rules! verify {
+        ($set:ident, $key:ident, $signature:ident) => {
+            match (public_key.try_into(), signature.try_into()) {
+                (Ok(public), Ok(signature)) => {
+                    $set::verify(&$key::new(public), message, &[], &$signature::new(signature)).is_ok()
+                }
+                _ => false,
+            }
+        };
+    }
+    match level {
+        MlDsaLevel::MlDsa44 => verify!(ml_dsa_44, MLDSA44VerificationKey, MLDSA44Signature),
+        MlDsaLevel::MlDsa65 => verify!(ml_dsa_65, MLDSA65VerificationKey, MLDSA65Signature),
+        MlDsaLevel::MlDsa87 => verify!(ml_dsa_87, MLDSA87VerificationKey, MLDSA87Signature),
+    }
 }

@@ -1,4 +1,5 @@
 //! Everything that touches a secret or verifies a signature. Never compiled to WASM.
+pub mod ethereum;
 mod falcon;
 pub mod kem;
 pub mod keypair;

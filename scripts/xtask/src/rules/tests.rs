@@ -7,6 +7,7 @@ fn sound() -> Graph {
     let mut graph = Graph::default();
     let members = [
         ("quids-core", "primitives/core"),
+        ("quids-crypto", "primitives/crypto"),
         ("quids-stark", "primitives/stark"),
         ("quids-macros", "runtime/macros"),
         ("quids-support", "runtime/support"),
@@ -116,7 +117,10 @@ fn heavy_dependencies_have_one_owner() {
     reports("quids-executor", "rocksdb", "rocksdb belongs to client/db");
     reports("quids-rpc", "libp2p-core", "libp2p* belongs to client/network");
     reports("quids-node", "jsonrpsee-ws-client", "jsonrpsee* belongs to client/rpc");
-    reports("quids-bench", "revm", "revm* belongs to pallets/qevm");
+    reports("quids-node", "revm", "revm belongs to pallets/qevm and bench");
+    reports("pallet-qevm", "revm-precompile", "revm-* belongs to primitives/crypto");
+    assert_eq!(with("quids-crypto", "revm-precompile", Kind::Normal), [""; 0]);
+    assert_eq!(with("quids-bench", "revm", Kind::Normal), [""; 0]);
     reports(
         "quids-core",
         "p3-air",

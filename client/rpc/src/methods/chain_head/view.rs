@@ -81,6 +81,10 @@ impl View {
 
     /// What a notification adds to what has been told; nothing if it is old news.
     pub fn on(&mut self, block: &Notification, headers: Headers) -> Result<Vec<Event>, Gap> {
+        if !block.retracted.is_empty() {
+            // Final blocks are gone, which no event can say.
+            return Err(Gap);
+        }
         let mut events = Vec::new();
         let known = self.announce(block.hash, &block.header, headers, &mut events)?;
         if block.is_new_best && known && block.hash != self.best {

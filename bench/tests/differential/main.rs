@@ -1,0 +1,68 @@
+//! Random bytecode and transactions through the runtime and through plain revm: status, gas, output, logs and state
+//! afterwards are the same. What a row of bytes means is in `world.rs`; the fuzz target `evm` reads it likewise.
+//!
+//! `QUIDS_FUZZ_CASES` is the number of cases (in the long run, millions), `QUIDS_FUZZ_SEED` the first seed.
+
+mod dice;
+mod outcome;
+mod ours;
+mod program;
+mod reference;
+mod world;
+
+use outcome::Ended;
+use quids_api::names;
+use quids_executor::{Executor, ExecutorConfig};
+use std::collections::BTreeMap;
+use world::World;
+
+/// Bytes to make a world of.
+const BYTES: usize = 1200;
+
+fn from_env(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text:?}")))
+}
+
+/// Runs worlds through both and counts how transactions ended.
+fn check(cases: u64, call: ours::Call<'_>) -> BTreeMap<String, usize> {
+    let first = from_env("QUIDS_FUZZ_SEED", 1);
+    let mut ends = BTreeMap::new();
+    for seed in first..first + from_env("QUIDS_FUZZ_CASES", cases) {
+        let world = World::from_bytes(&dice::bytes_of(seed, BYTES));
+        let expected = reference::run(&world);
+        let found = ours::run(&world, call);
+        assert_eq!(found, expected, "QUIDS_FUZZ_SEED={seed} QUIDS_FUZZ_CASES=1: {world:#?}");
+        for outcome in expected.outcomes {
+            let end = match outcome.ended {
+                Ended::Halt(halt) => format!("{halt:?}"),
+                other => format!("{other:?}"),
+            };
+            *ends.entry(end).or_default() += 1;
+        }
+    }
+    println!("{ends:?}");
+    ends
+}
+
+#[test]
+fn the_runtime_natively_agrees_with_revm() {
+    let ends = check(2000, &mut ours::native);
+    // The worlds are worth running: transactions succeed, and fail in many ways.
+    for end in ["Success", "Revert", "Refused", "OutOfGas", "StackUnderflow", "InvalidOpcode", "StaticStateChange"] {
+        // A long run may begin at any seed; a short one by hand may be of one world.
+        assert!(ends.contains_key(end) || std::env::var_os("QUIDS_FUZZ_CASES").is_some(), "no {end}: {ends:?}");
+    }
+}
+
+#[test]
+fn the_runtime_as_wasm_agrees_with_revm() {
+    if quids_runtime_wasm::WASM.is_empty() {
+        println!("skipped: the_runtime_as_wasm_agrees_with_revm: built without a runtime");
+        return;
+    }
+    let executor = Executor::new(ExecutorConfig::default()).unwrap();
+    let mut session = executor.load(quids_runtime_wasm::WASM).unwrap().session().unwrap();
+    check(1000, &mut |state, input| {
+        session.call(state, names::QEVM_SIMULATE, input).expect("the runtime answers")
+    });
+}

@@ -1,0 +1,268 @@
+//! The EVM's state in runtime storage: what revm reads, and what is written of an execution.
+
+use crate::{
+    Codes, CodeHashes, Config, Pallet, Slots,
+    convert::{account, amount, b256, h256, slot, word},
+    deploy,
+};
+use alloc::vec::Vec;
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
+use core::{convert::Infallible, marker::PhantomData};
+use pallet_system::{AccountData, AccountInfo as SystemAccount, OpenAccount};
+use quids_core::{AccountId20, Balance, H160, H256, Nonce};
+use quids_support::traits::FeePot;
+use revm::{
+    Database,
+    primitives::{StorageKey, StorageValue, hardfork::SpecId},
+    state::{Account, AccountInfo, Bytecode, EvmState},
+};
+
+/// How many slots of a destroyed contract are removed: its gas pays for no more, and since Cancun only a contract that
+/// was created in the same transaction is destroyed.
+const DESTROYED_SLOTS_MAX: u32 = 1 << 20;
+
+/// Runtime storage as revm's database. What another block's hash is may be stated beforehand.
+pub struct Store<T> {
+    block_hashes: Vec<(u64, H256)>,
+    runtime: PhantomData<T>,
+}
+
+impl<T> Store<T> {
+    pub const fn new(block_hashes: Vec<(u64, H256)>) -> Self {
+        Self {
+            block_hashes,
+            runtime: PhantomData,
+        }
+    }
+}
+
+/// What an account may spend: free and not frozen. Reserved balance is not in the EVM.
+fn spendable(data: &AccountData) -> Balance {
+    data.free.saturating_sub(data.frozen.saturating_sub(data.reserved))
+}
+
+fn find<T: Config>(who: &AccountId20) -> Option<SystemAccount> {
+    let key = pallet_system::Account::<T>::key_for(who);
+    quids_io::storage::get_with(&key, |bytes| {
+        bytes.and_then(|mut bytes| codec::Decode::decode(&mut bytes).ok())
+    })
+}
+
+impl<T: Config> Database for Store<T> {
+    type Error = Infallible;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
+        let who = account(address);
+        let Some(info) = find::<T>(&who) else {
+            return Ok(None);
+        };
+        let code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
+        Ok(Some(AccountInfo {
+            balance: U256::from(spendable(&info.data).0),
+            nonce: info.nonce.0,
+            code_hash,
+            code: (code_hash == KECCAK256_EMPTY).then(Bytecode::default),
+            account_id: None,
+        }))
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Infallible> {
+        Ok(Codes::<T>::get(&h256(hash)).map_or_else(Bytecode::default, |code| Bytecode::new_raw(code.into())))
+    }
+
+    fn storage(&mut self, address: Address, key: StorageKey) -> Result<StorageValue, Infallible> {
+        Ok(Slots::<T>::get(&account(address), &slot(key)).map_or(U256::ZERO, word))
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
+        if let Some((_, hash)) = self.block_hashes.iter().find(|(stated, _)| *stated == number) {
+            return Ok(b256(*hash));
+        }
+        let hash = u32::try_from(number).ok().map(|number| {
+            pallet_system::BlockHash::<T>::get(&quids_core::Height(number))
+        });
+        Ok(hash.map_or(B256::ZERO, b256))
+    }
+}
+
+/// Sums of what changed hands in an execution.
+#[derive(Default)]
+struct Ledger {
+    before: u128,
+    after: u128,
+}
+
+impl<T: Config> Pallet<T> {
+    /// Writes what an execution changed. `tip` goes to the block's author; what is missing besides was burned.
+    pub(crate) fn commit(state: EvmState, tip: u128, spec: SpecId) {
+        let mut ledger = Ledger::default();
+        for (address, changed) in state {
+            if changed.is_touched() {
+                Self::write(address, changed, spec, &mut ledger);
+            }
+        }
+        if tip > 0 {
+            T::Fees::add_to_pot(Balance(tip));
+        }
+        let gone = ledger.before.saturating_sub(ledger.after).saturating_sub(tip);
+        if gone > 0 {
+            T::Fees::burn(Balance(gone));
+        }
+    }
+
+    fn write(address: Address, changed: Account, spec: SpecId, ledger: &mut Ledger) {
+        let who = account(address);
+        let existed = !changed.is_loaded_as_not_existing();
+        if changed.is_selfdestructed() {
+            ledger.before = ledger.before.saturating_add(balance(changed.original_info().balance));
+            Self::destroy(&who);
+            return;
+        }
+        let is_empty = changed.is_empty();
+        let original = changed.original_info();
+        let info = &changed.info;
+        // EIP-161: what is empty is not there.
+        if is_empty && !existed && spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
+            return;
+        }
+        if info.balance != original.balance || info.nonce != original.nonce || !existed {
+            let (old, new) = (balance(original.balance), balance(info.balance));
+            ledger.before = ledger.before.saturating_add(old);
+            ledger.after = ledger.after.saturating_add(new);
+            let mut open = OpenAccount::<T>::open(&who);
+            let free = &mut open.info.data.free;
+            *free = Balance(free.0.saturating_sub(old).saturating_add(new));
+            open.info.nonce = Nonce(info.nonce);
+            open.info.data.flags |= AccountData::PROVIDING;
+            open.store();
+        }
+        if info.code_hash != original.code_hash {
+            Self::put_code(&who, info);
+        }
+        for (key, value) in changed.changed_storage_slots() {
+            Self::put_slot(&who, slot(*key), value.present_value);
+        }
+    }
+
+    /// A destroyed contract: what it had is burned, unless it went elsewhere before.
+    fn destroy(who: &AccountId20) {
+        let mut open = OpenAccount::<T>::open(who);
+        open.info.nonce = Nonce(0);
+        open.info.data.free = open.info.data.free.saturating_sub(spendable(&open.info.data));
+        open.info.data.flags &= !AccountData::PROVIDING;
+        open.store();
+        CodeHashes::<T>::remove(who);
+        Slots::<T>::clear_prefix(who, DESTROYED_SLOTS_MAX);
+    }
+
+    fn put_code(who: &AccountId20, info: &AccountInfo) {
+        if info.code_hash == KECCAK256_EMPTY {
+            CodeHashes::<T>::remove(who);
+            return;
+        }
+        let hash = h256(info.code_hash);
+        if let Some(code) = &info.code {
+            deploy::keep_code::<T>(hash, code.original_byte_slice());
+        }
+        CodeHashes::<T>::insert(who, hash);
+    }
+
+    pub(crate) fn put_slot(who: &AccountId20, key: H256, value: U256) {
+        if value.is_zero() {
+            Slots::<T>::remove(who, &key);
+        } else {
+            Slots::<T>::insert(who, &key, slot(value));
+        }
+    }
+
+    /// The account as Ethereum's tools see it.
+    pub fn account(address: H160) -> quids_api::evm::EvmAccount {
+        let who = AccountId20(address.0);
+        let info = find::<T>(&who).unwrap_or_default();
+        quids_api::evm::EvmAccount {
+            balance: amount(U256::from(spendable(&info.data).0)),
+            nonce: info.nonce.0,
+            code_hash: CodeHashes::<T>::get(&who).unwrap_or(h256(KECCAK256_EMPTY)),
+        }
+    }
+
+    /// The account's code.
+    pub fn code(address: H160) -> Vec<u8> {
+        CodeHashes::<T>::get(&AccountId20(address.0))
+            .and_then(|hash| Codes::<T>::get(&hash))
+            .unwrap_or_default()
+    }
+
+    /// A slot of a contract.
+    pub fn storage_at(address: H160, key: H256) -> H256 {
+        Slots::<T>::get(&AccountId20(address.0), &key).unwrap_or_default()
+    }
+
+    /// Where an account lies in the state.
+    pub fn storage_keys(address: H160, slots: &[H256]) -> quids_api::evm::EvmStorageKeys {
+        let who = AccountId20(address.0);
+        quids_api::evm::EvmStorageKeys {
+            account: pallet_system::Account::<T>::key_for(&who),
+            code_hash: CodeHashes::<T>::key_for(&who),
+            slots: slots.iter().map(|slot| Slots::<T>::key_for(&who, slot)).collect(),
+        }
+    }
+
+    /// The key bound to an account, with its scheme's tag.
+    pub(crate) fn bound_key(address: &H160) -> Option<(u8, Vec<u8>)> {
+        let key = pallet_system::Keys::<T>::get(&AccountId20(address.0))?;
+        Some((key.scheme().tag(), key.as_bytes().to_vec()))
+    }
+
+    /// Gives an account what a simulation says it has.
+    pub(crate) fn set_account(address: H160, balance: Option<Balance>, nonce: Option<u64>) {
+        let mut open = OpenAccount::<T>::open(&AccountId20(address.0));
+        if let Some(balance) = balance {
+            open.info.data.free = balance;
+            open.info.data.reserved = Balance::ZERO;
+            open.info.data.frozen = Balance::ZERO;
+        }
+        if let Some(nonce) = nonce {
+            open.info.nonce = Nonce(nonce);
+        }
+        open.info.data.flags |= AccountData::PROVIDING;
+        open.store();
+    }
+
+    /// Gives an account this code.
+    pub(crate) fn set_code(address: H160, code: &[u8]) {
+        let who = AccountId20(address.0);
+        if code.is_empty() {
+            CodeHashes::<T>::remove(&who);
+            return;
+        }
+        let hash = H256(quids_io::hashing::keccak_256(code));
+        deploy::keep_code::<T>(hash, code);
+        CodeHashes::<T>::insert(&who, hash);
+    }
+
+    /// The number of the account's next transaction goes back by one: the EVM counts it itself.
+    pub(crate) fn uncount(who: &AccountId20) -> u64 {
+        let mut open = OpenAccount::<T>::open(who);
+        open.info.nonce = Nonce(open.info.nonce.0.saturating_sub(1));
+        let nonce = open.info.nonce.0;
+        open.store();
+        nonce
+    }
+}
+
+/// Balances are below 2^128, since the issuance is.
+fn balance(of: U256) -> u128 {
+    of.saturating_to()
+}
+
+/// Reads the hard fork in force.
+pub(crate) fn spec_from(number: u8) -> Option<SpecId> {
+    SpecId::try_from_u8(number)
+}
+
+/// For tests and tools that know amounts as words.
+pub(crate) fn to_balance(of: quids_core::U256) -> Option<Balance> {
+    u128::try_from(of).ok().map(Balance)
+}
+

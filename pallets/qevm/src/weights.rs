@@ -1,0 +1,33 @@
+//! What the EVM weighs: gas times a constant, and what is around it.
+
+use crate::{Config, transaction};
+use codec::{Decode, Encode};
+use quids_core::Weight;
+use quids_support::{limits::cost, traits::Get};
+use scale_info::TypeInfo;
+
+/// What a gas weighs. Measured by `quids bench evm`; see the README.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct GasWeight {
+    /// Picoseconds of a reference core.
+    pub ref_time: u64,
+    /// Bytes of proof.
+    pub proof_size: u64,
+}
+
+/// Setting the hard forks.
+pub const SET_FORKS: Weight = cost::of(5_000_000, 0, 1);
+/// The block's base fee, and forgetting the last block's transactions.
+pub const ON_INITIALIZE: Weight = cost::of(5_000_000, 4, 4);
+
+/// The weight of so much gas.
+pub fn gas<T: Config>(gas: u64) -> Weight {
+    let GasWeight { ref_time, proof_size } = T::GasWeight::get();
+    Weight::new(gas.saturating_mul(ref_time), gas.saturating_mul(proof_size))
+}
+
+/// The weight of a transaction: that of all the gas it may use. Bytes that are no transaction weigh nothing, since they
+/// are refused.
+pub fn transact<T: Config>(envelope: &[u8]) -> Weight {
+    gas::<T>(transaction::gas_limit(envelope).unwrap_or(0))
+}
