@@ -2,8 +2,10 @@
 
 use super::values::{self, address, field, read, u64, u128, uint, unfit, word};
 use crate::error::{RpcError, ethereum, invalid_params};
-use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, StateOverride};
+use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, QuantumSignature, StateOverride};
 use quids_core::{H160, H256};
+use quids_crypto::SignatureScheme;
+use quids_ethereum::TRANSACTION_TYPE;
 use serde_json::Value;
 
 /// Gas of a call that names none, and the most it gets (go-ethereum's number).
@@ -42,9 +44,7 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     if let (Some(cap), Some(tip)) = (cap, tip)
         && cap < tip
     {
-        return Err(ethereum(format!(
-            "maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})"
-        )));
+        return Err(ethereum(format!("maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})")));
     }
     let (data, input) = (
         read(value, "data", values::bytes)?,
@@ -62,12 +62,18 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     }
     let access_list = read(value, "accessList", access_list)?;
     let authorizations = read(value, "authorizationList", authorizations)?;
+    let is_quantum = read(value, "type", u64)? == Some(TRANSACTION_TYPE.into());
     let transaction_type = match (price, &access_list, &authorizations) {
+        _ if is_quantum => TRANSACTION_TYPE,
         (_, _, Some(_)) => 4,
         (Some(_), Some(_), None) => 1,
         (Some(_), None, None) => 0,
         _ => 2,
     };
+    // No other type is told from its number: clients send it in many forms, and the fields say it.
+    let is_quantum = field(value, "type").and_then(Value::as_str) == Some("0x71");
+    let quantum = if is_quantum { quantum(value)? } else { None };
+    let transaction_type = if is_quantum { TRANSACTION_TYPE } else { transaction_type };
     let max_fee_per_gas = price.or(cap).unwrap_or_default();
     Ok(Request {
         has_gas: gas.is_some(),
@@ -80,11 +86,31 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
             input: input.or(data).unwrap_or_default(),
             gas_limit: gas.unwrap_or(GAS_CAP).min(GAS_CAP),
             max_fee_per_gas,
-            max_priority_fee_per_gas: (price.is_none()).then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
+            max_priority_fee_per_gas: (price.is_none() || is_quantum).then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
             access_list: access_list.unwrap_or_default(),
             authorizations: authorizations.unwrap_or_default(),
+            quantum,
         },
     })
+}
+
+/// What a post-quantum transaction's signature will cost: `scheme`, and whether `withKey`, which is so if left out.
+/// Without a scheme, the runtime goes by the sender's bound key.
+fn quantum(value: &Value) -> Result<Option<QuantumSignature>, RpcError> {
+    let Some(scheme) = read(value, "scheme", u64)? else {
+        return Ok(None);
+    };
+    let tag = u8::try_from(scheme).ok().and_then(SignatureScheme::from_tag);
+    let scheme = tag.filter(|scheme| scheme.is_post_quantum());
+    let scheme = scheme.ok_or_else(|| unfit("scheme", "the tag of a post-quantum signature scheme"))?;
+    let with_key = match field(value, "withKey") {
+        None => true,
+        Some(flag) => flag.as_bool().ok_or_else(|| unfit("withKey", "true or false"))?,
+    };
+    Ok(Some(QuantumSignature {
+        scheme: scheme.tag(),
+        with_key,
+    }))
 }
 
 /// An empty text creates, as in RLP.
@@ -102,7 +128,10 @@ pub fn access_list(name: &str, value: &Value) -> Result<Vec<AccessListItem>, Rpc
         let keys = keys.transpose()?.unwrap_or_default();
         Ok(AccessListItem {
             address: read(item, "address", address)?.ok_or_else(|| unfit(name, "a list of addresses with keys"))?,
-            storage_keys: keys.iter().map(|key| word(name, key)).collect::<Result<_, RpcError>>()?,
+            storage_keys: keys
+                .iter()
+                .map(|key| word(name, key))
+                .collect::<Result<_, RpcError>>()?,
         })
     };
     items.iter().map(item).collect()
@@ -110,7 +139,10 @@ pub fn access_list(name: &str, value: &Value) -> Result<Vec<AccessListItem>, Rpc
 
 fn authorizations(name: &str, value: &Value) -> Result<Vec<Authorization>, RpcError> {
     let items = values::list(name, value, AUTHORIZATIONS_MAX)?;
-    items.iter().map(|item| super::authority::authorization(name, item)).collect()
+    items
+        .iter()
+        .map(|item| super::authority::authorization(name, item))
+        .collect()
 }
 
 /// Reads state overrides, an object by address.
@@ -187,7 +219,10 @@ pub fn block_overrides(value: Option<&Value>, mut block: BlockOverrides) -> Resu
     if let Some(hashes) = field(value, "blockHash") {
         let hashes = values::object("blockHash", hashes)?;
         if hashes.len() > BLOCK_HASHES_MAX {
-            return Err(invalid_params(607, format!("blockHash holds {} hashes, at most 1024", hashes.len())));
+            return Err(invalid_params(
+                607,
+                format!("blockHash holds {} hashes, at most 1024", hashes.len()),
+            ));
         }
         for (number, hash) in hashes {
             let number = match number.parse() {
