@@ -70,10 +70,7 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
         (Some(_), None, None) => 0,
         _ => 2,
     };
-    // No other type is told from its number: clients send it in many forms, and the fields say it.
-    let is_quantum = field(value, "type").and_then(Value::as_str) == Some("0x71");
     let quantum = if is_quantum { quantum(value)? } else { None };
-    let transaction_type = if is_quantum { TRANSACTION_TYPE } else { transaction_type };
     let max_fee_per_gas = price.or(cap).unwrap_or_default();
     Ok(Request {
         has_gas: gas.is_some(),
