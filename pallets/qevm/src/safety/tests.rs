@@ -112,7 +112,7 @@ fn the_ecrecover_of_solidity_is_found_behind_its_encoder() {
         PUSH1 01 CALLER CALLVALUE PUSH0 DUP3 PUSH1 40 MLOAD PUSH0 DUP2 MSTORE PUSH1 20 ADD PUSH1 40 MSTORE
         PUSH1 40 MLOAD @back SWAP1 CALLER CALLER CALLER CALLER @encode JUMP
         :back
-        PUSH1 20 PUSH1 40 MLOAD PUSH1 20 DUP2 SUB SWAP1 DUP1 POP PUSH0 PUSH0 PUSH0 PUSH0 DUP12 GAS STATICCALL STOP";
+        PUSH1 20 PUSH1 40 MLOAD PUSH1 20 DUP2 SUB SWAP1 DUP1 POP PUSH0 PUSH0 PUSH0 PUSH0 DUP13 GAS STATICCALL STOP";
     let lines: Vec<&str> = body.lines().map(|line| line.split("# .").next().unwrap_or(line)).collect();
     let code = assemble(&lines.join(" "));
     assert!(found(&code).contains("ecrecover"), "{}", found(&code));
