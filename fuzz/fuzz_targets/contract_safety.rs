@@ -6,8 +6,8 @@ use pallet_qevm::safety::analyse;
 use quids_core::H256;
 
 fuzz_target!(|code: &[u8]| {
-    let once = analyse(code, H256::zero());
-    assert_eq!(once, analyse(code, H256::zero()));
+    let once = analyse(H256::zero(), code);
+    assert_eq!(once, analyse(H256::zero(), code));
     assert_eq!(
         once.is_quantum_compatible,
         !(once.ecrecover || once.secp256r1 || once.pairing || once.kzg)

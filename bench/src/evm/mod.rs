@@ -11,7 +11,10 @@ use crate::{
     clock::{Lap, timed},
     machine::Machine,
     statistics::{Samples, verdict},
-    transfers::engine::Engine,
+    transfers::{
+        engine::Engine,
+        meter::{Meter, Tally},
+    },
 };
 use quids_state::Overlay;
 use serde_json::{Value, json};
@@ -38,6 +41,9 @@ struct Row {
     native: Samples,
     /// Time in WASM over native time, by pair.
     ratio: Samples,
+    messages: usize,
+    /// What the messages asked of the state. Metering costs time, so it has a run of its own.
+    tally: Tally,
 }
 
 impl Row {
@@ -54,6 +60,18 @@ impl Row {
         );
     }
 
+    /// Storage calls a message, and their part of the time in WASM.
+    fn print_calls(&self) {
+        let seconds = self.gas as f64 / self.wasm.median();
+        for (kind, calls) in &self.tally {
+            println!(
+                "    {kind:<24} {:>9.1} a message {:>6.1} % of the time",
+                calls.count as f64 / self.messages as f64,
+                calls.time.cpu.as_secs_f64() / seconds * 100.0
+            );
+        }
+    }
+
     fn json(&self) -> Value {
         json!({
             "name": self.name, "gas": self.gas, "wasm_gas_per_second": self.wasm.json(),
@@ -64,7 +82,7 @@ impl Row {
 
 pub fn run(mut args: Args) -> Result {
     let seconds: f64 = args.value("seconds", 4.0)?;
-    let (only, as_json) = (args.text("only"), args.switch("json"));
+    let (only, as_json, shows_calls) = (args.text("only"), args.switch("json"), args.switch("calls"));
     args.finish()?;
     let time = Duration::try_from_secs_f64(seconds)?;
     let machine = Machine::here();
@@ -86,6 +104,9 @@ pub fn run(mut args: Args) -> Result {
         let row = measure(&mut engine, &genesis, &state, workload, time)?;
         if !as_json {
             row.print();
+            if shows_calls {
+                row.print_calls();
+            }
         }
         rows.push(row);
     }
@@ -118,6 +139,8 @@ fn measure(
         return Err(format!("{}: gas differs: {used:?} in WASM, {expected:?} natively", workload.name).into());
     }
     let gas: u64 = used.iter().sum();
+    let mut tally = Tally::new();
+    ours::run(engine, &mut Meter::new(&mut Overlay::new(genesis), &mut tally), &input)?;
     let mut row = Row {
         name: workload.name,
         ratio_max: workload.ratio_max,
@@ -125,6 +148,8 @@ fn measure(
         wasm: Samples::default(),
         native: Samples::default(),
         ratio: Samples::default(),
+        messages: workload.messages.len(),
+        tally,
     };
     let mut wasm = |engine: &mut Engine| -> Result<Lap> {
         let mut overlay = Overlay::new(genesis);

@@ -5,7 +5,7 @@ mod block;
 pub mod engine;
 pub mod flat;
 mod measure;
-mod meter;
+pub mod meter;
 mod report;
 pub mod world;
 

@@ -5,7 +5,7 @@ use crate::error::{RpcError, ethereum, invalid_params};
 use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, QuantumSignature, StateOverride};
 use quids_core::{H160, H256};
 use quids_crypto::SignatureScheme;
-use quids_ethereum::TRANSACTION_TYPE as QUANTUM_TYPE;
+use quids_ethereum::TRANSACTION_TYPE;
 use serde_json::Value;
 
 /// Gas of a call that names none, and the most it gets (go-ethereum's number).
@@ -62,16 +62,15 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     }
     let access_list = read(value, "accessList", access_list)?;
     let authorizations = read(value, "authorizationList", authorizations)?;
+    let is_quantum = read(value, "type", u64)? == Some(TRANSACTION_TYPE.into());
     let transaction_type = match (price, &access_list, &authorizations) {
+        _ if is_quantum => TRANSACTION_TYPE,
         (_, _, Some(_)) => 4,
         (Some(_), Some(_), None) => 1,
         (Some(_), None, None) => 0,
         _ => 2,
     };
-    // No other type is told from its number: clients send it in many forms, and the fields say it.
-    let is_quantum = field(value, "type").and_then(Value::as_str) == Some("0x71");
     let quantum = if is_quantum { quantum(value)? } else { None };
-    let transaction_type = if is_quantum { QUANTUM_TYPE } else { transaction_type };
     let max_fee_per_gas = price.or(cap).unwrap_or_default();
     Ok(Request {
         has_gas: gas.is_some(),
