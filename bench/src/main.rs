@@ -8,6 +8,7 @@ mod evm;
 mod machine;
 mod node;
 mod pool;
+mod precompiles;
 mod rpc;
 mod statistics;
 mod transfers;
@@ -26,6 +27,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
+       quids bench precompiles [--seconds 0.5] [--only NAME] [--json]
        quids bench evm       [--seconds 4] [--only NAME] [--calls] [--json]
        quids bench anvil     [--anvil PATH] [--quids PATH] [--count 20000] [--senders 50] [--connections 10]
                              [--only transfers|erc20] [--gas-limit GAS] [--runs 3] [--json]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "node" => node::run,
         "rpc" => rpc::run,
         "pool" => pool::run,
+        "precompiles" => precompiles::run,
         "evm" => evm::run,
         "anvil" => ethereum::run_load,
         "eth-call" => ethereum::run_calls,

@@ -332,7 +332,8 @@ impl Backend for NodeBackend {
     }
 
     fn evm_block(&self, hash: Hash) -> Result<Option<EvmBlock>, BackendError> {
-        self.chain.evm_block(hash).map_err(internal)
+        let block = self.chain.evm_block(hash).map_err(internal)?;
+        Ok(block.map(|block| EvmBlock::clone(&block)))
     }
 
     fn evm_transaction(&self, hash: H256) -> Result<Option<(Hash, u32)>, BackendError> {

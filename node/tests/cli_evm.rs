@@ -151,7 +151,7 @@ fn accounts_of_every_kind_deploy_call_and_pay() {
         assert_eq!(node.held(contract), number, "{from}");
     }
 
-    let paid = node.done(&["evm", "send", "--from", "bob", "--to", "eth5", "--value", "1.5"]);
+    let paid = node.done(&["evm", "send", "--from", "eth4", "--to", "eth5", "--value", "1.5"]);
     assert_eq!(
         (&paid["gas_used"], &paid["contract"]),
         (&21000.into(), &Value::Null),

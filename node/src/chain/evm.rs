@@ -6,7 +6,7 @@ use codec::{Decode, Encode};
 use parking_lot::Mutex;
 use quids_api::{
     TransactionValidityError,
-    evm::{EvmBlock, EvmOutcome, TraceOptions},
+    evm::{EvmBlock, EvmLog, EvmOutcome, ExecutedTransaction, TraceOptions},
     names,
 };
 use quids_core::{H256, Hash, Height, OpaqueExtrinsic};
@@ -15,7 +15,7 @@ use quids_executor::ExecutorError;
 use quids_io::{ExtError, Externalities};
 use quids_rpc::Notification;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,16 +26,76 @@ const REPLAY_DEADLINE: Duration = Duration::from_secs(30);
 const REPLAY_BYTES_MAX: usize = 256 << 20;
 /// Blocks taken back of which is remembered what they did.
 const TAKEN_BACK_KEPT_MAX: usize = 1024;
+/// Blocks of which is kept in memory what they did.
+const RECENT_MAX: usize = 256;
+
+/// Bytes of what blocks did that are kept in memory: whoever asks for receipts asks for those of the last blocks, one by
+/// one.
+const RECENT_BYTES_MAX: usize = 64 << 20;
+/// Bytes in memory of a transaction, and of a log, without those of their contents.
+const TRANSACTION_BYTES: usize = size_of::<ExecutedTransaction>();
+const LOG_BYTES: usize = size_of::<EvmLog>() + 4 * size_of::<H256>();
+
+/// What blocks did that were stored or asked for last.
+#[derive(Default)]
+pub(super) struct Recent(Mutex<RecentBlocks>);
+
+#[derive(Default)]
+struct RecentBlocks {
+    blocks: VecDeque<(Hash, Arc<EvmBlock>, usize)>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn get(&self, hash: Hash) -> Option<Arc<EvmBlock>> {
+        let recent = self.0.lock();
+        let found = recent.blocks.iter().rev().find(|(known, ..)| *known == hash);
+        found.map(|(_, block, _)| block.clone())
+    }
+
+    pub fn put(&self, hash: Hash, block: Arc<EvmBlock>) {
+        let bytes = bytes_of(&block);
+        let mut recent = self.0.lock();
+        if bytes > RECENT_BYTES_MAX || recent.blocks.iter().any(|(known, ..)| *known == hash) {
+            return;
+        }
+        recent.bytes += bytes;
+        recent.blocks.push_back((hash, block, bytes));
+        while recent.bytes > RECENT_BYTES_MAX || recent.blocks.len() > RECENT_MAX {
+            let Some((_, _, bytes)) = recent.blocks.pop_front() else {
+                break;
+            };
+            recent.bytes -= bytes;
+        }
+    }
+
+    fn clear(&self) {
+        *self.0.lock() = RecentBlocks::default();
+    }
+}
+
+fn bytes_of(block: &EvmBlock) -> usize {
+    let transactions = block.transactions.iter().map(|transaction| {
+        let call = transaction.call.as_ref().map_or(0, |call| call.encoded_size());
+        let logs = transaction.receipt.logs.iter().map(|log| LOG_BYTES + log.data.len());
+        TRANSACTION_BYTES + transaction.envelope.len() + call + logs.sum::<usize>()
+    });
+    size_of::<EvmBlock>() + transactions.sum::<usize>()
+}
 
 /// What blocks did that were taken back last, for those who have to tell of it.
 #[derive(Default)]
-pub(super) struct TakenBack(Mutex<HashMap<Hash, EvmBlock>>);
+pub(super) struct TakenBack(Mutex<HashMap<Hash, Arc<EvmBlock>>>);
 
 impl Chain {
     /// What a block did in the EVM: from the index, or, of genesis and of blocks that were stored without, from the
     /// runtime that made it. `None` if the block is unknown, but for those taken back last.
-    pub fn evm_block(&self, hash: Hash) -> Result<Option<EvmBlock>, ChainError> {
-        if let Some(block) = self.db.evm_block(&hash)? {
+    pub fn evm_block(&self, hash: Hash) -> Result<Option<Arc<EvmBlock>>, ChainError> {
+        if let Some(block) = self.recent.get(hash) {
+            return Ok(Some(block));
+        }
+        if let Some(block) = self.db.evm_block(&hash)?.map(Arc::new) {
+            self.recent.put(hash, block.clone());
             return Ok(Some(block));
         }
         let Some(header) = self.db.header(&hash)? else {
@@ -50,6 +110,8 @@ impl Chain {
         let runtime = self.runtime_at(maker)?;
         let output = runtime.call_with_deadline(&mut state, names::QEVM_BLOCK, &[], CALL_DEADLINE)?;
         let block = EvmBlock::decode(&mut &output[..]).map_err(ChainError::decode(names::QEVM_BLOCK))?;
+        let block = Arc::new(block);
+        self.recent.put(hash, block.clone());
         Ok(Some(block))
     }
 
@@ -159,6 +221,7 @@ impl Chain {
         let kept = self.remember_until(hash)?;
         let retracted = self.db.take_back_to(&hash)?;
         *self.taken_back.0.lock() = kept;
+        self.recent.clear();
         {
             let mut runtimes = self.runtimes.lock();
             for hash in &retracted {
@@ -184,12 +247,16 @@ impl Chain {
     }
 
     /// What the last blocks above this one did in the EVM.
-    fn remember_until(&self, hash: Hash) -> Result<HashMap<Hash, EvmBlock>, ChainError> {
+    fn remember_until(&self, hash: Hash) -> Result<HashMap<Hash, Arc<EvmBlock>>, ChainError> {
         let mut kept = HashMap::new();
         let (_, mut at) = self.best();
         while at != hash && kept.len() < TAKEN_BACK_KEPT_MAX {
             let Some(header) = self.db.header(&at)? else { break };
-            if let Some(block) = self.db.evm_block(&at)?
+            let block = match self.recent.get(at) {
+                Some(block) => Some(block),
+                None => self.db.evm_block(&at)?.map(Arc::new),
+            };
+            if let Some(block) = block
                 && !block.transactions.is_empty()
             {
                 kept.insert(at, block);

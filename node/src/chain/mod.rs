@@ -80,6 +80,7 @@ pub struct Chain {
     genesis: Hash,
     best: RwLock<(Height, Hash)>,
     runtimes: Mutex<HashMap<Hash, Arc<Runtime>>>,
+    recent: evm::Recent,
     taken_back: evm::TakenBack,
     committing: Mutex<()>,
     /// Bounds the calls of RPC and pool, so that authoring always finds a free instance.
@@ -118,6 +119,7 @@ impl Chain {
             genesis,
             best: RwLock::new(best),
             runtimes: Mutex::default(),
+            recent: evm::Recent::default(),
             taken_back: evm::TakenBack::default(),
             committing: Mutex::default(),
             calls: Permits::new(CALLS_MAX),
@@ -240,7 +242,7 @@ impl Chain {
 
     /// Stores an executed block in one atomic batch and makes it the last one.
     fn commit(&self, mut executed: execute::Executed) -> Result<NewBlock, ChainError> {
-        let evm = self.evm_to_index(&mut executed);
+        let evm = self.evm_to_index(&mut executed).map(Arc::new);
         let execute::Executed {
             header,
             extrinsics,
@@ -272,8 +274,11 @@ impl Chain {
             nodes,
             finalised: true,
             aux: Vec::new(),
-            evm,
+            evm: evm.as_deref().cloned(),
         })?;
+        if let Some(evm) = evm {
+            self.recent.put(hash, evm);
+        }
         let spec_version = runtime.as_ref().map(|runtime| runtime.version().spec_version);
         if let Some(runtime) = runtime {
             self.remember_runtime(hash, runtime);

@@ -83,7 +83,12 @@ impl Crypto for HostCrypto {
     }
 
     fn bn254_pairing_check(&self, pairs: &[(&[u8], &[u8])]) -> Result<bool, PrecompileHalt> {
-        let input: Vec<u8> = pairs.iter().flat_map(|(g1, g2)| [*g1, *g2]).flatten().copied().collect();
+        let input: Vec<u8> = pairs
+            .iter()
+            .flat_map(|(g1, g2)| [*g1, *g2])
+            .flatten()
+            .copied()
+            .collect();
         verdict(Op::Bn254Pairing, &input, PrecompileHalt::Bn254AffineGFailedToCreate)
     }
 
@@ -108,11 +113,16 @@ impl Crypto for HostCrypto {
 
     fn blake2_compress(&self, rounds: u32, h: &mut [u64; 8], m: &[u64; 16], t: &[u64; 2], f: bool) {
         let words = h.iter().chain(m).chain(t).flat_map(|word| word.to_le_bytes());
-        let input: Vec<u8> = rounds.to_be_bytes().into_iter().chain(words).chain([f.into()]).collect();
+        let input: Vec<u8> = rounds
+            .to_be_bytes()
+            .into_iter()
+            .chain(words)
+            .chain([u8::from(f)])
+            .collect();
         let Ok(out) = fixed::<64>(Op::Blake2F, &input, PrecompileHalt::Blake2WrongLength) else {
             return;
         };
-        for (word, bytes) in h.iter_mut().zip(out.as_chunks().0) {
+        for (word, bytes) in h.iter_mut().zip(out.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
         }
     }

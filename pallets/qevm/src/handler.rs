@@ -8,7 +8,7 @@ use revm::{
     context::{BlockEnv, CfgEnv, Context, Evm, Journal, JournalTr, TxEnv},
     context_interface::{
         ContextTr, CreateScheme,
-        journaled_state::JournalCheckpoint,
+        journaled_state::{JournalCheckpoint, account::JournaledAccountTr},
         result::{EVMError, HaltReason},
     },
     handler::{EthFrame, EvmTr, FrameResult, Handler, MainnetHandler, instructions::EthInstructions},
@@ -121,6 +121,9 @@ impl<T: Config, I> Handler for Rules<T, I> {
             inner.output = revert_reason(NOT_QUANTUM_COMPATIBLE);
             if let FrameResult::Create(outcome) = result {
                 outcome.address = None;
+                // The creation counted before it ran, and still counts.
+                let caller = evm.ctx_ref().tx.caller;
+                evm.ctx_mut().journal_mut().load_account_mut(caller)?.data.bump_nonce();
             }
         }
         Mainnet::<T, I>::default().last_frame_result(evm, result, parent_gas)

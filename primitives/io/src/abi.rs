@@ -44,7 +44,11 @@ use ValueType::{I32, I64};
 /// Every host function of this ABI version, sorted by name.
 pub const HOST_FUNCTIONS: &[HostFunction] = &[
     function("ext_crypto_ethereum_v1", &[I32, I32, I32, I32, I32], &[I64]),
-    function("ext_crypto_ml_dsa_verify_v1", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    function(
+        "ext_crypto_ml_dsa_verify_v1",
+        &[I32, I32, I32, I32, I32, I32, I32],
+        &[I32],
+    ),
     function("ext_crypto_secp256k1_recover_v1", &[I32, I32, I32], &[I32]),
     function("ext_crypto_verify_v1", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
     function("ext_hash_blake2b_128_v1", &[I32, I32, I32], &[]),

@@ -56,7 +56,7 @@ pub enum LogQueryError {
     Database(#[from] DbError),
     #[error("more than {limit} logs match: ask for fewer blocks")]
     TooMany { limit: usize },
-    #[error("the logs that match are larger than {FOUND_BYTES_MAX} bytes: ask for fewer blocks")]
+    #[error("the logs that match are larger than {max} bytes: ask for fewer blocks", max = FOUND_BYTES_MAX)]
     TooLarge,
     #[error("too much to look at, {reached} reached from {from}: ask for fewer blocks, or name addresses or topics")]
     TooMuchWork { from: Height, reached: Height },

@@ -66,7 +66,9 @@ pub(super) fn ml_dsa_verify(
     let key = bytes(memory, key, key_len)?;
     let message = bytes(memory, message, message_len)?;
     let signature = bytes(memory, signature, signature_len)?;
-    let Some(level) = MlDsaLevel::from_number(level) else { return Ok(0) };
+    let Some(level) = MlDsaLevel::from_number(level) else {
+        return Ok(0);
+    };
     Ok(quids_crypto::verify_ml_dsa(level, key, message, signature).into())
 }
 

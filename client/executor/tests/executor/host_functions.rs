@@ -89,6 +89,22 @@ fn runtime() -> Arc<Runtime> {
                    (local.get $p) (i32.add (local.get $p) (i32.const 32)) (i32.const {s})))"
             ),
         ),
+        // The input is an operation's number and its input. An answer of up to 64 bytes is written.
+        probe(
+            "ethereum",
+            &format!(
+                "(call $ext_crypto_ethereum_v1 (i32.load8_u (local.get $p)) (i32.add (local.get $p) (i32.const 1))
+                   (i32.sub (local.get $n) (i32.const 1)) (i32.const {s}) (i32.const 64))"
+            ),
+        ),
+        // The input is an ML-DSA-44 key, a one-byte message and a signature, and the level.
+        probe(
+            "ml_dsa_verify",
+            "(i64.extend_i32_u (call $ext_crypto_ml_dsa_verify_v1
+               (i32.load8_u (i32.add (local.get $p) (i32.const 3733))) (local.get $p) (i32.const 1312)
+               (i32.add (local.get $p) (i32.const 1312)) (i32.const 1)
+               (i32.add (local.get $p) (i32.const 1313)) (i32.const 2420)))",
+        ),
         action("log", "(call $ext_log_v1 (i32.const 2) (local.get $p) (local.get $n))"),
     ];
     Guest::with(apis.concat()).load()
@@ -269,6 +285,56 @@ fn signatures_verify_and_recover() {
         (1, &pair.account_id().0[..])
     );
     assert_eq!(split(&runtime.call(&mut ext, "recover", &[0xff; 97]).unwrap()).0, 0);
+}
+
+#[test]
+fn ethereums_operations_are_those_of_the_crypto_crate() {
+    use quids_crypto::{EthereumOperation as Operation, ethereum_operation};
+    let (runtime, mut ext) = (runtime(), MemoryExternalities::default());
+    for operation in Operation::ALL {
+        for input in [&[][..], &[0; 96], &[0; 128], &[0; 192], &[1; 213], &[0; 384]] {
+            let call = [&[operation.number() as u8], input].concat();
+            let answer = runtime.call(&mut ext, "ethereum", &call).unwrap();
+            let (length, written) = split(&answer);
+            match ethereum_operation(operation, input) {
+                Some(expected) => {
+                    let fits = expected.len().min(64);
+                    assert_eq!(length, expected.len() as i64, "{operation:?}");
+                    assert_eq!(written[..fits], expected[..fits], "{operation:?}");
+                    assert!(written[fits..].iter().all(|byte| *byte == 0), "{operation:?}");
+                }
+                None => assert_eq!(length, -1, "{operation:?} of {} bytes", input.len()),
+            }
+        }
+    }
+    for unknown in [17, 255] {
+        assert_eq!(split(&runtime.call(&mut ext, "ethereum", &[unknown, 1]).unwrap()).0, -1);
+    }
+}
+
+#[test]
+fn ml_dsa_signatures_verify_at_their_level() {
+    let (runtime, mut ext) = (runtime(), MemoryExternalities::default());
+    let pair = libcrux_ml_dsa::ml_dsa_44::generate_key_pair([7; 32]);
+    let signature = libcrux_ml_dsa::ml_dsa_44::sign(&pair.signing_key, b"m", &[], [8; 32]).unwrap();
+    let mut input = pair.verification_key.as_ref().to_vec();
+    input.push(b'm');
+    input.extend_from_slice(signature.as_ref());
+    assert_eq!(input.len(), 3733);
+    let mut check = |level: u8, expected: i64| {
+        let input = [&input[..], &[level]].concat();
+        let answer = runtime.call(&mut ext, "ml_dsa_verify", &input).unwrap();
+        assert_eq!(split(&answer).0, expected, "{level}");
+    };
+    check(44, 1);
+    for other in [0, 43, 65, 87, 255] {
+        check(other, 0);
+    }
+    input[1312] = b'n';
+    let answer = runtime
+        .call(&mut ext, "ml_dsa_verify", &[&input[..], &[44]].concat())
+        .unwrap();
+    assert_eq!(split(&answer).0, 0);
 }
 
 /// Externalities that keep the lines of the log, and verify nothing.

@@ -22,7 +22,7 @@ pub async fn run(
         to: Some(to),
         value,
         data,
-        transaction_type: None,
+        quantum: None,
     };
     let output = chain::call(&connection, &call, block).await?;
     Report::default().line("output", output).print(node.json);

@@ -2,7 +2,8 @@
 
 use super::super::{CliError, connection::Connection, output::hex0x};
 use quids_core::{AccountId20, Balance, H256};
-use quids_crypto::eip55;
+use quids_crypto::{SignatureScheme, eip55};
+use quids_ethereum::TRANSACTION_TYPE;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -12,8 +13,8 @@ pub struct CallRequest<'a> {
     pub to: Option<AccountId20>,
     pub value: Balance,
     pub data: &'a [u8],
-    /// EIP-2718 type, where it matters.
-    pub transaction_type: Option<u8>,
+    /// Of a post-quantum transaction: its scheme, and whether it carries the public key; its signature costs gas.
+    pub quantum: Option<(SignatureScheme, bool)>,
 }
 
 impl CallRequest<'_> {
@@ -24,8 +25,10 @@ impl CallRequest<'_> {
                 call[name] = json!(eip55(account));
             }
         }
-        if let Some(kind) = self.transaction_type {
-            call["type"] = json!(quantity(kind.into()));
+        if let Some((scheme, with_key)) = self.quantum {
+            call["type"] = json!(quantity(TRANSACTION_TYPE.into()));
+            call["scheme"] = json!(quantity(scheme.tag().into()));
+            call["withKey"] = json!(with_key);
         }
         call
     }
@@ -163,10 +166,11 @@ mod tests {
             to: None,
             value: Balance(255),
             data: &[1],
-            transaction_type: Some(0x71),
+            quantum: Some((SignatureScheme::Falcon512, true)),
         };
         let expected = json!({
-            "value": "0xff", "input": "0x01", "type": "0x71", "from": "0x0101010101010101010101010101010101010101"
+            "value": "0xff", "input": "0x01", "from": "0x0101010101010101010101010101010101010101", "type": "0x71",
+            "scheme": "0x1", "withKey": true
         });
         assert_eq!(call.json(), expected);
     }

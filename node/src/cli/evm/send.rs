@@ -13,7 +13,7 @@ use super::{
 };
 use quids_core::{AccountId20, Balance, H160, H256, U256};
 use quids_crypto::{SignatureScheme, eip55};
-use quids_ethereum::{TRANSACTION_TYPE, Transaction, UnsignedTransaction};
+use quids_ethereum::{Transaction, UnsignedTransaction};
 use quids_keystore::{Purpose, Signer};
 use serde_json::json;
 use std::{
@@ -30,7 +30,7 @@ pub async fn run(args: &SenderArgs, to: Option<AccountId20>, data: Vec<u8>) -> R
     let account = args.account.unwrap_or_else(|| key.account_id());
     let connection = Connection::open(&args.node.rpc).await?;
     let with_key = must_carry_key(&connection, account, &*key).await?;
-    let unsigned = fill_in(&connection, args, account, &*key, to, data).await?;
+    let unsigned = fill_in(&connection, args, (account, key.scheme(), with_key), to, data).await?;
     // On a thread of its own: a signer may wait for a person, and the connection to the node must stay alive.
     let signing = tokio::task::spawn_blocking(move || sign(unsigned, account, &key, with_key));
     // UNWRAP: it is not cancelled, and a panic there is one here.
@@ -69,8 +69,7 @@ pub async fn run(args: &SenderArgs, to: Option<AccountId20>, data: Vec<u8>) -> R
 async fn fill_in(
     connection: &Connection,
     args: &SenderArgs,
-    account: AccountId20,
-    key: &dyn Signer,
+    (account, scheme, with_key): (AccountId20, SignatureScheme, bool),
     to: Option<AccountId20>,
     data: Vec<u8>,
 ) -> Result<UnsignedTransaction, CliError> {
@@ -97,7 +96,7 @@ async fn fill_in(
                 to,
                 value: args.value,
                 data: &data,
-                transaction_type: key.scheme().is_post_quantum().then_some(TRANSACTION_TYPE),
+                quantum: scheme.is_post_quantum().then_some((scheme, with_key)),
             };
             chain::estimate(connection, &call).await?
         }

@@ -59,5 +59,5 @@ pub fn tail(bytes: &[u8]) -> Vec<u8> {
 
 /// `Error(string)`, as `require` reverts.
 pub fn error(reason: &str) -> Vec<u8> {
-    [&[0x08, 0xc3, 0x79, 0xa0], &word(32)[..], &tail(reason.as_bytes())].concat()
+    [&[0x08, 0xc3, 0x79, 0xa0][..], &word(32), &tail(reason.as_bytes())].concat()
 }

@@ -50,10 +50,7 @@ fn numbered(spec: PrecompileSpecId, number: u64) -> Option<Precompile> {
         ]),
         0x06 => since(&[(BYZANTIUM, bn254::add::BYZANTIUM), (ISTANBUL, bn254::add::ISTANBUL)]),
         0x07 => since(&[(BYZANTIUM, bn254::mul::BYZANTIUM), (ISTANBUL, bn254::mul::ISTANBUL)]),
-        0x08 => since(&[
-            (BYZANTIUM, bn254::pair::BYZANTIUM),
-            (ISTANBUL, bn254::pair::ISTANBUL),
-        ]),
+        0x08 => since(&[(BYZANTIUM, bn254::pair::BYZANTIUM), (ISTANBUL, bn254::pair::ISTANBUL)]),
         0x09 => since(&[(ISTANBUL, blake2::FUN)]),
         0x0a => since(&[(CANCUN, kzg_point_evaluation::POINT_EVALUATION)]),
         0x0b => since(&[(PRAGUE, g1_add::PRECOMPILE)]),

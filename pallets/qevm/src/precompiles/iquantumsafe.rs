@@ -133,7 +133,7 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
         if self.inputs.transfers_value() {
             return Err(Failure::Revert("not payable"));
         }
-        let input = self.inputs.input.bytes(self.context);
+        let input = self.inputs.input.bytes(&*self.context);
         let (selector, arguments) = Arguments::split(&input).ok_or(Failure::Revert("no function named"))?;
         match selector {
             selector::Q_VERIFY => {
@@ -180,9 +180,9 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
         };
         self.charge(quantum::gas::signature(scheme, message.len()))?;
         let bound = (self.bound_key)(&H160(signer.into_array())).filter(|(tag, _)| *tag == scheme.tag());
-        Ok(truth(bound.is_some_and(|(tag, key)| {
-            verify(tag, &key, message, signature)
-        })))
+        Ok(truth(
+            bound.is_some_and(|(tag, key)| verify(tag, &key, message, signature)),
+        ))
     }
 
     fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>> {
@@ -237,11 +237,19 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
             _ => SigningStatus::Unknown,
         };
         // A certificate is kept only from the consensus issue on.
-        Ok([&abi::word(usize::from(status as u8))[..], &abi::word(64), &abi::tail(&[])].concat())
+        Ok([
+            &abi::word(usize::from(status as u8))[..],
+            &abi::word(64),
+            &abi::tail(&[]),
+        ]
+        .concat())
     }
 
     fn charge(&mut self, cost: u64) -> Result<()> {
-        self.gas.record_regular_cost(cost).then_some(()).ok_or(Failure::OutOfGas)
+        self.gas
+            .record_regular_cost(cost)
+            .then_some(())
+            .ok_or(Failure::OutOfGas)
     }
 
     fn is_enabled(&self, spec: SpecId) -> bool {
@@ -296,7 +304,9 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
             .sstore(self.home, slot, value)
             .map_err(|error| Failure::Fatal(database(error)))?;
         let cfg = self.context.cfg();
-        let regular = cfg.gas_params().sstore_dynamic_gas(is_istanbul, &stored.data, stored.is_cold);
+        let regular = cfg
+            .gas_params()
+            .sstore_dynamic_gas(is_istanbul, &stored.data, stored.is_cold);
         let state = if cfg.is_amsterdam_eip8037_enabled() {
             cfg.gas_params().sstore_state_gas(&stored.data)
         } else {

@@ -6,7 +6,7 @@ mod iquantumsafe;
 mod quantum;
 
 pub use iquantumsafe::{BoundKey, QSIGN_MESSAGE_MAX, SigningStatus, request_slot};
-pub use quantum::{PrecompileMap, QHASH512_DOMAIN};
+pub use quantum::{PrecompileMap, QHASH512_DOMAIN, gas};
 
 use alloc::{
     format,
@@ -58,7 +58,10 @@ impl QuidsPrecompiles {
     /// As these, with the precompile at each first address found at the second instead (`eth_simulateV1`). An address
     /// without a precompile moves nothing.
     pub fn with_moved(mut self, moved: impl IntoIterator<Item = (H160, H160)>) -> Self {
-        self.moved = moved.into_iter().map(|(from, to)| (address(from), address(to))).collect();
+        self.moved = moved
+            .into_iter()
+            .map(|(from, to)| (address(from), address(to)))
+            .collect();
         self.spec = None;
         self
     }
@@ -91,7 +94,12 @@ impl QuidsPrecompiles {
         self.addresses = own.chain(moved).filter(|at| self.find(at).is_some()).collect();
     }
 
-    fn execute<CTX>(&self, found: Precompiled, context: &mut CTX, inputs: &CallInputs) -> Result<PrecompileOutput, String>
+    fn execute<CTX>(
+        &self,
+        found: Precompiled,
+        context: &mut CTX,
+        inputs: &CallInputs,
+    ) -> Result<PrecompileOutput, String>
     where
         CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>,
     {
@@ -101,9 +109,7 @@ impl QuidsPrecompiles {
                 .execute(&inputs.input.as_bytes(context), gas_limit, reservoir)
                 .map_err(|error| error.to_string()),
             Precompiled::Quantum(Quantum::Contract(home)) => Contract::new(home, self.bound_key, context, inputs).run(),
-            Precompiled::Quantum(function) => {
-                Ok(function.run(&inputs.input.as_bytes(context), gas_limit, reservoir))
-            }
+            Precompiled::Quantum(function) => Ok(function.run(&inputs.input.as_bytes(context), gas_limit, reservoir)),
         }
     }
 }

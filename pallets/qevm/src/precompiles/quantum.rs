@@ -18,9 +18,7 @@ use scale_info::TypeInfo;
 pub const QHASH512_DOMAIN: &[u8] = b"quids 2026 evm qhash512 v1";
 
 /// Addresses of the post-quantum precompiles. Several EIP drafts claim the same low addresses, so ours are configuration.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct PrecompileMap {
     pub ml_dsa_44: H160,
     pub ml_dsa_65: H160,
@@ -84,7 +82,10 @@ impl PrecompileMap {
             (self.quantum_resistant, Quantum::Resistant),
             (self.quantum_safe, Quantum::Contract(address(self.quantum_safe))),
         ];
-        functions.into_iter().find(|(own, _)| *own == at).map(|(_, found)| found)
+        functions
+            .into_iter()
+            .find(|(own, _)| *own == at)
+            .map(|(_, found)| found)
     }
 }
 
@@ -142,7 +143,7 @@ impl Quantum {
 }
 
 /// What the post-quantum precompiles cost. ML-DSA as in EIP-8355; the others from measured time (README, "Precompiles").
-pub(super) mod gas {
+pub mod gas {
     use super::{MlDsaLevel, SignatureScheme, words};
 
     /// Of a word of the message that a signature is on.
@@ -179,10 +180,12 @@ pub(super) mod gas {
         }
     }
 
+    /// BLAKE3 of `length` bytes.
     pub fn blake3(length: usize) -> u64 {
         linear(BLAKE3, BLAKE3_WORD, length)
     }
 
+    /// The 512-bit hash of `length` bytes.
     pub fn resistant(length: usize) -> u64 {
         linear(RESISTANT, RESISTANT_WORD, length)
     }

@@ -105,14 +105,7 @@ fn a_moved_precompile_is_at_its_new_address_alone() {
         (ours, from),
     ]);
     let mut at = |at: H160| {
-        run(
-            &mut provider,
-            SpecId::OSAKA,
-            Address::new(at.0),
-            b"message",
-            100_000,
-        )
-        .map(|result| result.output.to_vec())
+        run(&mut provider, SpecId::OSAKA, Address::new(at.0), b"message", 100_000).map(|result| result.output.to_vec())
     };
     let sha256 = quids_crypto::ethereum_operation(quids_crypto::EthereumOperation::Sha256, b"message");
     assert_eq!(at(to), sha256);

@@ -30,12 +30,7 @@ fn pair(scheme: SignatureScheme) -> &'static KeyPair {
 /// Tag ‖ key ‖ signature.
 fn describing(scheme: SignatureScheme, message: &[u8]) -> Vec<u8> {
     let pair = pair(scheme);
-    [
-        &[scheme.tag()],
-        pair.public().as_bytes(),
-        pair.sign(message).as_bytes(),
-    ]
-    .concat()
+    [&[scheme.tag()], pair.public().as_bytes(), pair.sign(message).as_bytes()].concat()
 }
 
 fn q_verify(message: &[u8], signature: &[u8]) -> Vec<u8> {
@@ -222,8 +217,20 @@ fn a_request_that_is_undone_leaves_nothing() {
 fn requests_are_refused_where_they_could_not_be_told_from_another_s() {
     let mut world = World::new(SpecId::OSAKA, no_key);
     let input = q_sign(b"message");
-    reverts(&mut world, Relay::StaticCall.address(), &input, 0, "qSign in a static call");
-    reverts(&mut world, Relay::DelegateCall.address(), &input, 0, "qSign by delegation");
+    reverts(
+        &mut world,
+        Relay::StaticCall.address(),
+        &input,
+        0,
+        "qSign in a static call",
+    );
+    reverts(
+        &mut world,
+        Relay::DelegateCall.address(),
+        &input,
+        0,
+        "qSign by delegation",
+    );
     reverts(&mut world, Relay::CallCode.address(), &input, 0, "qSign by delegation");
     let long = q_sign(&vec![0; QSIGN_MESSAGE_MAX + 1]);
     reverts(&mut world, quantum_safe(), &long, 0, "message longer than 8192 bytes");

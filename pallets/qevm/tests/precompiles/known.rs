@@ -92,7 +92,8 @@ fn hashes() {
 fn blake2f() {
     let state = "48c9bdf267e6096a3ba7ca8485ae67bb2bf894fe72f36e3cf1361d5f3af54fa5d182e6ad7f520e511f6c3e2b8c68059b6bbd41fbabd9831f79217e1319cde05b";
     let message = format!("616263{}", repeated("00", 125));
-    let input = |rounds: &str, last: &str| format!("{rounds}{state}{message}0300000000000000{}{last}", repeated("00", 8));
+    let input =
+        |rounds: &str, last: &str| format!("{rounds}{state}{message}0300000000000000{}{last}", repeated("00", 8));
     check(
         9,
         &input("00000000", "01"),
@@ -120,7 +121,12 @@ fn modexp() {
     let less_one = "fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2e";
     let lengths = format!("{:064x}{:064x}{:064x}", 1, 32, 32);
     // EIP-7883: 16 · 255 iterations.
-    check(5, &format!("{lengths}03{less_one}{prime}"), &format!("{:064x}", 1), 4080);
+    check(
+        5,
+        &format!("{lengths}03{less_one}{prime}"),
+        &format!("{:064x}", 1),
+        4080,
+    );
 }
 
 /// On the curve of BN254: G + G, 2 G, and e(G1, G2) · e(−G1, G2) = 1 (EIP-196, EIP-197).
@@ -141,7 +147,12 @@ fn bn254() {
               090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b\
               12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa"
         .replace(' ', "");
-    check(8, &format!("{generator}{g2}{negated}{g2}"), &format!("{:064x}", 1), 113_000);
+    check(
+        8,
+        &format!("{generator}{g2}{negated}{g2}"),
+        &format!("{:064x}", 1),
+        113_000,
+    );
     check(8, &format!("{generator}{g2}"), &format!("{:064x}", 0), 79_000);
 }
 
@@ -171,7 +182,12 @@ fn bls12_381() {
     let zero2 = "00".repeat(256);
     check(0x0d, &format!("{g2}{zero2}"), &g2, 600);
     check(0x0e, &format!("{g2}{order}"), &zero2, 22_500);
-    check(0x0f, &format!("{g1}{g2}{minus_g1}{g2}"), &format!("{:064x}", 1), 102_900);
+    check(
+        0x0f,
+        &format!("{g1}{g2}{minus_g1}{g2}"),
+        &format!("{:064x}", 1),
+        102_900,
+    );
     check(0x0f, &format!("{g1}{g2}"), &format!("{:064x}", 0), 70_300);
 }
 
@@ -201,9 +217,8 @@ fn ecrecover() {
     let hash = hex::encode(quids_crypto::keccak_256(b"message"));
     let input = |v: u64, s: U256| format!("{hash}{v:064x}{}{s:064x}", hex::encode(r));
     let address = "0000000000000000000000007e5f4552091a69125d5dfcb7b8c2659029395bdf";
-    let order = U256::from_be_slice(
-        &hex::decode("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141").unwrap(),
-    );
+    let order =
+        U256::from_be_slice(&hex::decode("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141").unwrap());
     check(1, &input(u64::from(v) + 27, s), address, 3_000);
     check(1, &input(u64::from(1 - v) + 27, order - s), address, 3_000);
     check(1, &input(u64::from(v), s), "", 3_000);
@@ -215,7 +230,10 @@ fn ecrecover() {
 fn point_evaluation() {
     let infinity = format!("c0{}", "00".repeat(47));
     let versioned = "010657f37554c781402a22917dee2f75def7ab966d7b770905398eba3c444014";
-    let answer = format!("{:064x}73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001", 4096);
+    let answer = format!(
+        "{:064x}73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001",
+        4096
+    );
     check(
         0x0a,
         &format!("{versioned}{:064x}{:064x}{infinity}{infinity}", 12345, 0),

@@ -28,7 +28,10 @@ fn signed(at: H160) -> (Vec<u8>, Vec<u8>) {
         _ => SignatureScheme::SphincsShake256f,
     };
     let pair = KeyPair::from_seed(scheme, &[5; 32]).unwrap();
-    (pair.public().as_bytes().to_vec(), pair.sign(MESSAGE).as_bytes().to_vec())
+    (
+        pair.public().as_bytes().to_vec(),
+        pair.sign(MESSAGE).as_bytes().to_vec(),
+    )
 }
 
 #[test]
@@ -87,7 +90,11 @@ fn ml_dsa_costs_what_eip_8355_says() {
         ] {
             // Zeros: 10 gas a byte of input by EIP-7623's floor, so the execution's own gas is looked at.
             let mut provider = world.precompiles.clone();
-            assert_eq!(crate::known::gas(&mut provider, at, &vec![0; length]), gas, "{at:?} {length}");
+            assert_eq!(
+                crate::known::gas(&mut provider, at, &vec![0; length]),
+                gas,
+                "{at:?} {length}"
+            );
         }
         world.call(Address::new(at.0), &[]);
     }

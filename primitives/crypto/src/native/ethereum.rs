@@ -36,7 +36,8 @@ pub fn ethereum_operation(operation: EthereumOperation, input: &[u8]) -> Option<
             let (hash, rest) = input.split_first_chunk()?;
             let (signature, rest) = rest.split_first_chunk()?;
             Some(vec![
-                by.secp256r1_verify_signature(hash, signature, rest.first_chunk()?).into(),
+                by.secp256r1_verify_signature(hash, signature, rest.first_chunk()?)
+                    .into(),
             ])
         }
         Op::KzgVerify => {
@@ -55,9 +56,9 @@ pub fn ethereum_operation(operation: EthereumOperation, input: &[u8]) -> Option<
         }
         Op::Bls12G1Msm => {
             let pairs = items::<128>(input).filter(|pairs| !pairs.is_empty())?;
-            let pairs: Option<Vec<_>> = pairs
+            let pairs: Option<Vec<Result<_, PrecompileHalt>>> = pairs
                 .iter()
-                .map(|pair| Some(Ok((g1(&pair[..96])?, *pair.last_chunk()?))))
+                .map(|pair| Some(Ok((g1(&pair[..96])?, *pair.last_chunk::<32>()?))))
                 .collect();
             points(by.bls12_381_g1_msm(&mut pairs?.into_iter()))
         }
@@ -67,9 +68,9 @@ pub fn ethereum_operation(operation: EthereumOperation, input: &[u8]) -> Option<
         }
         Op::Bls12G2Msm => {
             let pairs = items::<224>(input).filter(|pairs| !pairs.is_empty())?;
-            let pairs: Option<Vec<_>> = pairs
+            let pairs: Option<Vec<Result<_, PrecompileHalt>>> = pairs
                 .iter()
-                .map(|pair| Some(Ok((g2(&pair[..192])?, *pair.last_chunk()?))))
+                .map(|pair| Some(Ok((g2(&pair[..192])?, *pair.last_chunk::<32>()?))))
                 .collect();
             points(by.bls12_381_g2_msm(&mut pairs?.into_iter()))
         }
@@ -136,7 +137,7 @@ fn modexp(input: &[u8]) -> Option<Vec<u8>> {
     }
     let (lengths, mut rest) = input.split_at_checked(12)?;
     let mut parts = [&[][..]; 3];
-    for (part, length) in parts.iter_mut().zip(lengths.as_chunks().0) {
+    for (part, length) in parts.iter_mut().zip(lengths.as_chunks::<4>().0) {
         (*part, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
     }
     let [base, exponent, modulus] = parts;
@@ -160,7 +161,7 @@ fn blake2f(input: &[u8]) -> Option<Vec<u8>> {
         [1] => true,
         _ => return None,
     };
-    let mut words = words.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+    let mut words = words.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
     let mut next = || words.next().unwrap_or_default();
     let mut h: [u64; 8] = std::array::from_fn(|_| next());
     let m: [u64; 16] = std::array::from_fn(|_| next());

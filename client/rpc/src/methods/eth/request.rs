@@ -2,8 +2,10 @@
 
 use super::values::{self, address, field, read, u64, u128, uint, unfit, word};
 use crate::error::{RpcError, ethereum, invalid_params};
-use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, StateOverride};
+use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, QuantumSignature, StateOverride};
 use quids_core::{H160, H256};
+use quids_crypto::SignatureScheme;
+use quids_ethereum::TRANSACTION_TYPE as QUANTUM_TYPE;
 use serde_json::Value;
 
 /// Gas of a call that names none, and the most it gets (go-ethereum's number).
@@ -68,6 +70,10 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
         (Some(_), None, None) => 0,
         _ => 2,
     };
+    // No other type is told from its number: clients send it in many forms, and the fields say it.
+    let is_quantum = field(value, "type").and_then(Value::as_str) == Some("0x71");
+    let quantum = if is_quantum { quantum(value)? } else { None };
+    let transaction_type = if is_quantum { QUANTUM_TYPE } else { transaction_type };
     let max_fee_per_gas = price.or(cap).unwrap_or_default();
     Ok(Request {
         has_gas: gas.is_some(),
@@ -80,11 +86,31 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
             input: input.or(data).unwrap_or_default(),
             gas_limit: gas.unwrap_or(GAS_CAP).min(GAS_CAP),
             max_fee_per_gas,
-            max_priority_fee_per_gas: (price.is_none()).then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
+            max_priority_fee_per_gas: (price.is_none() || is_quantum).then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
             access_list: access_list.unwrap_or_default(),
             authorizations: authorizations.unwrap_or_default(),
+            quantum,
         },
     })
+}
+
+/// What a post-quantum transaction's signature will cost: `scheme`, and whether `withKey`, which is so if left out.
+/// Without a scheme, the runtime goes by the sender's bound key.
+fn quantum(value: &Value) -> Result<Option<QuantumSignature>, RpcError> {
+    let Some(scheme) = read(value, "scheme", u64)? else {
+        return Ok(None);
+    };
+    let tag = u8::try_from(scheme).ok().and_then(SignatureScheme::from_tag);
+    let scheme = tag.filter(|scheme| scheme.is_post_quantum());
+    let scheme = scheme.ok_or_else(|| unfit("scheme", "the tag of a post-quantum signature scheme"))?;
+    let with_key = match field(value, "withKey") {
+        None => true,
+        Some(flag) => flag.as_bool().ok_or_else(|| unfit("withKey", "true or false"))?,
+    };
+    Ok(Some(QuantumSignature {
+        scheme: scheme.tag(),
+        with_key,
+    }))
 }
 
 /// An empty text creates, as in RLP.
