@@ -120,7 +120,10 @@ const POOL: &[(i32, &str)] = &[
 
 /// Ethereum's codes. Tools take their data for what a contract said, so there is no other.
 const EVM: &[(i32, &str)] = &[
-    (ETHEREUM, "the EVM, its pool or its chain refuses, in go-ethereum's words"),
+    (
+        ETHEREUM,
+        "the EVM, its pool or its chain refuses, in go-ethereum's words",
+    ),
     (REVERTED, "execution reverted; data is what the contract said"),
     (-38010, "nonce too low"),
     (-38011, "nonce too high"),

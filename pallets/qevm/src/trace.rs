@@ -3,15 +3,14 @@
 mod accesses;
 mod budget;
 mod calls;
-mod convert;
 mod state;
+mod status;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod transfers;
 
 pub use budget::RECORDED_BYTES_MAX;
-pub use convert::{halt, status};
 
 use accesses::Accesses;
 use alloc::vec::Vec;
@@ -126,7 +125,7 @@ impl Tracer {
         self.destruction = target.map(|word| {
             (
                 contract,
-                convert::address(*word),
+                Address::from_word((*word).into()),
                 balance.map_or(U256::ZERO, |account| account.info.balance),
             )
         });

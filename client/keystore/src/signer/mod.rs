@@ -58,7 +58,7 @@ impl Purpose {
             Self::Possession if !proof => return Err("the payload is no proof of possession".into()),
             Self::Possession => POSSESSION_BYTES_MAX,
             // The type byte and the header of a list.
-            Self::Ethereum if !matches!(message, [2, 0xc0.., ..]) => {
+            Self::Ethereum if !matches!(message, [2, 0xc0..=0xff, ..]) => {
                 return Err("the payload is no transaction of EIP-1559".into());
             }
             Self::Ethereum => ETHEREUM_PAYLOAD_BYTES_MAX,

@@ -76,6 +76,8 @@ const ACCOUNT_KEY: Schema = Schema::Nullable(&Schema::Object(&[
     Field::required("publicKey", Schema::Bytes, "raw"),
 ]));
 
+const CONTRACT: Param = Param::required("address", Schema::Address, "the contract");
+
 const SAFETY: Schema = Schema::Named(
     "ContractSafety",
     &Schema::Object(&[
@@ -91,7 +93,11 @@ const SAFETY: Schema = Schema::Named(
             Schema::Bool,
             "delegates to an address that it reads from storage",
         ),
-        Field::required("unknownCalls", Schema::Bool, "calls addresses that the analysis cannot tell"),
+        Field::required(
+            "unknownCalls",
+            Schema::Bool,
+            "calls addresses that the analysis cannot tell",
+        ),
         Field::required("isQuantumCompatible", Schema::Bool, "none of the first four"),
     ]),
 );
@@ -134,7 +140,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             &Method::new(
                 "quids_contractSafety",
                 "What the analysis of a contract's code found; null for an account without code.",
-                &[Param::required("address", Schema::Address, "the contract"), AT],
+                &[CONTRACT, AT],
                 Schema::Nullable(&SAFETY),
             )
             .errors(&[error::RUNTIME, error::DECODE, error::CLIENT])

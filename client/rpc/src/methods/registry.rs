@@ -73,9 +73,11 @@ pub fn text_method(
     spec: &'static Method,
     run: fn(&Context, &mut Arguments) -> Result<Box<RawValue>, RpcError>,
 ) -> Registered {
-    answering(registry, spec, move |context: &Context, arguments: &mut Arguments, _| {
-        run(context, arguments)
-    })
+    answering(
+        registry,
+        spec,
+        move |context: &Context, arguments: &mut Arguments, _| run(context, arguments),
+    )
 }
 
 fn answering<T, F>(registry: &mut Registry, spec: &'static Method, run: F) -> Registered

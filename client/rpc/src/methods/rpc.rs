@@ -28,6 +28,24 @@ pub fn register(registry: &mut Registry) -> Registered {
         registry,
         const {
             &Method::new(
+                "rpc_modules",
+                "The namespaces of Ethereum's methods, with go-ethereum's versions.",
+                &[],
+                Schema::Map(&Schema::Text),
+            )
+            .quick()
+        },
+        |_, _| {
+            Ok(["debug", "eth", "net", "ots", "trace", "txpool", "web3"]
+                .map(|name| (name, "1.0"))
+                .into_iter()
+                .collect())
+        },
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
                 "rpc.discover",
                 "This interface as an OpenRPC document.",
                 &[],

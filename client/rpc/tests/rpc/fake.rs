@@ -252,7 +252,7 @@ impl Backend for Fake {
     fn sync_state(&self) -> SyncState {
         SyncState {
             starting: Height(0),
-            current: Height(2),
+            current: self.block(self.best_hash()).unwrap().header.number,
             highest: Height(2),
         }
     }
@@ -530,7 +530,10 @@ impl Backend for Fake {
             b"banned" => Err(PoolError::Banned { until: Height(9) }.into()),
             b"full" => Err(PoolError::Full { count: 1, bytes: 1 }.into()),
             b"panic" => panic!("the fake was told to"),
-            [0xee, envelope @ ..] if !envelope.is_empty() => self.submit_envelope(envelope).map(|()| hash),
+            [0xee, encoded @ ..] if !encoded.is_empty() => {
+                let envelope = Vec::<u8>::decode(&mut &encoded[..]).unwrap();
+                self.submit_envelope(&envelope).map(|()| hash)
+            }
             _ => {
                 self.pool.lock().unwrap().push(bytes);
                 self.is_local.lock().unwrap().push(is_local);

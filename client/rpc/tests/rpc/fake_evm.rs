@@ -299,7 +299,7 @@ impl Fake {
                 });
                 answer.encode()
             }
-            names::QEVM_EXTRINSIC => [&[0xee][..], &read::<Vec<u8>>(&mut input)].concat().encode(),
+            names::QEVM_EXTRINSIC => [&[0xee][..], &read::<Vec<u8>>(&mut input).encode()].concat().encode(),
             names::QEVM_CHECK_TRANSACTION => Err::<EvmTransaction, _>(EvmError {
                 kind: EvmErrorKind::NonceTooLow,
                 message: "nonce too low: next nonce 5, tx nonce 1".into(),
@@ -353,7 +353,11 @@ impl Fake {
         let forks = self.forks.lock().unwrap().blocks.clone();
         blocks.iter().chain(&forks).find_map(|block| {
             let block = block.header.hash();
-            let index = self.evm_of(block)?.transactions.iter().position(|one| one.hash == hash)?;
+            let index = self
+                .evm_of(block)?
+                .transactions
+                .iter()
+                .position(|one| one.hash == hash)?;
             Some((block, index as u32))
         })
     }
@@ -361,7 +365,10 @@ impl Fake {
     pub fn find_logs(&self, query: &LogQuery) -> Result<Vec<LogEntry>, BackendError> {
         let mut found = Vec::new();
         let mut chain = vec![self.best_hash()];
-        while let Some(block) = self.block(*chain.last().unwrap()).filter(|block| block.header.number.0 > 0) {
+        while let Some(block) = self
+            .block(*chain.last().unwrap())
+            .filter(|block| block.header.number.0 > 0)
+        {
             chain.push(block.header.parent_hash);
         }
         for hash in chain.into_iter().rev() {
@@ -399,14 +406,26 @@ impl Fake {
         }
     }
 
-    pub fn replay(&self, hash: Hash, position: Option<u32>, options: TraceOptions) -> Result<Vec<EvmOutcome>, BackendError> {
+    pub fn replay(
+        &self,
+        hash: Hash,
+        position: Option<u32>,
+        options: TraceOptions,
+    ) -> Result<Vec<EvmOutcome>, BackendError> {
         let block = self.evm_of(hash).ok_or(BackendError::UnknownBlock(hash))?;
         let all = block.transactions.iter().zip(0u32..);
         let wanted = all.filter(|(_, index)| position.is_none_or(|position| position == *index));
         Ok(wanted
             .map(|(transaction, _)| {
                 let decoded = Transaction::decode(&transaction.envelope).unwrap();
-                message(&EvmMessage { input: vec![], ..decoded.message(SENDER, &[]) }, options).unwrap()
+                message(
+                    &EvmMessage {
+                        input: vec![],
+                        ..decoded.message(SENDER, &[])
+                    },
+                    options,
+                )
+                .unwrap()
             })
             .collect())
     }
@@ -439,7 +458,11 @@ impl Fake {
                     digest: Digest::default(),
                     ..parent.header
                 };
-                self.evm.sent.lock().unwrap().insert(header.hash(), vec![envelope.to_vec()]);
+                self.evm
+                    .sent
+                    .lock()
+                    .unwrap()
+                    .insert(header.hash(), vec![envelope.to_vec()]);
                 assert_eq!(self.push(parent.state, 1, vec![]), header);
                 Ok(())
             }

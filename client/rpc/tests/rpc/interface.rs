@@ -47,7 +47,10 @@ fn example(schema: &Schema) -> Value {
 /// A value that a parameter can have on the fake chain.
 fn sensible(param: &Param, fake: &Fake) -> Value {
     match (param.name, &param.schema) {
-        ("envelope", _) => json!(format!("0x{}", hex::encode(envelope(MINED_NONCE, fake.blocks.lock().unwrap().len() as u64)))),
+        ("envelope", _) => json!(format!(
+            "0x{}",
+            hex::encode(envelope(MINED_NONCE, fake.blocks.lock().unwrap().len() as u64))
+        )),
         ("subscription", Schema::Word(_)) => json!("syncing"),
         ("transactionHash", _) => {
             let hash = fake.blocks.lock().unwrap()[1].header.hash();

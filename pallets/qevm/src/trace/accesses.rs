@@ -1,6 +1,7 @@
 //! Accounts and slots that opcodes touch, as an access list names them (EIP-2930).
 
-use super::{budget::Budget, convert};
+use super::budget::Budget;
+use crate::convert;
 use alloc::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     vec::Vec,
@@ -43,12 +44,12 @@ impl Accesses {
             | opcode::EXTCODESIZE
             | opcode::SELFDESTRUCT => {
                 if let Some(word) = from_top(1) {
-                    self.account(convert::address(word), budget);
+                    self.account(Address::from_word(word.into()), budget);
                 }
             }
             opcode::CALL | opcode::CALLCODE | opcode::DELEGATECALL | opcode::STATICCALL => {
                 if let Some(word) = from_top(2) {
-                    self.account(convert::address(word), budget);
+                    self.account(Address::from_word(word.into()), budget);
                 }
             }
             _ => {}

@@ -1,6 +1,7 @@
 //! The tree of calls, as go-ethereum's `callTracer` sees it.
 
-use super::{budget::Budget, convert};
+use super::{budget::Budget, status};
+use crate::convert;
 use alloc::vec::Vec;
 use quids_api::evm::{CallFrame, CallKind, EvmHalt, EvmStatus};
 use revm::{
@@ -121,7 +122,7 @@ impl Calls {
             true => frame.gas.saturating_sub(result.gas.remaining()),
             false => frame.gas,
         };
-        frame.status = convert::status(result.result);
+        frame.status = status::status(result.result);
         if budget.take(result.output.len()) {
             frame.output = result.output.to_vec();
         }
@@ -166,7 +167,7 @@ impl Calls {
         if let Some(frame) = self.recorded(frame)
             && budget.take(LOG_BYTES.saturating_add(log.data.data.len()))
         {
-            frame.logs.push((position, convert::log(log)));
+            frame.logs.push((position, convert::log(log.clone())));
         }
     }
 
@@ -207,7 +208,7 @@ impl Calls {
             parent: parent?,
             from: convert::h160(beginning.from),
             to: convert::h160(beginning.to),
-            value: convert::u256(beginning.value),
+            value: convert::amount(beginning.value),
             gas: beginning.gas,
             gas_used: 0,
             input: beginning.input,

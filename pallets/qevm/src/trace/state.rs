@@ -1,6 +1,7 @@
 //! Accounts that a transaction touched, before and after, from the journal's final state.
 
-use super::{budget::Budget, convert};
+use super::budget::Budget;
+use crate::convert;
 use alloc::vec::Vec;
 use quids_api::evm::{AccountSnapshot, TracedAccount};
 use quids_core::H256;
@@ -79,7 +80,7 @@ fn snapshot(
         .as_ref()
         .or_else(|| account.info.code.as_ref().filter(|_| is_current));
     Some(AccountSnapshot {
-        balance: convert::u256(info.balance),
+        balance: convert::amount(info.balance),
         nonce: info.nonce,
         code: match code {
             _ if info.code_hash == KECCAK_EMPTY || info.code_hash.is_zero() => Vec::new(),

@@ -1,6 +1,7 @@
 //! Opcode by opcode, as go-ethereum's struct logs: what each finds, and what it costs.
 
-use super::{budget::Budget, convert};
+use super::{budget::Budget, status};
+use crate::convert;
 use alloc::vec::Vec;
 use quids_api::evm::{Step, StepOptions};
 use revm::{
@@ -62,7 +63,7 @@ impl Steps {
             gas: interpreter.gas.remaining(),
             gas_cost: 0,
             refund,
-            stack: stack.iter().map(|word| convert::u256(*word)).collect(),
+            stack: stack.iter().map(|word| convert::amount(*word)).collect(),
             memory: match memory_bytes {
                 0 => Vec::new(),
                 size => interpreter.memory.slice(0..size).to_vec(),
@@ -95,7 +96,7 @@ impl Steps {
             .saturating_sub(interpreter.gas.remaining())
             .saturating_sub(handed_on);
         let result = interpreter.bytecode.instruction_result();
-        step.error = result.filter(|result| result.is_halt()).map(convert::halt);
+        step.error = result.filter(|result| result.is_halt()).map(status::halt);
         if step.error.is_some() {
             step.storage = None;
         } else if step.opcode == opcode::SLOAD

@@ -3,8 +3,8 @@
 use super::{
     budget::Budget,
     calls::{Beginning, LOG_BYTES},
-    convert,
 };
+use crate::convert;
 use alloc::vec::Vec;
 use quids_api::evm::{CallKind, EvmLog};
 use quids_core::{H160, H256};
@@ -56,7 +56,7 @@ impl Transfers {
 
     pub(super) fn log(&mut self, log: &Log, budget: &mut Budget) {
         if budget.take(LOG_BYTES.saturating_add(log.data.data.len())) {
-            self.logs.push(convert::log(log));
+            self.logs.push(convert::log(log.clone()));
         }
     }
 

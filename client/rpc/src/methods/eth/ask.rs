@@ -10,20 +10,17 @@ use quids_core::{H160, Hash, Header};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Blocks of which something is remembered.
-const REMEMBERED_MAX: usize = 1024;
-
-/// What a few blocks were seen to be: it never changes. The oldest is forgotten.
+/// What at most `MAX` blocks were seen to be: it never changes. The oldest is forgotten.
 #[derive(Debug)]
-pub struct Remembered<T>(Mutex<VecDeque<(Hash, Arc<T>)>>);
+pub struct Remembered<T, const MAX: usize = 1024>(Mutex<VecDeque<(Hash, Arc<T>)>>);
 
-impl<T> Default for Remembered<T> {
+impl<T, const MAX: usize> Default for Remembered<T, MAX> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Remembered<T> {
+impl<T, const MAX: usize> Remembered<T, MAX> {
     pub fn get(&self, block: Hash) -> Option<Arc<T>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Most questions are about the newest.
@@ -34,7 +31,7 @@ impl<T> Remembered<T> {
     pub fn put(&self, block: Hash, what: T) -> Arc<T> {
         let what = Arc::new(what);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_MAX {
+        if known.len() >= MAX {
             known.pop_front();
         }
         known.push_back((block, what.clone()));
@@ -62,7 +59,7 @@ pub fn env(context: &Context, at: Hash) -> Result<Arc<EvmBlockEnv>, RpcError> {
     if let Some(known) = context.eth.envs.get(at) {
         return Ok(known);
     }
-    Ok(context.eth.envs.put(at, block(&*context.backend, at)?.env))
+    Ok(context.eth.envs.put(at, block(context, at)?.env.clone()))
 }
 
 pub fn account(node: &dyn Backend, at: Hash, who: H160) -> Result<EvmAccount, RpcError> {
@@ -73,10 +70,18 @@ pub fn code(node: &dyn Backend, at: Hash, who: H160) -> Result<Vec<u8>, RpcError
     runtime(node, at, names::QEVM_CODE, &who)
 }
 
+/// A block, if there is one. Only the last few are remembered: they are large.
+pub fn find_block(context: &Context, hash: Hash) -> Result<Option<Arc<EvmBlock>>, RpcError> {
+    if let Some(known) = context.eth.blocks.get(hash) {
+        return Ok(Some(known));
+    }
+    let block = context.backend.evm_block(hash).map_err(from_evm_backend)?;
+    Ok(block.map(|block| context.eth.blocks.put(hash, block)))
+}
+
 /// A block that has to be there.
-pub fn block(node: &dyn Backend, hash: Hash) -> Result<EvmBlock, RpcError> {
-    let block = node.evm_block(hash).map_err(from_evm_backend)?;
-    block.ok_or_else(|| ethereum("header not found"))
+pub fn block(context: &Context, hash: Hash) -> Result<Arc<EvmBlock>, RpcError> {
+    find_block(context, hash)?.ok_or_else(|| ethereum("header not found"))
 }
 
 /// A header that has to be there.

@@ -12,7 +12,7 @@ use crate::params::Arguments;
 use crate::spec::{Method, Param, Schema};
 use codec::Encode;
 use quids_api::evm::EvmBlock;
-use quids_core::{H256, Hash, Header};
+use quids_core::{H256, Hash, Header, Height};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -127,9 +127,7 @@ fn register_counts(registry: &mut Registry) -> Registered {
     const UNCLE: &str = "A block's uncle: null, since there are none.";
     for (spec, param, counts) in [
         (
-            const {
-                &Method::new("eth_getBlockTransactionCountByHash", TRANSACTIONS, &[BLOCK_HASH], COUNT).errors(ERRORS)
-            },
+            const { &Method::new("eth_getBlockTransactionCountByHash", TRANSACTIONS, &[BLOCK_HASH], COUNT).errors(ERRORS) },
             "blockHash",
             true,
         ),
@@ -171,8 +169,22 @@ fn register_counts(registry: &mut Registry) -> Registered {
         })?;
     }
     for spec in [
-        const { &Method::new("eth_getUncleByBlockHashAndIndex", UNCLE, &[BLOCK_HASH, INDEX], Schema::Null) },
-        const { &Method::new("eth_getUncleByBlockNumberAndIndex", UNCLE, &[BLOCK_NUMBER, INDEX], Schema::Null) },
+        const {
+            &Method::new(
+                "eth_getUncleByBlockHashAndIndex",
+                UNCLE,
+                &[BLOCK_HASH, INDEX],
+                Schema::Null,
+            )
+        },
+        const {
+            &Method::new(
+                "eth_getUncleByBlockNumberAndIndex",
+                UNCLE,
+                &[BLOCK_NUMBER, INDEX],
+                Schema::Null,
+            )
+        },
     ] {
         caller_method(registry, spec, |_, _, _| Ok(Value::Null))?;
     }
@@ -180,15 +192,11 @@ fn register_counts(registry: &mut Registry) -> Registered {
 }
 
 /// The block that a parameter names, if it is there. The pending block is the latest.
-pub fn found(
-    context: &Context,
-    arguments: &Arguments,
-    name: &str,
-) -> Result<Option<(Place, EvmBlock)>, RpcError> {
+pub fn found(context: &Context, arguments: &Arguments, name: &str) -> Result<Option<(Place, Arc<EvmBlock>)>, RpcError> {
     let Some(place) = place::find(context, arguments.optional(name))? else {
         return Ok(None);
     };
-    let block = context.backend.evm_block(place.hash).map_err(from_evm_backend)?;
+    let block = ask::find_block(context, place.hash)?;
     Ok(block.map(|block| (place, block)))
 }
 
@@ -225,7 +233,10 @@ pub const fn position(hash: Hash, block: &EvmBlock, index: u32) -> Position {
 pub fn summary(context: &Context, hash: Hash) -> Result<Arc<Summary>, RpcError> {
     match context.eth.summaries.get(hash) {
         Some(known) => Ok(known),
-        None => Ok(summarise(context, hash, &ask::block(&*context.backend, hash)?)),
+        None => {
+            let block = ask::block(context, hash)?;
+            Ok(summarise(context, hash, &block))
+        }
     }
 }
 
@@ -249,7 +260,8 @@ pub fn header_of(context: &Context, hash: Hash) -> Result<Option<Map<String, Val
     let Some(header) = context.backend.header(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    Ok(Some(render::header(hash, &header, &summary(context, hash)?)))
+    let summary = summary(context, hash)?;
+    Ok(Some(render::header(hash, &header, &summary)))
 }
 
 /// A block as JSON; `None` if it is unknown.
@@ -258,7 +270,7 @@ pub fn block(context: &Context, hash: Hash, is_full: bool) -> Result<Option<Valu
     let Some(header) = node.header(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    let Some(block) = node.evm_block(hash).map_err(from_evm_backend)? else {
+    let Some(block) = ask::find_block(context, hash)? else {
         return Ok(None);
     };
     let mut fields = render::header(hash, &header, &summarise(context, hash, &block));
@@ -295,11 +307,7 @@ fn pending(context: &Context, place: Place, is_full: bool) -> Result<Value, RpcE
     env.base_fee = chain.base_fee;
     env.gas_limit = chain.gas_limit;
     let transactions = ready(context)?;
-    let header = Header {
-        parent_hash: place.hash,
-        number: quids_core::Height(parent.number.0.saturating_add(1)),
-        ..Header::default()
-    };
+    let header = render::bare_header(place.hash, parent.number.saturating_add(Height(1)), Vec::new());
     let summary = Summary {
         env,
         gas_used: 0,

@@ -84,7 +84,9 @@ pub fn register(registry: &mut Registry) -> Registered {
                 Ok(gas) => Ok(quantity(gas)),
                 Err(outcome) => {
                     succeeded(&outcome).map_err(|error| match outcome.status {
-                        EvmStatus::Halt(EvmHalt::OutOfGas) => ethereum(format!("gas required exceeds allowance ({cap})")),
+                        EvmStatus::Halt(EvmHalt::OutOfGas) => {
+                            ethereum(format!("gas required exceeds allowance ({cap})"))
+                        }
                         _ => error,
                     })?;
                     Err(ethereum(format!("gas required exceeds allowance ({cap})")))
@@ -108,20 +110,20 @@ pub fn register(registry: &mut Registry) -> Registered {
     )
 }
 
-/// The block that a call at a place runs in: that block itself, or the one to come.
+/// The block that a call at a place runs in: that block itself, which the runtime knows, or the one to come.
 pub fn block_at(context: &Context, place: Place) -> Result<BlockOverrides, RpcError> {
-    if place.is_pending {
+    if !place.is_pending {
         return Ok(BlockOverrides::default());
     }
     let env = ask::env(context, place.hash)?;
+    let chain = ask::chain(context, place.hash)?;
     Ok(BlockOverrides {
-        number: Some(env.number),
-        timestamp: Some(env.timestamp),
-        beneficiary: Some(env.beneficiary),
-        gas_limit: Some(env.gas_limit),
-        base_fee: Some(env.base_fee),
-        prevrandao: Some(env.prevrandao),
-        block_hashes: Vec::new(),
+        number: Some(env.number.saturating_add(1)),
+        timestamp: Some(env.timestamp.saturating_add(1)),
+        gas_limit: Some(chain.gas_limit),
+        base_fee: Some(chain.base_fee),
+        block_hashes: vec![(env.number, place.hash)],
+        ..BlockOverrides::default()
     })
 }
 
@@ -163,9 +165,11 @@ pub fn simulate(context: &Context, at: Hash, simulation: &Simulation) -> Result<
 pub fn succeeded(outcome: &EvmOutcome) -> Result<(), RpcError> {
     match failure(outcome) {
         None => Ok(()),
-        Some(message) if outcome.status == EvmStatus::Revert => {
-            Err(RpcError::owned(REVERTED, message, Some(crate::json::hex(&outcome.output))))
-        }
+        Some(message) if outcome.status == EvmStatus::Revert => Err(RpcError::owned(
+            REVERTED,
+            message,
+            Some(crate::json::hex(&outcome.output)),
+        )),
         Some(message) => Err(ethereum(message)),
     }
 }
@@ -262,7 +266,11 @@ fn create_access_list(context: &Context, arguments: &Arguments) -> Result<Value,
     let mut rounds = 0;
     loop {
         let outcome = run(context, place.hash, block.clone(), trace)?;
-        let touched = outcome.trace.as_ref().map(|trace| trace.accesses.clone()).unwrap_or_default();
+        let touched = outcome
+            .trace
+            .as_ref()
+            .map(|trace| trace.accesses.clone())
+            .unwrap_or_default();
         let known = merged(&list, &touched);
         rounds += 1;
         if known == merged(&list, &[]) || rounds == ACCESS_LIST_ROUNDS {
@@ -286,7 +294,9 @@ fn create_access_list(context: &Context, arguments: &Arguments) -> Result<Value,
 fn merged(a: &[AccessListItem], b: &[AccessListItem]) -> Vec<AccessListItem> {
     let mut all = BTreeMap::<_, std::collections::BTreeSet<_>>::new();
     for item in a.iter().chain(b) {
-        all.entry(item.address).or_default().extend(item.storage_keys.iter().copied());
+        all.entry(item.address)
+            .or_default()
+            .extend(item.storage_keys.iter().copied());
     }
     let item = |(address, keys): (_, std::collections::BTreeSet<_>)| AccessListItem {
         address,

@@ -26,6 +26,8 @@ const DEV_ACCOUNTS: [&str; 10] = [
     "0xa0ee7a142d267c1f36714e4a8f75612f20a79720",
 ];
 
+const DATA: Param = Param::required("data", Schema::Bytes, "");
+
 const SYNCING: Schema = Schema::OneOf(&[
     Schema::Bool,
     Schema::Object(&[
@@ -48,13 +50,27 @@ pub fn register(registry: &mut Registry) -> Registered {
     )?;
     method(
         registry,
-        const { &Method::new("eth_blockNumber", "The height of the best block.", &[], Schema::Quantity).quick() },
+        const {
+            &Method::new(
+                "eth_blockNumber",
+                "The height of the best block.",
+                &[],
+                Schema::Quantity,
+            )
+            .quick()
+        },
         |node, _| Ok(quantity(node.sync_state().current.0)),
     )?;
     method(
         registry,
         const {
-            &Method::new("eth_syncing", "How far the node is; false when it is not behind.", &[], SYNCING).quick()
+            &Method::new(
+                "eth_syncing",
+                "How far the node is; false when it is not behind.",
+                &[],
+                SYNCING,
+            )
+            .quick()
         },
         |node, _| Ok(syncing(node)),
     )?;
@@ -78,7 +94,13 @@ pub fn register(registry: &mut Registry) -> Registered {
     caller_method(
         registry,
         const {
-            &Method::new("eth_coinbase", "Who gets the latest block's fees.", &[], Schema::Address).errors(ERRORS)
+            &Method::new(
+                "eth_coinbase",
+                "Who gets the latest block's fees.",
+                &[],
+                Schema::Address,
+            )
+            .errors(ERRORS)
         },
         |context, _, _| Ok(hex(ask::env(context, context.backend.best_hash())?.beneficiary)),
     )?;
@@ -88,7 +110,15 @@ pub fn register(registry: &mut Registry) -> Registered {
 fn register_node(registry: &mut Registry) -> Registered {
     method(
         registry,
-        const { &Method::new("net_listening", "Whether the node takes connections.", &[], Schema::Bool).quick() },
+        const {
+            &Method::new(
+                "net_listening",
+                "Whether the node takes connections.",
+                &[],
+                Schema::Bool,
+            )
+            .quick()
+        },
         |_, _| Ok(json!(true)),
     )?;
     method(
@@ -99,20 +129,19 @@ fn register_node(registry: &mut Registry) -> Registered {
     method(
         registry,
         const {
-            &Method::new("web3_clientVersion", "The node's software and version.", &[], Schema::Text).quick()
+            &Method::new(
+                "web3_clientVersion",
+                "The node's software and version.",
+                &[],
+                Schema::Text,
+            )
+            .quick()
         },
         |node, _| Ok(format!("{}/v{}", node.node_name(), node.node_version()).into()),
     )?;
     method(
         registry,
-        const {
-            &Method::new(
-                "web3_sha3",
-                "Keccak-256 of bytes.",
-                &[Param::required("data", Schema::Bytes, "")],
-                Schema::Hash,
-            )
-        },
+        const { &Method::new("web3_sha3", "Keccak-256 of bytes.", &[DATA], Schema::Hash) },
         |_, arguments| Ok(hex(keccak_256(&arguments.bytes("data")?))),
     )
 }
@@ -138,7 +167,9 @@ async fn chain_id(context: Arc<Context>) -> Result<u64, RpcError> {
     }
     let shared = context.clone();
     let asked = blocking(&context, move || ask::chain(&shared, shared.backend.best_hash())).await;
-    let id = asked.ok_or_else(|| internal("the node failed to tell its chain"))??.chain_id;
+    let id = asked
+        .ok_or_else(|| internal("the node failed to tell its chain"))??
+        .chain_id;
     context.eth.chain_id.store(id, Ordering::Relaxed);
     Ok(id)
 }

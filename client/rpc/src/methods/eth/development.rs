@@ -22,28 +22,37 @@ const MINE: Param = Param::optional(
     Schema::OneOf(&[
         AMOUNT,
         Schema::Open(&[
-            Field::optional("timestamp", Schema::Nullable(&AMOUNT), "of the first block, seconds since 1970"),
+            Field::optional(
+                "timestamp",
+                Schema::Nullable(&AMOUNT),
+                "of the first block, seconds since 1970",
+            ),
             Field::optional("blocks", Schema::Nullable(&AMOUNT), "at most 10 000; 1 if left out"),
         ]),
     ]),
     "the block's timestamp, or an object",
 );
 
+const BLOCKS: Param = Param::optional("blocks", AMOUNT, "at most 10 000; 1 if left out");
+const INTERVAL: Param = Param::optional("interval", AMOUNT, "seconds between them");
+const ON: Param = Param::required("on", Schema::Bool, "");
+const BALANCE: Param = Param::required("balance", AMOUNT, "wei");
+
 type Run = fn(&dyn Development, &Arguments) -> Result<Value, RpcError>;
 
 pub fn register(registry: &mut Registry) -> Registered {
     add(
         registry,
-        const {
-            &Method::new("evm_mine", "Makes a block now, or some.", &[MINE], Schema::Text)
-                .errors(ERRORS)
-        },
+        const { &Method::new("evm_mine", "Makes a block now, or some.", &[MINE], Schema::Text).errors(ERRORS) },
         |node, arguments| {
             let options = arguments.optional("options");
             let (timestamp, blocks) = match options {
                 Some(Value::Object(_)) => {
                     let options = arguments.value("options")?;
-                    (read(options, "timestamp", values::u64)?, read(options, "blocks", values::u64)?)
+                    (
+                        read(options, "timestamp", values::u64)?,
+                        read(options, "blocks", values::u64)?,
+                    )
                 }
                 Some(timestamp) => (Some(values::u64("options", timestamp)?), None),
                 None => (None, None),
@@ -51,27 +60,25 @@ pub fn register(registry: &mut Registry) -> Registered {
             if let Some(timestamp) = timestamp {
                 node.set_next_timestamp(timestamp).map_err(from_evm_backend)?;
             }
-            node.mine(bounded(blocks.unwrap_or(1))?, None).map_err(from_evm_backend)?;
+            node.mine(bounded(blocks.unwrap_or(1))?, None)
+                .map_err(from_evm_backend)?;
             Ok("0x0".into())
         },
     )?;
     add(
         registry,
         const {
-            &Method::new(
-                "anvil_mine",
-                "Makes blocks now.",
-                &[
-                    Param::optional("blocks", AMOUNT, "at most 10 000; 1 if left out"),
-                    Param::optional("interval", AMOUNT, "seconds between them"),
-                ],
-                Schema::Null,
-            )
-            .aliases(&["hardhat_mine"])
-            .errors(ERRORS)
+            &Method::new("anvil_mine", "Makes blocks now.", &[BLOCKS, INTERVAL], Schema::Null)
+                .aliases(&["hardhat_mine"])
+                .errors(ERRORS)
         },
         |node, arguments| {
-            let number = |name: &str| arguments.optional(name).map(|value| values::u64(name, value)).transpose();
+            let number = |name: &str| {
+                arguments
+                    .optional(name)
+                    .map(|value| values::u64(name, value))
+                    .transpose()
+            };
             let blocks = bounded(number("blocks")?.unwrap_or(1))?;
             node.mine(blocks, number("interval")?).map_err(from_evm_backend)?;
             Ok(Value::Null)
@@ -119,9 +126,14 @@ fn register_state(registry: &mut Registry) -> Registered {
     add(
         registry,
         const {
-            &Method::new("evm_snapshot", "Remembers the present: its number.", &[], Schema::Quantity)
-                .aliases(&["anvil_snapshot"])
-                .errors(ERRORS)
+            &Method::new(
+                "evm_snapshot",
+                "Remembers the present: its number.",
+                &[],
+                Schema::Quantity,
+            )
+            .aliases(&["anvil_snapshot"])
+            .errors(ERRORS)
         },
         |node, _| node.snapshot().map(quantity).map_err(from_evm_backend),
     )?;
@@ -148,7 +160,7 @@ fn register_state(registry: &mut Registry) -> Registered {
             &Method::new(
                 "evm_setAutomine",
                 "Whether each transaction is put into a block as it arrives.",
-                &[Param::required("on", Schema::Bool, "")],
+                &[ON],
                 Schema::Bool,
             )
             .aliases(&["anvil_setAutomine"])
@@ -166,7 +178,7 @@ fn register_state(registry: &mut Registry) -> Registered {
             &Method::new(
                 "anvil_setBalance",
                 "Gives an account this balance, in a block of its own.",
-                &[ADDRESS, Param::required("balance", AMOUNT, "wei")],
+                &[ADDRESS, BALANCE],
                 Schema::Bool,
             )
             .aliases(&["hardhat_setBalance"])

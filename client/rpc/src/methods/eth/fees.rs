@@ -123,7 +123,7 @@ fn tip(context: &Context) -> Result<u128, RpcError> {
     let mut tips = Vec::new();
     let mut hash = best;
     for _ in 0..SAMPLE_BLOCKS {
-        let Some(block) = context.backend.evm_block(hash).map_err(from_evm_backend)? else {
+        let Some(block) = ask::find_block(context, hash)? else {
             break;
         };
         // The cheapest three of a block are its marginal ones (go-ethereum's sample).
@@ -217,7 +217,7 @@ fn past_block(
     let reward = match percentiles {
         Some(percentiles) if summary.transactions == 0 => vec![quantity(0u8); percentiles.len()],
         Some(percentiles) => {
-            let block = ask::block(&*context.backend, hash)?;
+            let block = ask::block(context, hash)?;
             *transactions = transactions.saturating_add(block.transactions.len());
             rewards(&block, percentiles)
         }

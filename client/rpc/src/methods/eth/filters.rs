@@ -8,7 +8,7 @@ use crate::error::{RpcError, ethereum, from_evm_backend};
 use crate::methods::Context;
 use crate::methods::registry::{Registered, Registry, caller_method};
 use crate::spec::{Method, Param, Schema};
-use crate::{Backend, Config, LogEntry};
+use crate::{Config, LogEntry};
 use quids_api::evm::EvmTransaction;
 use quids_core::Height;
 use serde_json::Value;
@@ -230,7 +230,10 @@ fn register_makers(registry: &mut Registry) -> Registered {
         |context, arguments, _| {
             let is_full = arguments.optional("fullTransactions") == Some(&Value::Bool(true));
             let feed = context.backend.subscribe_evm_pool().map_err(from_evm_backend)?;
-            context.eth.filters.add(context, Filter::Transactions { feed, is_full }, 0)
+            context
+                .eth
+                .filters
+                .add(context, Filter::Transactions { feed, is_full }, 0)
         },
     )
 }
@@ -273,8 +276,12 @@ impl LogFilter {
         let (gone, first) = self.trail.rewind(node)?;
         let mut changes = Vec::new();
         for hash in gone {
-            let logs = self.told.take(node, hash, &self.wanted)?;
-            changes.extend(self.in_range(context, logs)?.iter().map(|entry| render::log(entry, true)));
+            let logs = self.told.take(context, hash, &self.wanted)?;
+            changes.extend(
+                self.in_range(context, logs)?
+                    .iter()
+                    .map(|entry| render::log(entry, true)),
+            );
         }
         let best = ask::header(node, node.best_hash())?.number;
         if first > best {
@@ -303,7 +310,7 @@ impl LogFilter {
                 Err(error) => {
                     let node = &*context.backend;
                     let hash = node.hash_at(first).map_err(from_evm_backend)?.ok_or(error)?;
-                    let block = ask::block(node, hash)?;
+                    let block = ask::block(context, hash)?;
                     return Ok((in_block(hash, &block, &self.wanted), first));
                 }
             }

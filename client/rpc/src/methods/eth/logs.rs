@@ -34,7 +34,11 @@ pub const FILTER: Schema = Schema::Named(
     &Schema::Open(&[
         Field::optional("fromBlock", Schema::Nullable(&NUMBER), "latest if left out"),
         Field::optional("toBlock", Schema::Nullable(&NUMBER), "latest if left out"),
-        Field::optional("blockHash", Schema::Nullable(&Schema::Hash), "one block, instead of a range"),
+        Field::optional(
+            "blockHash",
+            Schema::Nullable(&Schema::Hash),
+            "one block, instead of a range",
+        ),
         Field::optional("address", ADDRESSES, "at most 1000"),
         Field::optional("topics", TOPICS, "by place, at most 1000 at each; null fits anything"),
     ]),
@@ -130,8 +134,9 @@ pub fn register(registry: &mut Registry) -> Registered {
                         return Err(unfit("filter", "either a blockHash or a range, but both"));
                     }
                     let hash = word("blockHash", hash)?;
-                    let block = context.backend.evm_block(hash).map_err(from_evm_backend)?;
-                    in_block(hash, &block.ok_or_else(|| ethereum("unknown block"))?, &wanted)
+                    let block = ask::find_block(context, hash)?;
+                    let block = block.ok_or_else(|| ethereum("unknown block"))?;
+                    in_block(hash, &block, &wanted)
                 }
                 None => in_range(context, filter, &wanted)?,
             };
@@ -187,9 +192,7 @@ pub fn between(context: &Context, from: Height, to: Height, wanted: &Wanted) -> 
         limit: LOGS_MAX,
     };
     context.backend.evm_logs(&query).map_err(|cause| match cause {
-        crate::BackendError::Refused(_) => {
-            values::too_much(format!("query returned more than {LOGS_MAX} results"))
-        }
+        crate::BackendError::Refused(_) => values::too_much(format!("query returned more than {LOGS_MAX} results")),
         cause => from_evm_backend(cause),
     })
 }

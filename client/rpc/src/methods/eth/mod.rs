@@ -26,13 +26,16 @@ mod values;
 
 use super::registry::{Registered, Registry};
 use crate::error::{ETHEREUM, INTERNAL, REVERTED};
-use quids_api::evm::{EvmBlockEnv, EvmChain};
+use quids_api::evm::{EvmBlock, EvmBlockEnv, EvmChain};
 use std::sync::atomic::AtomicU64;
 
 /// What most methods fail with.
 const ERRORS: &[i32] = &[ETHEREUM, INTERNAL];
 /// What calls fail with.
 const CALL_ERRORS: &[i32] = &[ETHEREUM, REVERTED, INTERNAL];
+
+/// Blocks that are remembered as a whole.
+const BLOCKS_MAX: usize = 4;
 
 /// What Ethereum's methods remember.
 #[derive(Debug, Default)]
@@ -41,9 +44,12 @@ pub struct Shared {
     chain_id: AtomicU64,
     chains: ask::Remembered<EvmChain>,
     envs: ask::Remembered<EvmBlockEnv>,
+    blocks: ask::Remembered<EvmBlock, BLOCKS_MAX>,
     summaries: ask::Remembered<render::Summary>,
     /// The usual tip while a block is the best.
     tips: ask::Remembered<u128>,
+    /// What stands before a transaction in the extrinsic that carries it, on the state after a block.
+    carriers: ask::Remembered<Vec<u8>>,
     filters: filters::Filters,
 }
 

@@ -32,6 +32,7 @@ const PAGE: Schema = Schema::Object(&[
     Field::required("lastPage", Schema::Bool, "there is nothing older"),
 ]);
 
+const NONCE: Param = Param::required("nonce", AMOUNT, "");
 const PAGE_NUMBER: Param = Param::required("pageNumber", AMOUNT, "from 0");
 const PAGE_SIZE: Param = Param::required("pageSize", AMOUNT, "at most 100");
 const EDGE: Param = Param::required("blockNumber", AMOUNT, "not itself; 0 for the end of the chain");
@@ -45,7 +46,13 @@ pub fn register(registry: &mut Registry) -> Registered {
     caller_method(
         registry,
         const {
-            &Method::new("ots_hasCode", "Whether an account has code.", &[ADDRESS, AT], Schema::Bool).errors(ERRORS)
+            &Method::new(
+                "ots_hasCode",
+                "Whether an account has code.",
+                &[ADDRESS, AT],
+                Schema::Bool,
+            )
+            .errors(ERRORS)
         },
         |context, arguments, _| {
             let place = place::state_of(context, arguments.optional("block"))?;
@@ -100,7 +107,10 @@ fn register_transactions(registry: &mut Registry) -> Registered {
             let Some(found) = transaction::lookup(context, arguments.hash("transactionHash")?)? else {
                 return Ok(Value::Null);
             };
-            if found.transaction().is_none_or(|transaction| transaction.receipt.success) {
+            if found
+                .transaction()
+                .is_none_or(|transaction| transaction.receipt.success)
+            {
                 return Ok(hex([0u8; 0]));
             }
             let nothing = TraceOptions::default();
@@ -111,11 +121,7 @@ fn register_transactions(registry: &mut Registry) -> Registered {
     )
 }
 
-fn frames(
-    context: &Context,
-    arguments: &Arguments,
-    show: fn(&CallFrame) -> Option<Value>,
-) -> Result<Value, RpcError> {
+fn frames(context: &Context, arguments: &Arguments, show: fn(&CallFrame) -> Option<Value>) -> Result<Value, RpcError> {
     let outcome = calls_of(context, arguments.hash("transactionHash")?)?;
     Ok(outcome.map_or(Value::Null, |outcome| {
         let frames = outcome.trace.iter().flat_map(|trace| &trace.calls);
@@ -207,8 +213,13 @@ fn register_blocks(registry: &mut Registry) -> Registered {
             let Some(mut fields) = block::header_of(context, place.hash)? else {
                 return Ok(Value::Null);
             };
-            let page: Vec<_> = with_places(place.hash, &evm).skip(skipped).take(size as usize).collect();
-            let transactions = page.iter().map(|(transaction, position, _)| render::executed(transaction, *position));
+            let page: Vec<_> = with_places(place.hash, &evm)
+                .skip(skipped)
+                .take(size as usize)
+                .collect();
+            let transactions = page
+                .iter()
+                .map(|(transaction, position, _)| render::executed(transaction, *position));
             fields.insert("transactions".into(), transactions.collect());
             fields.insert("transactionCount".into(), evm.transactions.len().into());
             let receipts = page
@@ -251,7 +262,7 @@ fn register_searches(registry: &mut Registry) -> Registered {
             &Method::new(
                 "ots_getTransactionBySenderAndNonce",
                 "The hash of a sender's transaction of this nonce; null if there is none such.",
-                &[ADDRESS, Param::required("nonce", AMOUNT, "")],
+                &[ADDRESS, NONCE],
                 Schema::Nullable(&Schema::Hash),
             )
             .errors(ERRORS)
@@ -264,10 +275,11 @@ fn register_searches(registry: &mut Registry) -> Registered {
             let Some(hash) = hash else {
                 return Ok(Value::Null);
             };
-            let block = ask::block(node, hash)?;
-            let found = block.transactions.iter().find(|transaction| {
-                transaction.from == who && nonce_of(transaction) == Some(nonce)
-            });
+            let block = ask::block(context, hash)?;
+            let found = block
+                .transactions
+                .iter()
+                .find(|transaction| transaction.from == who && nonce_of(transaction) == Some(nonce));
             Ok(found.map_or(Value::Null, |transaction| hex(transaction.hash)))
         },
     )?;
@@ -315,7 +327,9 @@ fn register_searches(registry: &mut Registry) -> Registered {
             false,
         ),
     ] {
-        caller_method(registry, spec, move |context, arguments, _| search(context, arguments, is_before))?;
+        caller_method(registry, spec, move |context, arguments, _| {
+            search(context, arguments, is_before)
+        })?;
     }
     Ok(())
 }
@@ -356,8 +370,11 @@ fn creator(context: &Context, who: H160) -> Result<Value, RpcError> {
     let Some(hash) = first_block(context, |at| Ok(!ask::code(node, at, who)?.is_empty()))? else {
         return Ok(Value::Null);
     };
-    let block = ask::block(node, hash)?;
-    let direct = block.transactions.iter().find(|one| one.receipt.contract_address == Some(who));
+    let block = ask::block(context, hash)?;
+    let direct = block
+        .transactions
+        .iter()
+        .find(|one| one.receipt.contract_address == Some(who));
     if let Some(transaction) = direct {
         return Ok(json!({ "hash": hex(transaction.hash), "creator": hex(transaction.from) }));
     }
@@ -367,7 +384,10 @@ fn creator(context: &Context, who: H160) -> Result<Value, RpcError> {
     };
     for (transaction, index) in block.transactions.iter().zip(0u32..) {
         let outcomes = node.evm_replay(hash, Some(index), calls).map_err(from_evm_backend)?;
-        let frames = outcomes.iter().filter_map(|outcome| outcome.trace.as_ref()).flat_map(|trace| &trace.calls);
+        let frames = outcomes
+            .iter()
+            .filter_map(|outcome| outcome.trace.as_ref())
+            .flat_map(|trace| &trace.calls);
         let mut creations = frames.filter(|frame| matches!(frame.kind, CallKind::Create | CallKind::Create2));
         if let Some(frame) = creations.find(|frame| frame.to == who && frame.status == EvmStatus::Success) {
             return Ok(json!({ "hash": hex(transaction.hash), "creator": hex(frame.from) }));
@@ -400,7 +420,7 @@ fn search(context: &Context, arguments: &Arguments, is_before: bool) -> Result<V
         let Some(hash) = node.hash_at(Height(height)).map_err(from_evm_backend)? else {
             continue;
         };
-        let Some(block) = node.evm_block(hash).map_err(from_evm_backend)? else {
+        let Some(block) = ask::find_block(context, hash)? else {
             continue;
         };
         let concerned = with_places(hash, &block).filter(|(transaction, ..)| concerns(transaction, who));

@@ -8,8 +8,10 @@ use alloy_consensus::{
 };
 use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, Bloom, Log, LogData};
-use quids_api::evm::{AccessListItem, EvmBlockEnv, EvmLog, EvmMessage, EvmReceipt, EvmTransaction, ExecutedTransaction};
-use quids_core::{H160, H256, Hash, Header, U256};
+use quids_api::evm::{
+    AccessListItem, EvmBlockEnv, EvmLog, EvmMessage, EvmReceipt, EvmTransaction, ExecutedTransaction,
+};
+use quids_core::{Digest, DigestItem, H160, H256, Hash, Header, Height, U256};
 use quids_ethereum::Transaction;
 use serde_json::{Map, Value, json};
 
@@ -76,6 +78,17 @@ pub struct Summary {
     pub bloom: Bloom,
     pub receipts_root: H256,
     pub transactions: u32,
+}
+
+/// The header of a block that nobody made: without roots.
+pub fn bare_header(parent_hash: Hash, number: Height, logs: Vec<DigestItem>) -> Header {
+    Header {
+        parent_hash,
+        number,
+        state_root: Hash::zero(),
+        extrinsics_root: Hash::zero(),
+        digest: Digest { logs },
+    }
 }
 
 /// A block's header.
@@ -267,7 +280,9 @@ fn authorization(signed: &SignedAuthorization) -> Value {
 pub fn callee(transaction: &ExecutedTransaction) -> Option<H160> {
     match &transaction.call {
         Some(call) => call.to,
-        None => Transaction::decode(&transaction.envelope).ok().and_then(|decoded| decoded.to()),
+        None => Transaction::decode(&transaction.envelope)
+            .ok()
+            .and_then(|decoded| decoded.to()),
     }
 }
 
@@ -299,16 +314,21 @@ pub fn logs(
     position: Position,
     first_log: u32,
 ) -> impl Iterator<Item = LogEntry> + '_ {
-    let height = quids_core::Height(u32::try_from(position.number).unwrap_or(u32::MAX));
-    transaction.receipt.logs.iter().zip(first_log..).map(move |(log, index)| LogEntry {
-        height,
-        block: position.block,
-        timestamp: position.timestamp,
-        transaction_index: position.index,
-        transaction: transaction.hash,
-        log_index: index,
-        log: log.clone(),
-    })
+    let height = Height(u32::try_from(position.number).unwrap_or(u32::MAX));
+    transaction
+        .receipt
+        .logs
+        .iter()
+        .zip(first_log..)
+        .map(move |(log, index)| LogEntry {
+            height,
+            block: position.block,
+            timestamp: position.timestamp,
+            transaction_index: position.index,
+            transaction: transaction.hash,
+            log_index: index,
+            log: log.clone(),
+        })
 }
 
 /// A log. `removed`: its block is no longer on the chain.

@@ -5,7 +5,7 @@ use crate::error::{RpcError, ethereum, invalid_params};
 use quids_api::evm::{AccessListItem, Authorization, BlockOverrides, EvmMessage, QuantumSignature, StateOverride};
 use quids_core::{H160, H256};
 use quids_crypto::SignatureScheme;
-use quids_ethereum::TRANSACTION_TYPE as QUANTUM_TYPE;
+use quids_ethereum::TRANSACTION_TYPE;
 use serde_json::Value;
 
 /// Gas of a call that names none, and the most it gets (go-ethereum's number).
@@ -44,9 +44,7 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     if let (Some(cap), Some(tip)) = (cap, tip)
         && cap < tip
     {
-        return Err(ethereum(format!(
-            "maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})"
-        )));
+        return Err(ethereum(format!("maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})")));
     }
     let (data, input) = (
         read(value, "data", values::bytes)?,
@@ -64,16 +62,15 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     }
     let access_list = read(value, "accessList", access_list)?;
     let authorizations = read(value, "authorizationList", authorizations)?;
+    let is_quantum = read(value, "type", u64)? == Some(TRANSACTION_TYPE.into());
     let transaction_type = match (price, &access_list, &authorizations) {
+        _ if is_quantum => TRANSACTION_TYPE,
         (_, _, Some(_)) => 4,
         (Some(_), Some(_), None) => 1,
         (Some(_), None, None) => 0,
         _ => 2,
     };
-    // No other type is told from its number: clients send it in many forms, and the fields say it.
-    let is_quantum = field(value, "type").and_then(Value::as_str) == Some("0x71");
     let quantum = if is_quantum { quantum(value)? } else { None };
-    let transaction_type = if is_quantum { QUANTUM_TYPE } else { transaction_type };
     let max_fee_per_gas = price.or(cap).unwrap_or_default();
     Ok(Request {
         has_gas: gas.is_some(),
@@ -128,7 +125,10 @@ pub fn access_list(name: &str, value: &Value) -> Result<Vec<AccessListItem>, Rpc
         let keys = keys.transpose()?.unwrap_or_default();
         Ok(AccessListItem {
             address: read(item, "address", address)?.ok_or_else(|| unfit(name, "a list of addresses with keys"))?,
-            storage_keys: keys.iter().map(|key| word(name, key)).collect::<Result<_, RpcError>>()?,
+            storage_keys: keys
+                .iter()
+                .map(|key| word(name, key))
+                .collect::<Result<_, RpcError>>()?,
         })
     };
     items.iter().map(item).collect()
@@ -136,7 +136,10 @@ pub fn access_list(name: &str, value: &Value) -> Result<Vec<AccessListItem>, Rpc
 
 fn authorizations(name: &str, value: &Value) -> Result<Vec<Authorization>, RpcError> {
     let items = values::list(name, value, AUTHORIZATIONS_MAX)?;
-    items.iter().map(|item| super::authority::authorization(name, item)).collect()
+    items
+        .iter()
+        .map(|item| super::authority::authorization(name, item))
+        .collect()
 }
 
 /// Reads state overrides, an object by address.
@@ -213,7 +216,10 @@ pub fn block_overrides(value: Option<&Value>, mut block: BlockOverrides) -> Resu
     if let Some(hashes) = field(value, "blockHash") {
         let hashes = values::object("blockHash", hashes)?;
         if hashes.len() > BLOCK_HASHES_MAX {
-            return Err(invalid_params(607, format!("blockHash holds {} hashes, at most 1024", hashes.len())));
+            return Err(invalid_params(
+                607,
+                format!("blockHash holds {} hashes, at most 1024", hashes.len()),
+            ));
         }
         for (number, hash) in hashes {
             let number = match number.parse() {

@@ -56,6 +56,11 @@ pub const CALL: Schema = Schema::Named(
         Field::optional("input", BYTES_OR_NULL, ""),
         Field::optional("data", BYTES_OR_NULL, "the older name of input"),
         Field::optional("chainId", AMOUNT_OR_NULL, ""),
+        Field::optional(
+            "type",
+            AMOUNT_OR_NULL,
+            "0x71 for a post-quantum transaction; else as the other fields say",
+        ),
         Field::optional("accessList", Schema::Nullable(&ACCESS_LIST), ""),
         Field::optional("authorizationList", Schema::Nullable(&AUTHORIZATIONS), "EIP-7702"),
         Field::optional("type", Schema::Any, "\"0x71\": post-quantum, whose signature costs gas; else told from the fields"),
@@ -74,8 +79,16 @@ pub const STATE_OVERRIDES: Schema = Schema::Named(
         Field::optional("balance", AMOUNT_OR_NULL, "wei"),
         Field::optional("nonce", AMOUNT_OR_NULL, ""),
         Field::optional("code", BYTES_OR_NULL, ""),
-        Field::optional("state", Schema::Nullable(&Schema::Map(&Schema::Hash)), "all storage, by slot"),
-        Field::optional("stateDiff", Schema::Nullable(&Schema::Map(&Schema::Hash)), "some storage, by slot"),
+        Field::optional(
+            "state",
+            Schema::Nullable(&Schema::Map(&Schema::Hash)),
+            "all storage, by slot",
+        ),
+        Field::optional(
+            "stateDiff",
+            Schema::Nullable(&Schema::Map(&Schema::Hash)),
+            "some storage, by slot",
+        ),
         Field::optional("movePrecompileToAddress", ADDRESS_OR_NULL, ""),
     ])),
 );
@@ -153,7 +166,11 @@ pub const TRANSACTION: Schema = Schema::Named(
         Field::optional("yParity", Schema::Quantity, ""),
         Field::optional("scheme", Schema::Quantity, "of type 0x71: tag of the signature scheme"),
         Field::optional("sender", Schema::Address, "of type 0x71"),
-        Field::optional("publicKey", Schema::Bytes, "of type 0x71; empty where it was bound before"),
+        Field::optional(
+            "publicKey",
+            Schema::Bytes,
+            "of type 0x71; empty where it was bound before",
+        ),
         Field::optional("quantumSignature", Schema::Bytes, "of type 0x71"),
         Field::required("blockHash", HASH_OR_NULL, "null: not in a block"),
         Field::required("blockNumber", QUANTITY_OR_NULL, ""),

@@ -1,12 +1,12 @@
 //! `eth_simulateV1`: blocks of calls, one on the state that the other leaves.
 
+use super::ask;
 use super::call::{failure, simulate};
 use super::place::{self, AT, Place};
 use super::render::{self, Position, Summary};
 use super::request;
 use super::shape::{BLOCK_OVERRIDES, CALL, STATE_OVERRIDES};
 use super::values::{self, boolean, field, hex, quantity, read};
-use super::ask;
 use crate::LogEntry;
 use crate::error::{self, RpcError, ethereum};
 use crate::methods::Context;
@@ -15,7 +15,7 @@ use crate::params::Arguments;
 use crate::spec::{Field, Method, Param, Schema};
 use codec::Encode;
 use quids_api::evm::{EvmErrorKind, EvmMessage, EvmOutcome, EvmStatus, SimulatedBlock, SimulatedOutcome, Simulation};
-use quids_core::{Digest, DigestItem, H256, Hash, Header, Height};
+use quids_core::{DigestItem, H256, Hash, Header, Height};
 use quids_crypto::keccak_256;
 use serde_json::{Value, json};
 
@@ -38,10 +38,16 @@ const PAYLOAD: Schema = Schema::Named(
             "at most 256 blocks and 1024 calls in all",
         ),
         Field::optional("traceTransfers", FLAG, "transfers of value appear as logs"),
-        Field::optional("validation", FLAG, "as real transactions: nonces, balances and fees count"),
+        Field::optional(
+            "validation",
+            FLAG,
+            "as real transactions: nonces, balances and fees count",
+        ),
         Field::optional("returnFullTransactions", FLAG, "transactions in full, not hashes"),
     ]),
 );
+
+const PAYLOAD_PARAM: Param = Param::required("payload", PAYLOAD, "");
 
 const ERRORS: &[i32] = &[
     error::ETHEREUM,
@@ -78,7 +84,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "eth_simulateV1",
                 "Runs blocks of calls, each on the state that the one before leaves. Their hashes are of headers without \
                  roots.",
-                &[Param::required("payload", PAYLOAD, ""), AT],
+                &[PAYLOAD_PARAM, AT],
                 Schema::List(&Schema::Any),
             )
             .errors(ERRORS)
@@ -115,7 +121,9 @@ fn run(context: &Context, arguments: &Arguments) -> Result<Value, RpcError> {
         return Err(ethereum("the simulation did not answer"));
     }
     let blocks = planned.iter().zip(&outcomes);
-    blocks.map(|(planned, outcome)| block(planned, outcome, is_full)).collect()
+    blocks
+        .map(|(planned, outcome)| block(planned, outcome, is_full))
+        .collect()
 }
 
 fn plan(context: &Context, place: Place, payload: &Value, validate: bool) -> Result<Vec<Planned>, RpcError> {
@@ -125,7 +133,10 @@ fn plan(context: &Context, place: Place, payload: &Value, validate: bool) -> Res
         return Err(ethereum("empty input"));
     }
     if wanted.len() > BLOCKS_MAX {
-        return Err(refusal(TOO_MANY, format!("too many blocks: {}, at most {BLOCKS_MAX}", wanted.len())));
+        return Err(refusal(
+            TOO_MANY,
+            format!("too many blocks: {}, at most {BLOCKS_MAX}", wanted.len()),
+        ));
     }
     let env = ask::env(context, place.hash)?;
     let (mut number, mut timestamp, mut parent) = (env.number, env.timestamp, place.hash);
@@ -135,7 +146,10 @@ fn plan(context: &Context, place: Place, payload: &Value, validate: bool) -> Res
         let overrides = request::block_overrides(field(one, "blockOverrides"), Default::default())?;
         let target = overrides.number.unwrap_or(number.saturating_add(1));
         if target <= number {
-            return Err(refusal(NUMBERS, format!("block numbers must be in order: {target} <= {number}")));
+            return Err(refusal(
+                NUMBERS,
+                format!("block numbers must be in order: {target} <= {number}"),
+            ));
         }
         let gap = usize::try_from(target - number).unwrap_or(usize::MAX);
         if planned.len().saturating_add(gap) > BLOCKS_MAX {
@@ -167,18 +181,13 @@ fn plan(context: &Context, place: Place, payload: &Value, validate: bool) -> Res
             if !validate && block.block.base_fee.is_none() {
                 block.block.base_fee = Some(0);
             }
-            let before = planned
-                .iter()
-                .map(|planned| (u64::from(planned.header.number.0), planned.hash));
-            block.block.block_hashes.extend(before);
-            let header = Header {
-                parent_hash: parent,
-                number: Height(u32::try_from(next).map_err(|_| refusal(NUMBERS, "block number too large"))?),
-                digest: Digest {
-                    logs: vec![DigestItem::Other(time.encode())],
-                },
-                ..Header::default()
-            };
+            // The runtime keeps those of earlier blocks.
+            block.block.block_hashes.push((next - 1, parent));
+            let height =
+                u32::try_from(next).map_err(|_| refusal(NUMBERS, format!("block number {next} is too large")))?;
+            // What makes two simulated blocks of one height different.
+            let time = vec![DigestItem::Other(time.encode())];
+            let header = render::bare_header(parent, Height(height), time);
             parent = header.hash();
             planned.push(Planned {
                 block,
@@ -208,7 +217,9 @@ fn block(planned: &Planned, outcome: &SimulatedOutcome, is_full: bool) -> Result
     let (mut gas_used, mut next_log) = (0u64, 0u32);
     let (mut calls, mut transactions, mut logs) = (Vec::new(), Vec::new(), Vec::new());
     for ((message, answer), index) in planned.block.messages.iter().zip(&outcome.messages).zip(0u32..) {
-        let answer = answer.as_ref().map_err(|error| refusal(code(error.kind), error.message.clone()))?;
+        let answer = answer
+            .as_ref()
+            .map_err(|error| refusal(code(error.kind), error.message.clone()))?;
         let position = Position {
             block: hash,
             number: outcome.env.number,

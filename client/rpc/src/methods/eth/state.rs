@@ -21,7 +21,17 @@ const SLOTS_MAX: usize = 1024;
 const SLOT: Schema = Schema::OneOf(&[Schema::Hash, AMOUNT]);
 const SLOT_PARAM: Param = Param::required("slot", SLOT, "place in the account's storage");
 const SLOTS_PARAM: Param = Param::required("storageKeys", Schema::List(&SLOT), "at most 1024");
-const REQUESTS: Param = Param::required("requests", Schema::Map(&Schema::List(&SLOT)), "slots by address, at most 1024 in all");
+const REQUESTS: Param = Param::required(
+    "requests",
+    Schema::Map(&Schema::List(&SLOT)),
+    "slots by address, at most 1024 in all",
+);
+
+const INFO: &[Field] = &[
+    Field::required("balance", Schema::Quantity, "wei"),
+    Field::required("nonce", Schema::Quantity, ""),
+    Field::required("code", Schema::Bytes, ""),
+];
 
 const NODES: Schema = Schema::List(&Schema::Bytes);
 const PROOF: Schema = Schema::Named(
@@ -31,7 +41,11 @@ const PROOF: Schema = Schema::Named(
         Field::required("balance", Schema::Quantity, "wei"),
         Field::required("nonce", Schema::Quantity, ""),
         Field::required("codeHash", Schema::Hash, "Keccak-256"),
-        Field::required("storageHash", Schema::Hash, "the state root: there are no tries below accounts"),
+        Field::required(
+            "storageHash",
+            Schema::Hash,
+            "the state root: there are no tries below accounts",
+        ),
         Field::required(
             "accountProof",
             NODES,
@@ -53,8 +67,13 @@ pub fn register(registry: &mut Registry) -> Registered {
     caller_method(
         registry,
         const {
-            &Method::new("eth_getBalance", "An account's balance in wei.", &[ADDRESS, AT], Schema::Quantity)
-                .errors(ERRORS)
+            &Method::new(
+                "eth_getBalance",
+                "An account's balance in wei.",
+                &[ADDRESS, AT],
+                Schema::Quantity,
+            )
+            .errors(ERRORS)
         },
         |context, arguments, _| Ok(quantity(account(context, arguments)?.balance)),
     )?;
@@ -86,6 +105,29 @@ pub fn register(registry: &mut Registry) -> Registered {
             let place = place::state_of(context, arguments.optional("block"))?;
             let who = values::address("address", arguments.value("address")?)?;
             Ok(hex(ask::code(&*context.backend, place.hash, who)?))
+        },
+    )?;
+    caller_method(
+        registry,
+        const {
+            &Method::new(
+                "eth_getAccountInfo",
+                "An account's balance, nonce and code at once.",
+                &[ADDRESS, AT],
+                Schema::Object(INFO),
+            )
+            .errors(ERRORS)
+        },
+        |context, arguments, _| {
+            let node = &*context.backend;
+            let place = place::state_of(context, arguments.optional("block"))?;
+            let who = values::address("address", arguments.value("address")?)?;
+            let account = ask::account(node, place.hash, who)?;
+            Ok(json!({
+                "balance": quantity(account.balance),
+                "nonce": quantity(account.nonce),
+                "code": hex(ask::code(node, place.hash, who)?),
+            }))
         },
     )?;
     register_storage(registry)
@@ -131,7 +173,10 @@ fn register_storage(registry: &mut Registry) -> Registered {
                 let slots = values::list("requests", slots, left)?;
                 left = left.saturating_sub(slots.len().max(1));
                 let read = |slot| storage(context, place.hash, address, values::slot("requests", slot)?).map(hex);
-                answers.insert(who.clone(), slots.iter().map(read).collect::<Result<Value, RpcError>>()?);
+                answers.insert(
+                    who.clone(),
+                    slots.iter().map(read).collect::<Result<Value, RpcError>>()?,
+                );
             }
             Ok(Value::Object(answers))
         },

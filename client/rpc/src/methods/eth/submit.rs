@@ -1,7 +1,7 @@
 //! Transactions into the pool.
 
+use super::shape::{ADDRESS, AMOUNT, CALL_PARAM, RECEIPT};
 use super::values::{self, hex};
-use super::shape::{AMOUNT, CALL_PARAM, RECEIPT};
 use super::{CALL_ERRORS, ERRORS, ask, transaction};
 use crate::access::Access;
 use crate::error::{RpcError, ethereum};
@@ -12,14 +12,19 @@ use crate::{SubmitError, SubmitErrorKind};
 use codec::{DecodeAll, Encode};
 use quids_api::evm::{EvmError, EvmTransaction};
 use quids_api::names;
-use quids_core::H256;
+use quids_core::{H256, Hash};
 use quids_ethereum::Transaction;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
 const ENVELOPE: Param = Param::required("envelope", Schema::Bytes, "EIP-2718 bytes of a signed transaction");
-const TIMEOUT: Param = Param::optional("timeoutMs", AMOUNT, "milliseconds to wait, at most 60 000; 20 000 if left out");
+const MESSAGE: Param = Param::required("message", Schema::Bytes, "");
+const TIMEOUT: Param = Param::optional(
+    "timeoutMs",
+    AMOUNT,
+    "milliseconds to wait, at most 60 000; 20 000 if left out",
+);
 const TIMEOUT_MS: u64 = 20_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
 
@@ -52,23 +57,23 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |arguments, context, extensions| async move {
             let envelope = arguments.bytes("envelope")?;
-            let patience = arguments.optional("timeoutMs").map(|value| values::u64("timeoutMs", value));
+            let patience = arguments
+                .optional("timeoutMs")
+                .map(|value| values::u64("timeoutMs", value));
             let patience = patience.transpose()?.unwrap_or(TIMEOUT_MS).min(TIMEOUT_MS_MAX);
-            submit_and_wait(context, envelope, Duration::from_millis(patience), Access::of(&extensions)).await
+            submit_and_wait(
+                context,
+                envelope,
+                Duration::from_millis(patience),
+                Access::of(&extensions),
+            )
+            .await
         },
     )?;
     for spec in [
         const { &Method::new("eth_sendTransaction", NO_KEYS, &[CALL_PARAM], Schema::Hash).errors(CALL_ERRORS) },
         const { &Method::new("eth_signTransaction", NO_KEYS, &[CALL_PARAM], Schema::Any).errors(CALL_ERRORS) },
-        const {
-            &Method::new(
-                "eth_sign",
-                NO_KEYS,
-                &[super::shape::ADDRESS, Param::required("message", Schema::Bytes, "")],
-                Schema::Bytes,
-            )
-            .errors(CALL_ERRORS)
-        },
+        const { &Method::new("eth_sign", NO_KEYS, &[ADDRESS, MESSAGE], Schema::Bytes).errors(CALL_ERRORS) },
     ] {
         caller_method(registry, spec, |_, _, _| {
             Err(ethereum(
@@ -86,11 +91,24 @@ fn submit(context: &Context, envelope: &[u8], access: Access) -> Result<H256, Rp
     drop(decoded);
     let node = &*context.backend;
     let best = node.best_hash();
-    let extrinsic: Vec<u8> = ask::runtime(node, best, names::QEVM_EXTRINSIC, &envelope)?;
-    match node.submit(extrinsic, access.is_unsafe_allowed) {
+    match node.submit(carrying(context, best, envelope)?, access.is_unsafe_allowed) {
         Ok(_) => Ok(hash),
         Err(cause) => Err(refused(context, envelope, cause)),
     }
+}
+
+/// The extrinsic that carries a transaction. What stands before the transaction is the same for all: the runtime is asked
+/// once for each best block.
+fn carrying(context: &Context, best: Hash, envelope: &[u8]) -> Result<Vec<u8>, RpcError> {
+    let encoded = envelope.encode();
+    if let Some(before) = context.eth.carriers.get(best) {
+        return Ok([&before[..], &encoded[..]].concat());
+    }
+    let extrinsic: Vec<u8> = ask::runtime(&*context.backend, best, names::QEVM_EXTRINSIC, &envelope)?;
+    if let Some(before) = extrinsic.strip_suffix(&encoded[..]) {
+        context.eth.carriers.put(best, before.to_vec());
+    }
+    Ok(extrinsic)
 }
 
 /// The pool's refusal in go-ethereum's words; the runtime knows the details.

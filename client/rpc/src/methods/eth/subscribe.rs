@@ -125,16 +125,17 @@ impl Listener {
         };
         let told = match (step, &mut self.logs) {
             (Step::Gone(_), None) => Vec::new(),
-            (Step::New(_, hash), None) => {
+            (Step::New(hash), None) => {
                 let header = block::header_of(context, hash)?;
                 header.map(Value::Object).into_iter().collect()
             }
             (Step::Gone(hash), Some((wanted, told))) => {
-                let logs = told.take(node, hash, wanted)?;
+                let logs = told.take(context, hash, wanted)?;
                 logs.iter().map(|entry| render::log(entry, true)).collect()
             }
-            (Step::New(_, hash), Some((wanted, told))) => {
-                let logs = in_block(hash, &ask::block(node, hash)?, wanted);
+            (Step::New(hash), Some((wanted, told))) => {
+                let block = ask::block(context, hash)?;
+                let logs = in_block(hash, &block, wanted);
                 let values = logs.iter().map(|entry| render::log(entry, false)).collect();
                 told.remember(context, hash, logs);
                 values

@@ -27,7 +27,7 @@ pub enum Step {
     /// This block left the best chain.
     Gone(Hash),
     /// This block is new on it.
-    New(Height, Hash),
+    New(Hash),
 }
 
 impl Trail {
@@ -43,33 +43,40 @@ impl Trail {
 
     /// The next block; `None` when everything is told.
     pub fn step(&mut self, node: &dyn Backend) -> Result<Option<Step>, RpcError> {
-        if let Some((height, hash)) = self.told.back().copied()
-            && node.hash_at(height).map_err(from_evm_backend)? != Some(hash)
-        {
-            self.told.pop_back();
-            self.next = height;
+        if let Some(hash) = self.take_gone(node)? {
             return Ok(Some(Step::Gone(hash)));
         }
         let Some(hash) = node.hash_at(self.next).map_err(from_evm_backend)? else {
             return Ok(None);
         };
-        let height = self.next;
-        self.push(height, hash);
-        Ok(Some(Step::New(height, hash)))
+        self.push(self.next, hash);
+        Ok(Some(Step::New(hash)))
     }
 
     /// The blocks that are gone, then the height of the next to tell.
     pub fn rewind(&mut self, node: &dyn Backend) -> Result<(Vec<Hash>, Height), RpcError> {
         let mut gone = Vec::new();
-        while let Some((height, hash)) = self.told.back().copied() {
-            if node.hash_at(height).map_err(from_evm_backend)? == Some(hash) {
-                break;
-            }
-            self.told.pop_back();
-            self.next = height;
+        while let Some(hash) = self.take_gone(node)? {
             gone.push(hash);
         }
         Ok((gone, self.next))
+    }
+
+    /// The last block that was told, if it is no longer on the best chain.
+    fn take_gone(&mut self, node: &dyn Backend) -> Result<Option<Hash>, RpcError> {
+        let Some((height, hash)) = self.told.back().copied() else {
+            return Ok(None);
+        };
+        if node.hash_at(height).map_err(from_evm_backend)? == Some(hash) {
+            return Ok(None);
+        }
+        self.told.pop_back();
+        self.next = height;
+        if self.told.is_empty() {
+            // Nobody remembers how much more is gone, but it may be more than this block.
+            self.next = height.min(node.sync_state().current.saturating_add(Height(1)));
+        }
+        Ok(Some(hash))
     }
 
     /// Everything up to this height was told; only the last blocks need to be remembered.
@@ -121,7 +128,7 @@ impl ToldLogs {
     }
 
     /// The logs of a block that is gone, the last first.
-    pub fn take(&mut self, node: &dyn Backend, block: Hash, wanted: &Wanted) -> Result<Vec<LogEntry>, RpcError> {
+    pub fn take(&mut self, context: &Context, block: Hash, wanted: &Wanted) -> Result<Vec<LogEntry>, RpcError> {
         let mut logs = match self.blocks.iter().position(|(hash, ..)| *hash == block) {
             Some(index) => {
                 let found = self.blocks.remove(index).map(|(_, logs, _)| logs).unwrap_or_default();
@@ -129,7 +136,7 @@ impl ToldLogs {
                 found
             }
             None => {
-                let known = node.evm_block(block).map_err(from_evm_backend)?;
+                let known = super::ask::find_block(context, block)?;
                 known.map(|known| in_block(block, &known, wanted)).unwrap_or_default()
             }
         };

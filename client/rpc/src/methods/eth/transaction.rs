@@ -12,6 +12,7 @@ use crate::spec::{Method, Schema};
 use quids_api::evm::{EvmBlock, EvmTransaction, ExecutedTransaction};
 use quids_core::{H256, Hash};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Transactions of the pool that are looked through for one.
 const POOL_MAX: usize = 16_384;
@@ -22,7 +23,7 @@ const BYTES_OR_NULL: Schema = Schema::Nullable(&Schema::Bytes);
 /// A transaction in a block.
 pub struct InBlock {
     pub hash: Hash,
-    pub block: EvmBlock,
+    pub block: Arc<EvmBlock>,
     pub index: u32,
 }
 
@@ -52,7 +53,7 @@ pub fn lookup(context: &Context, hash: H256) -> Result<Option<InBlock>, RpcError
     let Some((hash, index)) = node.evm_transaction(hash).map_err(from_evm_backend)? else {
         return Ok(None);
     };
-    let block = ask::block(node, hash)?;
+    let block = ask::block(context, hash)?;
     Ok(Some(InBlock { hash, block, index }))
 }
 
@@ -206,7 +207,7 @@ fn at_place(context: &Context, arguments: &Arguments, param: &str) -> Result<Opt
 
 /// The receipt of a transaction that has just come into this block.
 pub fn receipt_in(context: &Context, hash: Hash, transaction: H256) -> Result<Option<Value>, RpcError> {
-    let block = ask::block(&*context.backend, hash)?;
+    let block = ask::block(context, hash)?;
     let mut receipts = block::with_places(hash, &block);
     let found = receipts.find(|(executed, ..)| executed.hash == transaction);
     Ok(found.map(|(executed, position, first_log)| render::receipt(executed, position, first_log)))

@@ -20,6 +20,23 @@ const BY_NONCE: Schema = Schema::Map(&shape::TRANSACTION);
 const BY_SENDER: Schema = Schema::Map(&BY_NONCE);
 const SUMMARIES: Schema = Schema::Map(&Schema::Map(&Schema::Text));
 
+const STATUS: Schema = Schema::Object(&[
+    Field::required("pending", Schema::Quantity, ""),
+    Field::required("queued", Schema::Quantity, ""),
+]);
+const CONTENT: Schema = Schema::Object(&[
+    Field::required("pending", BY_SENDER, "can be in the next block"),
+    Field::required("queued", BY_SENDER, "wait for another"),
+]);
+const OF_SENDER: Schema = Schema::Object(&[
+    Field::required("pending", BY_NONCE, "can be in the next block"),
+    Field::required("queued", BY_NONCE, "wait for another"),
+]);
+const INSPECTED: Schema = Schema::Object(&[
+    Field::required("pending", SUMMARIES, "can be in the next block"),
+    Field::required("queued", SUMMARIES, "wait for another"),
+]);
+
 pub fn register(registry: &mut Registry) -> Registered {
     caller_method(
         registry,
@@ -28,10 +45,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "txpool_status",
                 "How many Ethereum transactions can be in the next block, and how many wait for another.",
                 &[],
-                Schema::Object(&[
-                    Field::required("pending", Schema::Quantity, ""),
-                    Field::required("queued", Schema::Quantity, ""),
-                ]),
+                STATUS,
             )
             .errors(ERRORS)
         },
@@ -48,10 +62,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "txpool_content",
                 "The pool's Ethereum transactions by sender and nonce, at most 4096.",
                 &[],
-                Schema::Object(&[
-                    Field::required("pending", BY_SENDER, "can be in the next block"),
-                    Field::required("queued", BY_SENDER, "wait for another"),
-                ]),
+                CONTENT,
             )
             .errors(ERRORS)
         },
@@ -64,10 +75,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "txpool_contentFrom",
                 "A sender's Ethereum transactions in the pool, by nonce.",
                 &[shape::ADDRESS],
-                Schema::Object(&[
-                    Field::required("pending", BY_NONCE, "can be in the next block"),
-                    Field::required("queued", BY_NONCE, "wait for another"),
-                ]),
+                OF_SENDER,
             )
             .errors(ERRORS)
         },
@@ -92,10 +100,7 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "txpool_inspect",
                 "The pool's Ethereum transactions by sender and nonce, each in a line, at most 4096.",
                 &[],
-                Schema::Object(&[
-                    Field::required("pending", SUMMARIES, "can be in the next block"),
-                    Field::required("queued", SUMMARIES, "wait for another"),
-                ]),
+                INSPECTED,
             )
             .errors(ERRORS)
         },

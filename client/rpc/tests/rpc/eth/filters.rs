@@ -21,7 +21,12 @@ async fn a_filter_tells_everything_once() {
     let addr = server.local_addr();
     let blocks = result(addr, "eth_newBlockFilter", json!([])).await;
     let address = format!("{CONTRACT:?}");
-    let logs = result(addr, "eth_newFilter", json!([{ "address": address, "fromBlock": "0x0" }])).await;
+    let logs = result(
+        addr,
+        "eth_newFilter",
+        json!([{ "address": address, "fromBlock": "0x0" }]),
+    )
+    .await;
     let later = result(addr, "eth_newFilter", json!([{ "fromBlock": "0x4" }])).await;
     let pool = result(addr, "eth_newPendingTransactionFilter", json!([])).await;
     for id in [&blocks, &logs, &later, &pool] {
@@ -31,7 +36,12 @@ async fn a_filter_tells_everything_once() {
     assert_eq!(changes(addr, &blocks).await, headers.map(|header| hash(header.hash())));
     assert_eq!(changes(addr, &logs).await.len(), 6);
     assert_eq!(changes(addr, &later).await.len(), 3);
-    result(addr, "eth_sendRawTransaction", json!([format!("0x{}", hex::encode(envelope(5, 0)))])).await;
+    result(
+        addr,
+        "eth_sendRawTransaction",
+        json!([format!("0x{}", hex::encode(envelope(5, 0)))]),
+    )
+    .await;
     assert_eq!(changes(addr, &pool).await.len(), 1);
     for id in [&blocks, &logs, &later, &pool] {
         assert!(changes(addr, id).await.is_empty());
@@ -61,16 +71,24 @@ async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
     let mut ws = Ws::connect(addr).await;
     let heads = ws.subscribe("eth_subscribe", json!(["newHeads"])).await;
     let mut logs_ws = Ws::connect(addr).await;
-    let logs = logs_ws.subscribe("eth_subscribe", json!(["logs", { "address": format!("{CONTRACT:?}") }])).await;
+    let logs = logs_ws
+        .subscribe("eth_subscribe", json!(["logs", { "address": format!("{CONTRACT:?}") }]))
+        .await;
 
     let first = fake.change(&[1], &[1]);
-    assert_eq!(ws.notification("eth_subscription", &heads).await["hash"], hash(first.hash()));
+    assert_eq!(
+        ws.notification("eth_subscription", &heads).await["hash"],
+        hash(first.hash())
+    );
     let mut told = Vec::new();
     for _ in 0..3 {
         told.push(logs_ws.notification("eth_subscription", &logs).await);
     }
     assert_eq!(changes(addr, &filter).await, told);
-    assert!(told.iter().all(|log| log["removed"] == false && log["blockHash"] == hash(first.hash())));
+    assert!(
+        told.iter()
+            .all(|log| log["removed"] == false && log["blockHash"] == hash(first.hash()))
+    );
 
     // The parent's block notification came with `change`: the fake tells of the new one only.
     let (old, new) = {
@@ -87,9 +105,16 @@ async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
     }
     for (log, before) in again[..3].iter().zip(told.iter().rev()) {
         assert_eq!(log["removed"], true);
-        assert_eq!((&log["blockHash"], &log["logIndex"]), (&before["blockHash"], &before["logIndex"]));
+        assert_eq!(
+            (&log["blockHash"], &log["logIndex"]),
+            (&before["blockHash"], &before["logIndex"])
+        );
     }
-    assert!(again[3..].iter().all(|log| log["removed"] == false && log["blockHash"] == hash(new)));
+    assert!(
+        again[3..]
+            .iter()
+            .all(|log| log["removed"] == false && log["blockHash"] == hash(new))
+    );
     assert_eq!(changes(addr, &filter).await, again);
     // It ends when it is told to.
     ws.send("eth_unsubscribe", json!([heads])).await;
@@ -104,12 +129,24 @@ async fn transactions_of_the_pool_are_told_as_wished() {
     let mut ws = Ws::connect(addr).await;
     let hashes = ws.subscribe("eth_subscribe", json!(["newPendingTransactions"])).await;
     let mut full_ws = Ws::connect(addr).await;
-    let full = full_ws.subscribe("eth_subscribe", json!(["newPendingTransactions", true])).await;
-    let id = result(addr, "eth_sendRawTransaction", json!([format!("0x{}", hex::encode(envelope(5, 0)))])).await;
+    let full = full_ws
+        .subscribe("eth_subscribe", json!(["newPendingTransactions", true]))
+        .await;
+    let id = result(
+        addr,
+        "eth_sendRawTransaction",
+        json!([format!("0x{}", hex::encode(envelope(5, 0)))]),
+    )
+    .await;
     assert_eq!(ws.notification("eth_subscription", &hashes).await, id);
     let whole = full_ws.notification("eth_subscription", &full).await;
     assert_eq!(whole, result(addr, "eth_getTransactionByHash", json!([id])).await);
-    for params in [json!([]), json!(["nothing"]), json!(["logs", 1]), json!(["logs", { "topics": "x" }])] {
+    for params in [
+        json!([]),
+        json!(["nothing"]),
+        json!(["logs", 1]),
+        json!(["logs", { "topics": "x" }]),
+    ] {
         ws.send("eth_subscribe", params.clone()).await;
         assert_eq!(ws.receive().await["error"]["code"], -32602, "{params}");
     }

@@ -47,7 +47,11 @@ async fn blocks_have_ethereums_shape() {
         ("eth_getBlockByNumber", json!([2, null])),
         ("eth_getBlockByHash", json!([hash(two), false])),
     ] {
-        assert_eq!(result(addr, method, params.clone()).await, by_number, "{method} {params}");
+        assert_eq!(
+            result(addr, method, params.clone()).await,
+            by_number,
+            "{method} {params}"
+        );
     }
     let genesis = result(addr, "eth_getBlockByNumber", json!(["earliest", false])).await;
     assert_eq!(genesis["number"], "0x0");
@@ -68,7 +72,11 @@ async fn blocks_have_ethereums_shape() {
         ("eth_getTransactionByHash", json!([hash(H256::repeat_byte(9))])),
         ("eth_getTransactionReceipt", json!([hash(H256::repeat_byte(9))])),
     ] {
-        assert_eq!(result(addr, method, params.clone()).await, Value::Null, "{method} {params}");
+        assert_eq!(
+            result(addr, method, params.clone()).await,
+            Value::Null,
+            "{method} {params}"
+        );
     }
     for (method, params, count) in [
         ("eth_getBlockTransactionCountByNumber", json!(["latest"]), "0x2"),
@@ -142,7 +150,11 @@ async fn transactions_and_receipts_say_what_they_are() {
     let envelope = fake.evm_of(two).unwrap().transactions[0].envelope.clone();
     assert_eq!(raw, json!(format!("0x{}", hex::encode(envelope))));
     assert_eq!(
-        result(addr, "debug_getRawReceipts", json!(["0x2"])).await.as_array().unwrap().len(),
+        result(addr, "debug_getRawReceipts", json!(["0x2"]))
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
         2
     );
     let header = result(addr, "debug_getRawHeader", json!(["latest"])).await;
@@ -184,16 +196,27 @@ async fn accounts_answer_at_any_block() {
             json!({ who.as_str().unwrap(): [slot] }),
         ),
         ("ots_hasCode", json!([who]), json!(true)),
+        (
+            "eth_getAccountInfo",
+            json!([who, "latest"]),
+            json!({ "balance": "0x3e8", "nonce": "0x5", "code": "0x6000" }),
+        ),
     ] {
         assert_eq!(result(addr, method, params).await, expected, "{method}");
     }
     let proof = result(addr, "eth_getProof", json!([who, ["0x7"], "latest"])).await;
     assert_eq!(proof["accountProof"], json!(["0x01", "0x02"]));
-    assert_eq!(proof["storageProof"], json!([{ "key": "0x7", "value": "0x7", "proof": [slot] }]));
+    assert_eq!(
+        proof["storageProof"],
+        json!([{ "key": "0x7", "value": "0x7", "proof": [slot] }])
+    );
     assert_eq!(proof["storageHash"], hash(H256::repeat_byte(1)));
 
     let safety = result(addr, "quids_contractSafety", json!([who])).await;
-    assert_eq!((&safety["ecrecover"], &safety["isQuantumCompatible"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&safety["ecrecover"], &safety["isQuantumCompatible"]),
+        (&json!(true), &json!(false))
+    );
     let none = json!([format!("0x{}", "22".repeat(20))]);
     assert_eq!(result(addr, "quids_contractSafety", none).await, Value::Null);
 
@@ -221,7 +244,10 @@ async fn logs_are_found_by_range_address_and_topic() {
         (json!({ "fromBlock": "0x9" , "toBlock": "0x10" }), 0),
         (json!({ "blockHash": hash(two) }), 3),
         (json!({ "fromBlock": "0x0", "address": address }), 6),
-        (json!({ "fromBlock": "0x0", "address": [address], "topics": [topic, second] }), 2),
+        (
+            json!({ "fromBlock": "0x0", "address": [address], "topics": [topic, second] }),
+            2,
+        ),
         (json!({ "fromBlock": "0x0", "topics": [null, [second, topic]] }), 2),
         (json!({ "fromBlock": "0x0", "topics": [[], [null]] }), 6),
         (json!({ "fromBlock": "0x0", "topics": [second] }), 0),
@@ -238,8 +264,16 @@ async fn logs_are_found_by_range_address_and_topic() {
     for (filter, code, says) in [
         (json!({ "fromBlock": "0x2", "toBlock": "0x1" }), -32602, "is after"),
         (json!({ "blockHash": hash(two), "fromBlock": "0x1" }), -32602, "either"),
-        (json!({ "blockHash": hash(H256::repeat_byte(9)) }), -32000, "unknown block"),
-        (json!({ "address": vec![address.clone(); 1001] }), -32602, "at most 1000"),
+        (
+            json!({ "blockHash": hash(H256::repeat_byte(9)) }),
+            -32000,
+            "unknown block",
+        ),
+        (
+            json!({ "address": vec![address.clone(); 1001] }),
+            -32602,
+            "at most 1000",
+        ),
         (json!({ "topics": vec![topic.clone(); 5] }), -32602, "at most 4"),
     ] {
         let (found, message, _) = failure(addr, "eth_getLogs", json!([filter])).await;
@@ -276,7 +310,11 @@ async fn fees_are_told_and_suggested() {
         (json!(["0x1", "latest", vec![0; 101]]), -32602),
         (json!(["0x1", "latest", ["x"]]), -32602),
     ] {
-        assert_eq!(failure(addr, "eth_feeHistory", params.clone()).await.0, code, "{params}");
+        assert_eq!(
+            failure(addr, "eth_feeHistory", params.clone()).await.0,
+            code,
+            "{params}"
+        );
     }
 }
 
@@ -305,7 +343,14 @@ async fn the_node_says_who_it_is() {
     let accounts = result(addr, "eth_accounts", json!([])).await;
     assert_eq!(accounts.as_array().unwrap().len(), 10);
     // The chain is asked once.
-    let chains = fake.evm.calls.lock().unwrap().iter().filter(|api| *api == "QevmApi_chain").count();
+    let chains = fake
+        .evm
+        .calls
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|api| *api == "QevmApi_chain")
+        .count();
     assert_eq!(chains, 1);
 }
 
@@ -323,7 +368,10 @@ async fn the_explorer_finds_its_way() {
     assert_eq!(page["fullblock"]["transactions"][0]["hash"], hash(transactions[1]));
     let newest = result(addr, "ots_searchTransactionsBefore", json!([who, 0, 2])).await;
     assert_eq!(newest["txs"][0]["hash"], hash(transactions[1]));
-    assert_eq!((&newest["firstPage"], &newest["lastPage"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&newest["firstPage"], &newest["lastPage"]),
+        (&json!(true), &json!(false))
+    );
     let oldest = result(addr, "ots_searchTransactionsAfter", json!([who, 0, 2])).await;
     assert_eq!(oldest["txs"][0]["blockNumber"], "0x1");
     let operations = result(addr, "ots_getInternalOperations", json!([hash(transactions[0])])).await;

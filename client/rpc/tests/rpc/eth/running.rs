@@ -35,13 +35,24 @@ async fn calls_answer_or_say_why_not() {
         assert!(message.starts_with("insufficient funds"), "{message}");
         assert_eq!(data, Value::Null);
     }
-    for (method, says) in [("eth_call", "out of gas"), ("eth_estimateGas", "gas required exceeds allowance (16777216)")] {
+    for (method, says) in [
+        ("eth_call", "out of gas"),
+        ("eth_estimateGas", "gas required exceeds allowance (16777216)"),
+    ] {
         let (code, message, _) = failure(addr, method, json!([{ "to": to, "data": "0x02" }])).await;
         assert_eq!((code, &message[..]), (-32000, says));
     }
     for (call, code, says) in [
-        (json!({ "to": to, "gasPrice": 1, "maxFeePerGas": 1 }), -32000, "both gasPrice"),
-        (json!({ "maxFeePerGas": 1, "maxPriorityFeePerGas": 2 }), -32000, "maxFeePerGas (1) <"),
+        (
+            json!({ "to": to, "gasPrice": 1, "maxFeePerGas": 1 }),
+            -32000,
+            "both gasPrice",
+        ),
+        (
+            json!({ "maxFeePerGas": 1, "maxPriorityFeePerGas": 2 }),
+            -32000,
+            "maxFeePerGas (1) <",
+        ),
         (json!({ "data": "0x01", "input": "0x02" }), -32000, "both \"data\""),
         (json!({ "to": "0x12" }), -32602, ".to"),
         (json!({ "gas": "0x10000000000000000" }), -32602, "2^64"),
@@ -62,10 +73,19 @@ async fn overrides_reach_the_runtime_and_nonsense_does_not() {
     let who = format!("{SENDER:?}");
     let good = json!({ &who: { "balance": "0x1", "nonce": "0x2", "code": "0x60", "stateDiff": { &one: &one } } });
     let block = json!({ "number": "0x10", "time": "0x20", "baseFeePerGas": "0x1", "blockHash": { "1": one } });
-    assert_eq!(result(addr, "eth_call", json!([call, "latest", good, block])).await, "0x07");
+    assert_eq!(
+        result(addr, "eth_call", json!([call, "latest", good, block])).await,
+        "0x07"
+    );
     for (state, says) in [
-        (json!({ &who: { "balance": format!("0x1{}", "0".repeat(32)) } }), "2^128"),
-        (json!({ &who: { "state": {}, "stateDiff": {} } }), "both 'state' and 'stateDiff'"),
+        (
+            json!({ &who: { "balance": format!("0x1{}", "0".repeat(32)) } }),
+            "2^128",
+        ),
+        (
+            json!({ &who: { "state": {}, "stateDiff": {} } }),
+            "both 'state' and 'stateDiff'",
+        ),
         (json!({ "0x12": {} }), "address"),
         (json!({ &who: { "code": "0x6" } }), "code"),
         (json!({ &who: { "state": { "zz": one } } }), "state"),
@@ -97,11 +117,19 @@ async fn access_lists_and_simulations() {
         "returnFullTransactions": true,
     });
     let blocks = result(addr, "eth_simulateV1", json!([payload, "latest"])).await;
-    let numbers: Vec<_> = blocks.as_array().unwrap().iter().map(|block| block["number"].clone()).collect();
+    let numbers: Vec<_> = blocks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|block| block["number"].clone())
+        .collect();
     assert_eq!(numbers, ["0x3", "0x4", "0x5"]);
     assert_eq!(blocks[1]["parentHash"], blocks[0]["hash"]);
     let calls = &blocks[0]["calls"];
-    assert_eq!((&calls[0]["status"], &calls[0]["returnData"]), (&json!("0x1"), &json!("0x05")));
+    assert_eq!(
+        (&calls[0]["status"], &calls[0]["returnData"]),
+        (&json!("0x1"), &json!("0x05"))
+    );
     assert_eq!(calls[1]["error"]["code"], 3);
     assert_eq!(calls[1]["logs"][0]["logIndex"], "0x1");
     assert_eq!(blocks[0]["transactions"][0]["input"], "0x05");
@@ -144,8 +172,14 @@ async fn transactions_go_to_the_pool_or_are_refused_in_ethereums_words() {
     let waiting = envelope(6, 0);
     result(addr, "eth_sendRawTransaction", json!([hex(&waiting)])).await;
     let pending = result(addr, "eth_getTransactionByHash", json!([id])).await;
-    assert_eq!((&pending["blockHash"], &pending["gasPrice"]), (&Value::Null, &json!("0x64")));
-    assert_eq!(result(addr, "eth_getTransactionReceipt", json!([id])).await, Value::Null);
+    assert_eq!(
+        (&pending["blockHash"], &pending["gasPrice"]),
+        (&Value::Null, &json!("0x64"))
+    );
+    assert_eq!(
+        result(addr, "eth_getTransactionReceipt", json!([id])).await,
+        Value::Null
+    );
     assert_eq!(
         result(addr, "txpool_status", json!([])).await,
         json!({ "pending": "0x1", "queued": "0x1" })
@@ -166,7 +200,10 @@ async fn transactions_go_to_the_pool_or_are_refused_in_ethereums_words() {
     assert_eq!(block["transactions"], json!([id]));
 
     let receipt = result(addr, "eth_sendRawTransactionSync", json!([hex(&envelope(9, 1))])).await;
-    assert_eq!((&receipt["blockNumber"], &receipt["transactionIndex"]), (&json!("0x3"), &json!("0x2")));
+    assert_eq!(
+        (&receipt["blockNumber"], &receipt["transactionIndex"]),
+        (&json!("0x3"), &json!("0x2"))
+    );
     let late = failure(addr, "eth_sendRawTransactionSync", json!([hex(&envelope(5, 2)), 50])).await;
     assert_eq!(late.0, -32000);
     assert!(late.1.contains("not processed in time"), "{}", late.1);

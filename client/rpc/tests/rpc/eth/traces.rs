@@ -42,16 +42,17 @@ async fn every_tracer_tells_its_story() {
         value[name] = field.clone();
         value
     };
-    let step = |pc: u64, op: &str| json!({ "pc": pc, "op": op, "gas": 100, "gasCost": 3, "depth": 1, "stack": ["0x7"] });
+    let step =
+        |pc: u64, op: &str| json!({ "pc": pc, "op": op, "gas": 100, "gasCost": 3, "depth": 1, "stack": ["0x7"] });
     let store = with(step(2, "SSTORE"), "storage", &json!({ &one: two_word }));
     let steps = |logs: Value| json!({ "gas": 21000, "failed": false, "returnValue": "0x", "structLogs": logs });
     for (options, expected) in [
         (json!({}), steps(json!([step(0, "PUSH1"), store, step(3, "STOP")]))),
+        (json!({ "tracer": "callTracer" }), with(top.clone(), "calls", &inner)),
         (
-            json!({ "tracer": "callTracer" }),
-            with(top.clone(), "calls", &inner),
+            json!({ "tracer": "callTracer", "tracerConfig": { "onlyTopCall": true } }),
+            top.clone(),
         ),
-        (json!({ "tracer": "callTracer", "tracerConfig": { "onlyTopCall": true } }), top.clone()),
         (
             json!({ "tracer": "callTracer", "tracerConfig": { "withLog": true, "onlyTopCall": true } }),
             with(top, "logs", &json!([log])),
@@ -86,14 +87,35 @@ async fn every_tracer_tells_its_story() {
         assert_eq!(called, expected, "{options}");
         let second = json!({ "txHash": hash(transactions[1]), "result": expected });
         let both = json!([{ "txHash": id, "result": expected }, second]);
-        assert_eq!(result(addr, "debug_traceBlockByNumber", json!(["0x2", options])).await, both);
-        assert_eq!(result(addr, "debug_traceBlockByHash", json!([hash(two), options])).await, both);
+        assert_eq!(
+            result(addr, "debug_traceBlockByNumber", json!(["0x2", options])).await,
+            both
+        );
+        assert_eq!(
+            result(addr, "debug_traceBlockByHash", json!([hash(two), options])).await,
+            both
+        );
     }
     let flat = result(addr, "trace_transaction", json!([id])).await;
-    let addresses: Vec<_> = flat.as_array().unwrap().iter().map(|one| one["traceAddress"].clone()).collect();
+    let addresses: Vec<_> = flat
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["traceAddress"].clone())
+        .collect();
     assert_eq!(addresses, [json!([]), json!([0]), json!([0, 0]), json!([1])]);
-    assert_eq!((&flat[0]["subtraces"], &flat[3]["error"]), (&json!(2), &json!("Reverted")));
-    assert_eq!(result(addr, "trace_block", json!(["0x2"])).await.as_array().unwrap().len(), 8);
+    assert_eq!(
+        (&flat[0]["subtraces"], &flat[3]["error"]),
+        (&json!(2), &json!("Reverted"))
+    );
+    assert_eq!(
+        result(addr, "trace_block", json!(["0x2"]))
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        8
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +132,12 @@ async fn a_trace_is_bounded_and_must_be_of_something() {
     let (server, _fake) = start_default().await;
     let addr = server.local_addr();
     for (method, params, code, says) in [
-        ("debug_traceTransaction", json!([id, { "tracer": "{step: 1}" }]), -32000, "not found"),
+        (
+            "debug_traceTransaction",
+            json!([id, { "tracer": "{step: 1}" }]),
+            -32000,
+            "not found",
+        ),
         (
             "debug_traceTransaction",
             json!([format!("0x{}", "99".repeat(32))]),
@@ -118,8 +145,18 @@ async fn a_trace_is_bounded_and_must_be_of_something() {
             "transaction not found",
         ),
         ("debug_traceBlockByNumber", json!(["0x77"]), -32000, "block not found"),
-        ("debug_traceTransaction", json!([id, { "enableMemory": 1 }]), -32602, "enableMemory"),
-        ("debug_traceCall", json!([{ "data": "0x03" }]), -32000, "insufficient funds"),
+        (
+            "debug_traceTransaction",
+            json!([id, { "enableMemory": 1 }]),
+            -32602,
+            "enableMemory",
+        ),
+        (
+            "debug_traceCall",
+            json!([{ "data": "0x03" }]),
+            -32000,
+            "insufficient funds",
+        ),
     ] {
         let (found, message, _) = failure(addr, method, params).await;
         assert_eq!(found, code, "{message}");

@@ -96,7 +96,7 @@ pub fn plan(test: &StateTest, spec: u8, expected: &fixture::Expectation) -> Resu
 }
 
 fn block(env: &fixture::Env, spec: u8) -> Result<BlockOverrides, String> {
-    let number = narrow(env.current_number, "currentNumber")?;
+    let number: u64 = narrow(env.current_number, "currentNumber")?;
     let first = number.saturating_sub(BLOCK_HASHES);
     let block_hashes = (first..number).map(|of| (of, H256(keccak_256(of.to_string().as_bytes()))));
     let random = if spec >= PARIS {

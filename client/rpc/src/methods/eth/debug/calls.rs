@@ -26,7 +26,11 @@ const fn is_creation(kind: CallKind) -> bool {
 /// recursion, since calls nest 1024 deep.
 pub fn tree(text: &mut Text, frames: &[CallFrame], only_top: bool, with_logs: bool) {
     let mut open: Vec<u32> = Vec::new();
-    let shown = if only_top { frames.get(..1).unwrap_or_default() } else { frames };
+    let shown = if only_top {
+        frames.get(..1).unwrap_or_default()
+    } else {
+        frames
+    };
     let mut has_calls = Vec::new();
     for (index, frame) in shown.iter().enumerate() {
         if text.is_full() {
@@ -149,7 +153,11 @@ pub fn four_byte(text: &mut Text, frames: &[CallFrame]) {
             frame.kind,
             CallKind::Call | CallKind::CallCode | CallKind::DelegateCall | CallKind::StaticCall
         );
-        if let Some((selector, arguments)) = frame.input.split_at_checked(4).filter(|_| is_call && !is_ancient(frame)) {
+        if let Some((selector, arguments)) = frame
+            .input
+            .split_at_checked(4)
+            .filter(|_| is_call && !is_ancient(frame))
+        {
             let count = counts.entry((selector, arguments.len())).or_default();
             *count = count.saturating_add(1);
         }

@@ -36,6 +36,8 @@ const TRACES: Schema = Schema::List(&Schema::Object(&[
 ]));
 const AT: Param = Param::optional("block", place::BLOCK, "latest if left out");
 
+const BLOCK: Param = Param::required("block", place::BLOCK, "");
+
 pub fn register(registry: &mut Registry) -> Registered {
     text_method(
         registry,
@@ -55,7 +57,12 @@ pub fn register(registry: &mut Registry) -> Registered {
             let outcome = replay_one(context, found.hash, found.index, tracer.recorded())?;
             let mut text = Text::new(max(context));
             let hash = found.transaction().map_or(H256::zero(), |transaction| transaction.hash);
-            tell(&mut text, &outcome, tracer, Some(belongs(&found.hash, &found.block, &hash, found.index)));
+            tell(
+                &mut text,
+                &outcome,
+                tracer,
+                Some(belongs(&found.hash, &found.block, &hash, found.index)),
+            );
             text.finish()
         },
     )?;
@@ -140,17 +147,24 @@ fn trace_block(
     let tracer = Tracer::read(arguments.optional("options"))?;
     let place = place::find(context, arguments.optional(param))?;
     let hash = place.ok_or_else(|| ethereum("block not found"))?.hash;
-    let block = ask::block(&*context.backend, hash)?;
+    let block = ask::block(context, hash)?;
     let mut text = Text::new(max(context));
     text.open("[");
-    each(context, hash, &block, tracer.recorded(), &mut text, |text, outcome, index, transaction| {
-        text.open("{");
-        text.name("txHash");
-        text.bytes(transaction);
-        text.name("result");
-        tell(text, outcome, tracer, Some(belongs(&hash, &block, transaction, index)));
-        text.close("}");
-    })?;
+    each(
+        context,
+        hash,
+        &block,
+        tracer.recorded(),
+        &mut text,
+        |text, outcome, index, transaction| {
+            text.open("{");
+            text.name("txHash");
+            text.bytes(transaction);
+            text.name("result");
+            tell(text, outcome, tracer, Some(belongs(&hash, &block, transaction, index)));
+            text.close("}");
+        },
+    )?;
     text.close("]");
     text.finish()
 }
@@ -169,7 +183,10 @@ fn each(
     }
     let transactions = block.transactions.iter().zip(0u32..);
     if options.steps.is_none() {
-        let outcomes = context.backend.evm_replay(hash, None, options).map_err(from_evm_backend)?;
+        let outcomes = context
+            .backend
+            .evm_replay(hash, None, options)
+            .map_err(from_evm_backend)?;
         if outcomes.len() != block.transactions.len() {
             return Err(crate::error::internal(format!(
                 "the block has {} transactions, its replay {}",
@@ -283,7 +300,7 @@ fn register_flat(registry: &mut Registry) -> Registered {
                 "trace_block",
                 "The calls of a block's Ethereum transactions as a list, as Parity has them; null if there is no such \
                  block.",
-                &[Param::required("block", place::BLOCK, "")],
+                &[BLOCK],
                 FLAT,
             )
             .errors(ERRORS)
@@ -293,13 +310,20 @@ fn register_flat(registry: &mut Registry) -> Registered {
             match place::find(context, arguments.optional("block"))? {
                 None => text.bare("null"),
                 Some(place) => {
-                    let block = ask::block(&*context.backend, place.hash)?;
+                    let block = ask::block(context, place.hash)?;
                     text.open("[");
                     let options = Tracer::FlatCalls.recorded();
-                    each(context, place.hash, &block, options, &mut text, |text, outcome, index, hash| {
-                        let calls = outcome.trace.as_ref().map(|trace| &trace.calls[..]).unwrap_or_default();
-                        calls::flat(text, calls, Some(belongs(&place.hash, &block, hash, index)));
-                    })?;
+                    each(
+                        context,
+                        place.hash,
+                        &block,
+                        options,
+                        &mut text,
+                        |text, outcome, index, hash| {
+                            let calls = outcome.trace.as_ref().map(|trace| &trace.calls[..]).unwrap_or_default();
+                            calls::flat(text, calls, Some(belongs(&place.hash, &block, hash, index)));
+                        },
+                    )?;
                     text.close("]");
                 }
             }

@@ -22,7 +22,11 @@ pub fn before(text: &mut Text, accounts: &[TracedAccount], shown: Shown) {
         text.name("balance");
         text.quantity(state.balance);
         nonce_and_code(text, state, shown);
-        storage(text, account.storage.iter().map(|(slot, before, _)| (slot, before)), shown);
+        storage(
+            text,
+            account.storage.iter().map(|(slot, before, _)| (slot, before)),
+            shown,
+        );
         text.close("}");
     }
     text.close("}");
@@ -79,7 +83,13 @@ pub fn difference(text: &mut Text, accounts: &[TracedAccount], shown: Shown) {
             text.name("balance");
             text.quantity(before.balance);
             nonce_and_code(text, before, shown);
-            storage(text, changed_slots(account).filter(|(_, before, _)| !before.is_zero()).map(first), shown);
+            storage(
+                text,
+                changed_slots(account)
+                    .filter(|(_, before, _)| !before.is_zero())
+                    .map(first),
+                shown,
+            );
             text.close("}");
         }
     }

@@ -14,7 +14,11 @@ pub fn structured(text: &mut Text, outcome: &EvmOutcome, options: StepOptions) {
     text.name("gas");
     text.number(outcome.gas_used);
     text.name("failed");
-    text.bare(if outcome.status == EvmStatus::Success { "false" } else { "true" });
+    text.bare(if outcome.status == EvmStatus::Success {
+        "false"
+    } else {
+        "true"
+    });
     text.name("returnValue");
     text.bytes(if is_halt { &[][..] } else { &outcome.output });
     text.name("structLogs");
@@ -58,11 +62,11 @@ fn write(text: &mut Text, step: &Step, options: StepOptions, seen: Option<&mut B
         step.stack.iter().for_each(|word| text.quantity(*word));
         text.close("]");
     }
-    if options.memory {
+    if options.memory && !step.memory.is_empty() {
         text.name("memory");
         text.open("[");
         for word in step.memory.chunks(32) {
-            text.bytes(word);
+            text.string(&hex::encode(word));
         }
         text.close("]");
     }
