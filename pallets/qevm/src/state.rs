@@ -21,16 +21,21 @@ use revm::{
 /// was created in the same transaction is destroyed.
 const DESTROYED_SLOTS_MAX: u32 = 1 << 20;
 
-/// Runtime storage as revm's database. What another block's hash is may be stated beforehand.
+/// Runtime storage as revm's database.
 pub struct Store<T> {
+    /// What other blocks' hashes are stated to be.
     block_hashes: Vec<(u64, H256)>,
+    /// Whether accounts may have storage and neither nonce nor code, so that nothing may be created there (EIP-7610).
+    /// State tests make such; on the chain none can come to be, and looking for it would cost every transfer.
+    has_orphaned_storage: bool,
     runtime: PhantomData<T>,
 }
 
 impl<T> Store<T> {
-    pub const fn new(block_hashes: Vec<(u64, H256)>) -> Self {
+    pub const fn new(block_hashes: Vec<(u64, H256)>, has_orphaned_storage: bool) -> Self {
         Self {
             block_hashes,
+            has_orphaned_storage,
             runtime: PhantomData,
         }
     }
@@ -39,6 +44,10 @@ impl<T> Store<T> {
 /// What an account may spend: free and not frozen. Reserved balance is not in the EVM.
 fn spendable(data: &AccountData) -> Balance {
     data.free.saturating_sub(data.frozen.saturating_sub(data.reserved))
+}
+
+fn has_storage<T: Config>(who: &AccountId20) -> bool {
+    Slots::<T>::iter_prefix(who, None).next().is_some()
 }
 
 fn find<T: Config>(who: &AccountId20) -> Option<SystemAccount> {
@@ -56,12 +65,17 @@ impl<T: Config> Database for Store<T> {
         let Some(info) = find::<T>(&who) else {
             return Ok(None);
         };
-        let code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
+        let mut code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
+        let is_codeless = code_hash == KECCAK256_EMPTY;
+        if is_codeless && self.has_orphaned_storage && info.nonce.is_zero() && has_storage::<T>(&who) {
+            // To revm no code either, but one that collides with a creation.
+            code_hash = B256::ZERO;
+        }
         Ok(Some(AccountInfo {
             balance: U256::from(spendable(&info.data).0),
             nonce: info.nonce.0,
             code_hash,
-            code: (code_hash == KECCAK256_EMPTY).then(Bytecode::default),
+            code: is_codeless.then(Bytecode::default),
             account_id: None,
         }))
     }
