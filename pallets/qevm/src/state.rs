@@ -119,10 +119,12 @@ impl<T: Config> Pallet<T> {
     /// Writes what an execution changed. `tip` goes to the block's author; what is missing besides was burned.
     pub(crate) fn commit(state: EvmState, tip: u128, spec: SpecId) {
         let mut ledger = Ledger::default();
-        for (address, changed) in state {
-            if changed.is_touched() {
-                Self::write(address, changed, spec, &mut ledger);
-            }
+        let mut touched: Vec<(Address, Account)> =
+            state.into_iter().filter(|(_, account)| account.is_touched()).collect();
+        // Accounts that come to be are told in events: in an order that hangs on no hash map.
+        touched.sort_unstable_by_key(|(address, _)| *address);
+        for (address, changed) in touched {
+            Self::write(address, changed, spec, &mut ledger);
         }
         if tip > 0 {
             T::Fees::add_to_pot(Balance(tip));
