@@ -5,7 +5,7 @@ use alloy_consensus::{Signed, TxEip1559};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256 as Number};
 use codec::{Decode, Encode};
 use quids_api::evm::*;
-use quids_api::names;
+use quids_api::{InvalidTransaction, names};
 use quids_core::*;
 use quids_crypto::SignatureScheme;
 use quids_ethereum::{QuantumTransaction, Transaction};
@@ -455,7 +455,7 @@ impl Fake {
                 let header = Header {
                     parent_hash: parent.header.hash(),
                     number: Height(parent.header.number.0 + 1),
-                    digest: Digest::default(),
+                    digest: Digest { logs: vec![] },
                     ..parent.header
                 };
                 self.evm

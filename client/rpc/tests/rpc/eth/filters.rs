@@ -100,7 +100,7 @@ async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
     assert_eq!(old, first.hash());
     assert_eq!(ws.notification("eth_subscription", &heads).await["hash"], hash(new));
     let mut again = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..12 {
         again.push(logs_ws.notification("eth_subscription", &logs).await);
     }
     for (log, before) in again[..3].iter().zip(told.iter().rev()) {
@@ -156,15 +156,15 @@ async fn transactions_of_the_pool_are_told_as_wished() {
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_are_bounded_in_number_and_in_time() {
     let config = Config {
-        filter_timeout: Duration::from_millis(400),
+        filter_timeout: Duration::from_secs(2),
         ..Config::default()
     };
     let (server, fake) = start(config).await;
     let addr = server.local_addr();
     let kept = result(addr, "eth_newBlockFilter", json!([])).await;
     let idle = result(addr, "eth_newBlockFilter", json!([])).await;
-    for _ in 0..6 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
         changes(addr, &kept).await;
     }
     assert_eq!(failure(addr, "eth_getFilterChanges", json!([idle])).await.0, -32000);

@@ -363,7 +363,7 @@ async fn the_explorer_finds_its_way() {
     let details = result(addr, "ots_getBlockDetails", json!(["0x2"])).await;
     assert_eq!(details["block"]["transactionCount"], 2);
     // 21000 · 10 + 21000 · 9.
-    assert_eq!(details["totalFees"], "0x616d8");
+    assert_eq!(details["totalFees"], "0x61698");
     let page = result(addr, "ots_getBlockTransactions", json!(["0x2", 1, 1])).await;
     assert_eq!(page["fullblock"]["transactions"][0]["hash"], hash(transactions[1]));
     let newest = result(addr, "ots_searchTransactionsBefore", json!([who, 0, 2])).await;

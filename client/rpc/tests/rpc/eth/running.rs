@@ -243,7 +243,7 @@ async fn a_development_chain_is_steered_and_no_other() {
             "revert 1",
             "revert 7",
             "automine false",
-            &format!("balance {SENDER:?} 100")
+            format!("balance {SENDER:?} 100").as_str()
         ]
     );
     for (method, params) in [
