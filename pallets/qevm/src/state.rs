@@ -21,6 +21,9 @@ use revm::{
 /// was created in the same transaction is destroyed.
 const DESTROYED_SLOTS_MAX: u32 = 1 << 20;
 
+/// What an account with storage and balance alone has for revm as its nonce.
+const ORPHAN_NONCE: u64 = 1 << 63;
+
 /// Runtime storage as revm's database.
 pub struct Store<T> {
     /// What other blocks' hashes are stated to be.
@@ -67,13 +70,19 @@ impl<T: Config> Database for Store<T> {
         };
         let mut code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
         let is_codeless = code_hash == KECCAK256_EMPTY;
-        if is_codeless && self.has_orphaned_storage && info.nonce.is_zero() && has_storage::<T>(&who) {
-            // To revm no code either, but one that collides with a creation.
-            code_hash = B256::ZERO;
+        let balance = spendable(&info.data);
+        let mut nonce = info.nonce.0;
+        if is_codeless && self.has_orphaned_storage && nonce == 0 && has_storage::<T>(&who) {
+            // revm lets nothing be created over a nonce or a code. Either stands in where no opcode can see it.
+            if balance.is_zero() {
+                code_hash = B256::ZERO;
+            } else {
+                nonce = ORPHAN_NONCE;
+            }
         }
         Ok(Some(AccountInfo {
-            balance: U256::from(spendable(&info.data).0),
-            nonce: info.nonce.0,
+            balance: U256::from(balance.0),
+            nonce,
             code_hash,
             code: is_codeless.then(Bytecode::default),
             account_id: None,
@@ -146,7 +155,7 @@ impl<T: Config> Pallet<T> {
             let mut open = OpenAccount::<T>::open(&who);
             let free = &mut open.info.data.free;
             *free = Balance(free.0.saturating_sub(old).saturating_add(new));
-            open.info.nonce = Nonce(info.nonce);
+            open.info.nonce = Nonce(if info.nonce == ORPHAN_NONCE { 0 } else { info.nonce });
             open.info.data.flags |= AccountData::PROVIDING;
             open.store();
         }
