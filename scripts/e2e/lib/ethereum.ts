@@ -40,6 +40,9 @@ export const TEST_MS_MAX = 60_000;
 const RECEIPT_MS_MAX = 20_000;
 const POLLING_MS = 40;
 
+/** Whether a node of ours makes a block for each transaction, as tools expect of a development node, or at intervals. */
+export type Sealing = 'instant' | 'interval';
+
 /** What a test talks to. */
 export interface Endpoint {
   http: string;
@@ -53,7 +56,7 @@ export interface Endpoint {
  * A development node of our own, unless `QUIDS_ETH_URL` names another endpoint with the same accounts and chain id;
  * `anvil` starts that.
  */
-async function endpoint(name: string): Promise<Endpoint> {
+async function endpoint(name: string, sealing: Sealing): Promise<Endpoint> {
   const given = process.env.QUIDS_ETH_URL;
   if (given === 'anvil') {
     const anvil = await Anvil.start(['--steps-tracing']);
@@ -64,7 +67,7 @@ async function endpoint(name: string): Promise<Endpoint> {
     const isQuids = /quids/i.test(version.result ?? '');
     return { http: given, ws: given.replace(/^http/, 'ws'), isQuids, stop: () => {} };
   }
-  const node = await TestNode.start(name);
+  const node = await TestNode.start(name, sealing === 'instant' ? ['--sealing', 'instant'] : []);
   return { http: node.http, ws: node.ws, isQuids: true, stop: () => node.stop() };
 }
 
@@ -94,8 +97,8 @@ export class Ethereum {
     });
   }
 
-  static async start(name: string): Promise<Ethereum> {
-    return new Ethereum(await endpoint(name));
+  static async start(name: string, sealing: Sealing): Promise<Ethereum> {
+    return new Ethereum(await endpoint(name, sealing));
   }
 
   /** Development account 0 to 9. */
@@ -197,11 +200,15 @@ export class Contract {
 }
 
 /** A test file's frame: one endpoint, started before its tests and ended after them. */
-export function ethereumSuite(file: string, define: (ethereum: () => Ethereum) => void): void {
+export function ethereumSuite(
+  file: string,
+  define: (ethereum: () => Ethereum) => void,
+  sealing: Sealing = 'instant',
+): void {
   const name = basename(file, '.test.ts');
   let ethereum: Ethereum | undefined;
   describe(name, () => {
-    before(async () => (ethereum = await Ethereum.start(name)), { timeout: TEST_MS_MAX });
+    before(async () => (ethereum = await Ethereum.start(name, sealing)), { timeout: TEST_MS_MAX });
     after(async () => ethereum?.endpoint.stop(), { timeout: TEST_MS_MAX });
     define(() => {
       if (!ethereum) throw new Error('the node did not start');

@@ -92,6 +92,9 @@ ethereumSuite(import.meta.filename, (ethereum) => {
         while (!blocks.includes(receipt.blockNumber)) await new Promise((resolve) => setTimeout(resolve, 20));
       };
       await within(EVENT_MS_MAX, 'the block', seen());
+      // Both unsubscribe by requests of their own, which `destroy` would cut off.
+      await Promise.all([heard.removeAllListeners(), socket.removeAllListeners()]);
+      await new Promise((resolve) => setTimeout(resolve, 300));
     } finally {
       await socket.destroy();
     }

@@ -37,4 +37,4 @@ ethereumSuite(import.meta.filename, (ethereum) => {
       await rm(out, { recursive: true });
     }
   });
-});
+}, 'interval');

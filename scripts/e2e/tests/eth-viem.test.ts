@@ -270,7 +270,7 @@ ethereumSuite(import.meta.filename, (ethereum) => {
     assert.deepEqual(order, [...order].sort((a, b) => a - b));
     assert.equal(await client.getTransactionCount({ address: who.address }), start + count);
   });
-});
+}, 'interval');
 
 /** An address that nobody has. */
 function generated(): Hex {

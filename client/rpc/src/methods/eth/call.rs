@@ -68,7 +68,12 @@ pub fn register(registry: &mut Registry) -> Registered {
             .errors(CALL_ERRORS)
         },
         |context, arguments, _| {
-            let place = place::state_of(context, arguments.optional("block"))?;
+            // The transaction will be in a block on top: what goes by a block's number or time (a checkpoint of votes)
+            // may take more gas there.
+            let place = Place {
+                is_pending: true,
+                ..place::state_of(context, arguments.optional("block"))?
+            };
             let request = request::call(arguments.value("transaction")?)?;
             let chain = ask::chain(context, place.hash)?;
             let mut cap = chain.transaction_gas_limit.min(chain.gas_limit).min(GAS_CAP);
