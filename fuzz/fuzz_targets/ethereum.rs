@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert_eq!(transaction.encode(), bytes);
     assert_eq!(transaction.hash().0, quids_crypto::keccak_256(bytes));
-    transaction.claim();
+    let _ = transaction.claim();
     let claims = transaction.authorization_claims();
     let message = transaction.message(H160::zero(), &[]);
     assert_eq!(message.authorizations.len(), claims.len());

@@ -72,9 +72,13 @@ fn invalid(error: BinaryReaderError) -> ExecutorError {
 }
 
 fn check_import(types: TypesRef<'_>, module: &str, name: &str, kind: TypeRef) -> Result<(), ExecutorError> {
-    let known = HOST_FUNCTIONS
-        .iter()
-        .find(|function| module == abi::MODULE && function.name == name);
+    let (alias_module, alias, aliased) = abi::KECCAK_ALIAS;
+    let wanted = match (module, name) {
+        (abi::MODULE, name) => Some(name),
+        found if found == (alias_module, alias) => Some(aliased),
+        _ => None,
+    };
+    let known = HOST_FUNCTIONS.iter().find(|function| wanted == Some(function.name));
     let (Some(function), TypeRef::Func(index)) = (known, kind) else {
         return Err(ExecutorError::UnknownImport {
             module: module.into(),

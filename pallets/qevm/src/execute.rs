@@ -164,7 +164,7 @@ impl<T: Config> Pallet<T> {
             Some(nonce) => nonce,
             None => Self::account(message.from).nonce,
         };
-        let mut machine = Machine::<T>::new(Store::new(setting.block_hashes.clone()), setting.spec);
+        let mut machine = Machine::<T>::new(Store::new(setting.block_hashes.clone(), !setting.quantum), setting.spec);
         machine.block = BlockEnv {
             number: U256::from(setting.env.number),
             beneficiary: address(setting.env.beneficiary),

@@ -21,16 +21,24 @@ use revm::{
 /// was created in the same transaction is destroyed.
 const DESTROYED_SLOTS_MAX: u32 = 1 << 20;
 
-/// Runtime storage as revm's database. What another block's hash is may be stated beforehand.
+/// What an account with storage and balance alone has for revm as its nonce.
+const ORPHAN_NONCE: u64 = 1 << 63;
+
+/// Runtime storage as revm's database.
 pub struct Store<T> {
+    /// What other blocks' hashes are stated to be.
     block_hashes: Vec<(u64, H256)>,
+    /// Whether accounts may have storage and neither nonce nor code, so that nothing may be created there (EIP-7610).
+    /// State tests make such; on the chain none can come to be, and looking for it would cost every transfer.
+    has_orphaned_storage: bool,
     runtime: PhantomData<T>,
 }
 
 impl<T> Store<T> {
-    pub const fn new(block_hashes: Vec<(u64, H256)>) -> Self {
+    pub const fn new(block_hashes: Vec<(u64, H256)>, has_orphaned_storage: bool) -> Self {
         Self {
             block_hashes,
+            has_orphaned_storage,
             runtime: PhantomData,
         }
     }
@@ -39,6 +47,10 @@ impl<T> Store<T> {
 /// What an account may spend: free and not frozen. Reserved balance is not in the EVM.
 fn spendable(data: &AccountData) -> Balance {
     data.free.saturating_sub(data.frozen.saturating_sub(data.reserved))
+}
+
+fn has_storage<T: Config>(who: &AccountId20) -> bool {
+    Slots::<T>::iter_prefix(who, None).next().is_some()
 }
 
 fn find<T: Config>(who: &AccountId20) -> Option<SystemAccount> {
@@ -56,12 +68,23 @@ impl<T: Config> Database for Store<T> {
         let Some(info) = find::<T>(&who) else {
             return Ok(None);
         };
-        let code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
+        let mut code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
+        let is_codeless = code_hash == KECCAK256_EMPTY;
+        let balance = spendable(&info.data);
+        let mut nonce = info.nonce.0;
+        if is_codeless && self.has_orphaned_storage && nonce == 0 && has_storage::<T>(&who) {
+            // revm lets nothing be created over a nonce or a code. Either stands in where no opcode can see it.
+            if balance.is_zero() {
+                code_hash = B256::ZERO;
+            } else {
+                nonce = ORPHAN_NONCE;
+            }
+        }
         Ok(Some(AccountInfo {
-            balance: U256::from(spendable(&info.data).0),
-            nonce: info.nonce.0,
+            balance: U256::from(balance.0),
+            nonce,
             code_hash,
-            code: (code_hash == KECCAK256_EMPTY).then(Bytecode::default),
+            code: is_codeless.then(Bytecode::default),
             account_id: None,
         }))
     }
@@ -132,7 +155,7 @@ impl<T: Config> Pallet<T> {
             let mut open = OpenAccount::<T>::open(&who);
             let free = &mut open.info.data.free;
             *free = Balance(free.0.saturating_sub(old).saturating_add(new));
-            open.info.nonce = Nonce(info.nonce);
+            open.info.nonce = Nonce(if info.nonce == ORPHAN_NONCE { 0 } else { info.nonce });
             open.info.data.flags |= AccountData::PROVIDING;
             open.store();
         }

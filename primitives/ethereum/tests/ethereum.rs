@@ -61,7 +61,7 @@ fn what_is_no_transaction_is_refused_by_name() {
             hex0x(&bytes[..bytes.len().min(200)])
         );
     };
-    let rlp = |error| DecodeError::Rlp(error);
+    let rlp = DecodeError::Rlp;
     use EvmErrorKind::{BadSignature, Blob, Malformed, Oversized, UnknownType};
     check(&[], DecodeError::Empty, Malformed);
     check(&[0x03, 0xc0], DecodeError::Blob, Blob);

@@ -173,10 +173,10 @@ fn check(bytes: &[u8]) {
     };
     assert_eq!(transaction.encode(), bytes);
     assert_eq!(transaction.hash().0, quids_crypto::keccak_256(bytes));
-    transaction.claim();
+    let _ = transaction.claim();
     let count = transaction.authorization_claims().len();
     assert_eq!(transaction.message(H160::zero(), &[]).authorizations.len(), count);
-    transaction.without_signature();
+    let _ = transaction.without_signature();
 }
 
 proptest! {

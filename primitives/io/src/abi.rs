@@ -13,8 +13,12 @@ pub const TRANSACTION_DEPTH_MAX: usize = 256;
 /// The largest runtime code, in bytes.
 pub const CODE_SIZE_MAX: usize = 8 * 1024 * 1024;
 
-/// The module name of all imports.
+/// The module name of all imports but [`KECCAK_ALIAS`].
 pub const MODULE: &str = "env";
+
+/// Module and name under which `alloy-primitives`, which revm stands on, imports Keccak-256 (its feature `native-keccak`), and
+/// the host function that it is.
+pub const KECCAK_ALIAS: (&str, &str, &str) = ("vm_hooks", "native_keccak256", "ext_hash_keccak_256_v1");
 
 /// A WASM value type of the ABI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

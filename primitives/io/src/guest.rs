@@ -196,16 +196,6 @@ hash!(hash_blake2b_256, 32, ext_hash_blake2b_256_v1);
 hash!(hash_blake3_256, 32, ext_hash_blake3_256_v1);
 hash!(hash_keccak_256, 32, ext_hash_keccak_256_v1);
 
-/// The hook that alloy-primitives calls for Keccak-256 when built with its feature `native-keccak`.
-///
-/// # Safety
-/// `bytes` and `len` describe readable bytes, `output` 32 writable ones; the two may not overlap.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
-    // SAFETY: the caller's promise, passed on.
-    unsafe { ext_hash_keccak_256_v1(bytes, len, output) }
-}
-
 pub fn hash_quantum_resistant(domain: &[u8], data: &[u8]) -> [u8; 64] {
     let mut out = [0u8; 64];
     unsafe {

@@ -50,7 +50,8 @@ export class QuantumAccount {
   async signed(to: Hex | undefined, data: Hex = '0x', { value = 0n, gas, withKey = !this.#isBound }: QuantumSending = {}): Promise<Hex> {
     const { public: client } = this.ethereum;
     const { maxFeePerGas, maxPriorityFeePerGas } = await client.estimateFeesPerGas();
-    const request = { type: '0x71', from: this.address, to, data, value: `0x${value.toString(16)}` };
+    const signature = { type: '0x71', scheme: `0x${this.key.scheme}`, withKey };
+    const request = { ...signature, from: this.address, to, data, value: `0x${value.toString(16)}` };
     const fields = {
       chainId: this.ethereum.chain.id,
       nonce: await client.getTransactionCount({ address: this.address }),

@@ -178,12 +178,10 @@ ethereumSuite(import.meta.filename, (ethereum) => {
       ['eth_noSuchMethod', [], [-32601]],
       ['eth_getBalance', ['0x12', 'latest'], [-32602]],
       ['eth_getBalance', [rich().address, 'sometime'], [-32602]],
-      ['eth_getBlockByNumber', ['latest'], [-32602]],
       ['eth_call', [{ to: probe.address, data: '0x1' }, 'latest'], [-32602]],
       ['eth_getBalance', [rich().address, '0xffffff'], [-32000, -32001, -32602]],
     ];
     for (const [method, params, codes] of cases) {
-      if (!ethereum().endpoint.isQuids && method === 'eth_getBlockByNumber') continue;
       const { code, message } = await ethereum().refused(method, ...params);
       assert.ok(codes.includes(code), `${method} ${JSON.stringify(params)}: ${code} ${message}`);
     }

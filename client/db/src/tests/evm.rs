@@ -68,7 +68,7 @@ impl Dice {
     }
 
     fn logs(&mut self) -> Vec<Vec<EvmLog>> {
-        let mut logs = |dice: &mut Self| {
+        let logs = |dice: &mut Self| {
             let topics: Vec<u64> = (0..dice.roll(5)).map(|_| dice.roll(4)).collect();
             log(dice.roll(4), &topics)
         };
@@ -163,7 +163,7 @@ fn queries_find_what_a_list_finds() {
     let mut hits = 0;
     for _ in 0..3_000 {
         let from = dice.roll(62) as u32;
-        let mut some = |dice: &mut Dice| (0..dice.roll(3)).map(|_| dice.roll(5)).collect::<Vec<_>>();
+        let some = |dice: &mut Dice| (0..dice.roll(3)).map(|_| dice.roll(5)).collect::<Vec<_>>();
         let filter = LogFilter {
             from: Height(from),
             to: Height(from + dice.roll(30) as u32),
@@ -384,7 +384,7 @@ fn damage_to_the_index_is_named() {
         addresses: vec![address(1)],
         ..everything()
     };
-    let check = super::damage::check;
+    use super::damage::check;
     check(&db, Column::EvmBlocks, hash.as_bytes(), || {
         db.evm_block(&hash).map(|block| block.is_some())
     });

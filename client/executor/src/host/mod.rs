@@ -57,6 +57,8 @@ macro_rules! host_functions {
         /// Links every host function.
         pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
             $(linker.func_wrap(abi::MODULE, $name, $function)?;)*
+            let (module, alias, _) = abi::KECCAK_ALIAS;
+            linker.func_wrap(module, alias, crypto::keccak_256)?;
             Ok(())
         }
 

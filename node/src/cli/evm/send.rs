@@ -15,7 +15,7 @@ use quids_core::{AccountId20, Balance, H160, H256, U256};
 use quids_crypto::{SignatureScheme, eip55};
 use quids_ethereum::{Transaction, UnsignedTransaction};
 use quids_keystore::{Purpose, Signer};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -171,12 +171,18 @@ fn tell(report: &mut Report, receipt: &Receipt) {
     if let Some(contract) = &receipt.contract_address {
         report.line("contract", contract.clone());
     }
-    let logs: Vec<_> = receipt
-        .logs
-        .iter()
-        .map(|log| format!("{} {}", log["address"], log["topics"]))
-        .collect();
+    let logs: Vec<_> = receipt.logs.iter().map(log_text).collect();
     report
         .both("logs", logs.join("\n"), json!(receipt.logs))
         .json("success", receipt.status == "0x1");
+}
+
+/// A log's address and topics, in one line.
+fn log_text(log: &Json) -> String {
+    let topics = log["topics"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let words: Vec<_> = std::iter::once(&log["address"])
+        .chain(topics)
+        .filter_map(Json::as_str)
+        .collect();
+    words.join(" ")
 }

@@ -10,7 +10,7 @@ use revm::{
     bytecode::opcode::*,
     context::{TxEnv, result::ExecutionResult},
     database::InMemoryDB,
-    primitives::{Address, B256, Bytes, TxKind, U256 as Word, keccak256},
+    primitives::{Address, B256, TxKind, U256 as Word, keccak256},
     state::{AccountInfo, Bytecode},
 };
 

@@ -13,7 +13,7 @@ use revm::{
     primitives::{Address, AddressSet, B256, U256, hardfork::SpecId},
 };
 
-type Ctx = Context<BlockEnv, TxEnv, CfgEnv, Journal<EmptyDB>, ()>;
+type Ctx = Context<BlockEnv, TxEnv, CfgEnv, EmptyDB, Journal<EmptyDB>, ()>;
 
 fn forks() -> impl Iterator<Item = SpecId> {
     (0..=u8::MAX).map_while(SpecId::try_from_u8)

@@ -13,7 +13,7 @@ use revm::{
     primitives::{Address, B256, U256, hardfork::SpecId, hex},
 };
 
-type Ctx = Context<BlockEnv, TxEnv, CfgEnv, Journal<EmptyDB>, ()>;
+type Ctx = Context<BlockEnv, TxEnv, CfgEnv, EmptyDB, Journal<EmptyDB>, ()>;
 
 const GAS_LIMIT: u64 = 10_000_000;
 

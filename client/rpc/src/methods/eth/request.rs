@@ -62,7 +62,8 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
     }
     let access_list = read(value, "accessList", access_list)?;
     let authorizations = read(value, "authorizationList", authorizations)?;
-    let is_quantum = read(value, "type", u64)? == Some(TRANSACTION_TYPE.into());
+    // Clients write other types in many forms, and the fields say them anyway.
+    let is_quantum = field(value, "type").is_some_and(|kind| u64("type", kind).ok() == Some(TRANSACTION_TYPE.into()));
     let transaction_type = match (price, &access_list, &authorizations) {
         _ if is_quantum => TRANSACTION_TYPE,
         (_, _, Some(_)) => 4,

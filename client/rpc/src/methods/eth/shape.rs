@@ -56,11 +56,6 @@ pub const CALL: Schema = Schema::Named(
         Field::optional("input", BYTES_OR_NULL, ""),
         Field::optional("data", BYTES_OR_NULL, "the older name of input"),
         Field::optional("chainId", AMOUNT_OR_NULL, ""),
-        Field::optional(
-            "type",
-            AMOUNT_OR_NULL,
-            "0x71 for a post-quantum transaction; else as the other fields say",
-        ),
         Field::optional("accessList", Schema::Nullable(&ACCESS_LIST), ""),
         Field::optional("authorizationList", Schema::Nullable(&AUTHORIZATIONS), "EIP-7702"),
         Field::optional("type", Schema::Any, "\"0x71\": post-quantum, whose signature costs gas; else told from the fields"),
