@@ -151,7 +151,7 @@ fn measure(
         messages: workload.messages.len(),
         tally,
     };
-    let mut wasm = |engine: &mut Engine| -> Result<Lap> {
+    let wasm = |engine: &mut Engine| -> Result<Lap> {
         let mut overlay = Overlay::new(genesis);
         let (output, lap) = timed(|| ours::run(engine, &mut overlay, &input));
         output.map(|_| lap)

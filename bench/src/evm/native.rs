@@ -21,11 +21,13 @@ pub struct Done {
     pub contract: Option<Address>,
 }
 
-/// A state with one account, which is rich.
-pub fn state_of(sender: H160) -> InMemoryDB {
+/// A state with these accounts, which are rich.
+pub fn state_of(senders: &[H160]) -> InMemoryDB {
     let mut state = InMemoryDB::default();
-    let balance = U256::from(super::BALANCE);
-    state.insert_account_info(Address::from(sender.0), AccountInfo::from_balance(balance));
+    for sender in senders {
+        let balance = U256::from(super::BALANCE);
+        state.insert_account_info(Address::from(sender.0), AccountInfo::from_balance(balance));
+    }
     state
 }
 

@@ -7,8 +7,10 @@ use quids_api::evm::EvmMessage;
 use quids_core::H160;
 use revm::database::InMemoryDB;
 
-/// Who sends everything.
-pub const SENDER: H160 = H160([0xaa; 20]);
+/// Who sends what is measured.
+const SENDER: H160 = H160([0xaa; 20]);
+/// Who makes the contracts; another account, so that no creation of a workload comes to the address of one of them.
+const DEPLOYER: H160 = H160([0xdd; 20]);
 /// A loop of a workload runs about this long natively, in gas.
 const LOOP_GAS: u64 = 4_000_000;
 /// The most gas of a message: what Osaka admits.
@@ -26,8 +28,8 @@ pub struct Workload {
 /// All of them, and the state they run on.
 pub fn all() -> Result<(InMemoryDB, Vec<Workload>)> {
     let mut setup = Setup {
-        state: native::state_of(SENDER),
-        nonce: 0,
+        state: native::state_of(&[SENDER, DEPLOYER]),
+        nonces: [0; 2],
     };
     let supply = U256::from(10).pow(U256::from(30));
     let token = setup.create(&[code(include_str!("../../contracts/Token.hex"))?, words(&[supply])].concat())?;
@@ -38,10 +40,12 @@ pub fn all() -> Result<(InMemoryDB, Vec<Workload>)> {
     let loops = setup.create(&code(include_str!("../../contracts/Loops.hex"))?)?;
     let reserve = U256::from(10).pow(U256::from(24));
     for token in [token, other] {
-        setup.call(token, &call("transfer(address,uint256)", &[word(pair), reserve]))?;
-        setup.call(token, &call("approve(address,uint256)", &[word(router), U256::MAX]))?;
+        let sender = word(Address::from(SENDER.0));
+        setup.call(DEPLOYER, token, &call("transfer(address,uint256)", &[word(pair), reserve]))?;
+        setup.call(DEPLOYER, token, &call("transfer(address,uint256)", &[sender, reserve * U256::from(1000)]))?;
+        setup.call(SENDER, token, &call("approve(address,uint256)", &[word(router), U256::MAX]))?;
     }
-    setup.call(pair, &call("sync()", &[]))?;
+    setup.call(DEPLOYER, pair, &call("sync()", &[]))?;
 
     let mut random = Random::new(1);
     let mut receiver = || {
@@ -97,26 +101,29 @@ impl Workload {
 /// Contracts are put into the state by transactions, which run natively.
 struct Setup {
     state: InMemoryDB,
-    nonce: u64,
+    /// Of sender and deployer.
+    nonces: [u64; 2],
 }
 
 impl Setup {
     fn create(&mut self, init: &[u8]) -> Result<Address> {
-        let made = self.run(None, init)?;
+        let made = self.run(DEPLOYER, None, init)?;
         made.contract.ok_or_else(|| "a creation makes no contract".into())
     }
 
-    fn call(&mut self, to: Address, input: &[u8]) -> Result {
-        self.run(Some(to), input).map(drop)
+    fn call(&mut self, from: H160, to: Address, input: &[u8]) -> Result {
+        self.run(from, Some(to), input).map(drop)
     }
 
-    fn run(&mut self, to: Option<Address>, input: &[u8]) -> Result<native::Done> {
+    fn run(&mut self, from: H160, to: Option<Address>, input: &[u8]) -> Result<native::Done> {
+        let nonce = &mut self.nonces[usize::from(from == DEPLOYER)];
         let message = EvmMessage {
+            from,
             to: to.map(|to| H160(to.into_array())),
             input: input.to_vec(),
-            ..message(self.nonce)
+            ..message(*nonce)
         };
-        self.nonce += 1;
+        *nonce += 1;
         let mut done = native::run(&mut self.state, &[message])?;
         done.pop().ok_or_else(|| "a message has no outcome".into())
     }

@@ -32,7 +32,7 @@ const STACK_SIZE: usize = 4 << 20;
 /// Time between two lines of progress.
 const LINE_PERIOD: Duration = Duration::from_secs(5);
 /// What a single case may take. Only a defect takes so long.
-const CASE_DEADLINE: Duration = Duration::from_secs(120);
+const CASE_DEADLINE: Duration = Duration::from_secs(1800);
 
 /// The files at `path`, sorted.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, CliError> {
