@@ -85,7 +85,12 @@ impl Contender {
             .stderr(fs::File::create(folder.path().join("stderr"))?)
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
-        let mut contender = Self { child, port, folder };
+        let mut contender = Self {
+            child,
+            port,
+            metrics: (!is_anvil).then_some(metrics),
+            folder,
+        };
         contender.wait(binary)?;
         Ok(contender)
     }

@@ -45,8 +45,10 @@ impl Wallet {
     /// A development account by number.
     pub fn development(index: usize) -> Result<Self> {
         let seed = bip39::Mnemonic::parse_normalized(DEVELOPMENT_PHRASE)?.to_seed_normalized("");
-        let path: DerivationPath = format!("m/44'/60'/0'/0/{index}").parse()?;
-        Self::new(XPrv::derive_from_path(seed, &path)?.to_bytes())
+        let path = format!("m/44'/60'/0'/0/{index}");
+        let path: DerivationPath = path.parse().map_err(|error| format!("{path}: {error}"))?;
+        let key = XPrv::derive_from_path(seed, &path).map_err(|error| format!("account {index}: {error}"))?;
+        Self::new(key.to_bytes())
     }
 
     /// One of our own making, always the same for a number.
