@@ -85,11 +85,10 @@ impl Contender {
             .stderr(fs::File::create(folder.path().join("stderr"))?)
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
-        let metrics = (!is_anvil).then_some(metrics);
         let mut contender = Self {
             child,
             port,
-            metrics,
+            metrics: (!is_anvil).then_some(metrics),
             folder,
         };
         contender.wait(binary)?;

@@ -45,10 +45,9 @@ impl Wallet {
     /// A development account by number.
     pub fn development(index: usize) -> Result<Self> {
         let seed = bip39::Mnemonic::parse_normalized(DEVELOPMENT_PHRASE)?.to_seed_normalized("");
-        let path: DerivationPath = format!("m/44'/60'/0'/0/{index}")
-            .parse()
-            .map_err(|error| format!("{error}"))?;
-        let key = XPrv::derive_from_path(seed, &path).map_err(|error| format!("{error}"))?;
+        let path = format!("m/44'/60'/0'/0/{index}");
+        let path: DerivationPath = path.parse().map_err(|error| format!("{path}: {error}"))?;
+        let key = XPrv::derive_from_path(seed, &path).map_err(|error| format!("account {index}: {error}"))?;
         Self::new(key.to_bytes())
     }
 
