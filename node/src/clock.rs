@@ -102,8 +102,10 @@ mod tests {
 
     #[test]
     fn a_time_that_was_set_is_the_next_blocks_and_the_clock_goes_on_from_it() {
-        let mut clock = Settings::default();
-        clock.next_ms = Some(2_000_000);
+        let mut clock = Settings {
+            next_ms: Some(2_000_000),
+            ..Settings::default()
+        };
         // Asking does not use it up.
         assert_eq!(
             (clock.next_ms(5_000, 0), clock.next_ms(5_000, 0)),

@@ -115,7 +115,14 @@ impl Case {
         };
         let found = self.chain().evm_logs(&filter).unwrap().into_iter();
         found
-            .map(|found| (found.height, found.transaction_index, found.log_index, found.log.topics[0]))
+            .map(|found| {
+                (
+                    found.height,
+                    found.transaction_index,
+                    found.log_index,
+                    found.log.topics[0],
+                )
+            })
             .collect()
     }
 }
@@ -134,19 +141,35 @@ fn blocks_are_indexed_with_what_they_did() {
         let evm = case.chain().evm_block(block.hash).unwrap().unwrap();
         assert_eq!(evm.env.number, 2);
         assert_eq!(evm.transactions.len(), 3);
-        let gas: u64 = evm.transactions.iter().map(|transaction| transaction.receipt.gas_used).sum();
-        assert_eq!((evm.gas_used, evm.transactions[2].receipt.cumulative_gas_used), (gas, gas));
+        let gas: u64 = evm
+            .transactions
+            .iter()
+            .map(|transaction| transaction.receipt.gas_used)
+            .sum();
+        assert_eq!(
+            (evm.gas_used, evm.transactions[2].receipt.cumulative_gas_used),
+            (gas, gas)
+        );
         for (place, transaction) in (0..).zip(&evm.transactions) {
             assert!(hashes.contains(&transaction.hash));
-            assert_eq!(case.chain().evm_transaction(&transaction.hash).unwrap(), Some((block.hash, place)));
+            assert_eq!(
+                case.chain().evm_transaction(&transaction.hash).unwrap(),
+                Some((block.hash, place))
+            );
             // Its extrinsic is where it says.
             let stored = case.node.view().stored(block.hash).unwrap();
             let extrinsic = &stored.extrinsics[transaction.extrinsic_index as usize].0;
-            assert_eq!(quids_txpool::hash_of(extrinsic), block.extrinsics[transaction.extrinsic_index as usize]);
+            assert_eq!(
+                quids_txpool::hash_of(extrinsic),
+                block.extrinsics[transaction.extrinsic_index as usize]
+            );
             assert!(extrinsic.ends_with(&transaction.envelope));
         }
         let logs = case.logs_of(logger);
-        let places: Vec<_> = logs.iter().map(|(height, place, index, _)| (height.0, *place, *index)).collect();
+        let places: Vec<_> = logs
+            .iter()
+            .map(|(height, place, index, _)| (height.0, *place, *index))
+            .collect();
         assert_eq!(places, [(2, 0, 0), (2, 1, 1), (2, 2, 2)]);
         let mut topics: Vec<_> = logs.iter().map(|(.., topic)| *topic).collect();
         topics.sort_unstable();
@@ -183,7 +206,10 @@ fn an_imported_block_is_indexed_as_its_author_did() {
         let hash = case.chain().database().hash_at(Height(height)).unwrap().unwrap();
         let Block { header, extrinsics } = case.node.view().stored(hash).unwrap();
         other.chain.import(Block { header, extrinsics }).unwrap();
-        let (theirs, ours) = (other.chain.evm_block(hash).unwrap(), case.chain().evm_block(hash).unwrap());
+        let (theirs, ours) = (
+            other.chain.evm_block(hash).unwrap(),
+            case.chain().evm_block(hash).unwrap(),
+        );
         assert!(ours.is_some());
         assert_eq!(theirs, ours);
     }
@@ -198,7 +224,11 @@ fn blocks_are_executed_again_for_their_traces() {
     }
     // A transaction that is none of the EVM goes between.
     let call = case.node.view().transfer(&account("bob").unwrap(), 5).unwrap();
-    let transfer = case.node.view().sign(&key("alice").unwrap(), call, Default::default()).unwrap();
+    let transfer = case
+        .node
+        .view()
+        .sign(&key("alice").unwrap(), call, Default::default())
+        .unwrap();
     case.node.pool().submit(TransactionSource::External, transfer).unwrap();
     let block = case.node.seal().unwrap();
     let options = TraceOptions {
@@ -209,7 +239,10 @@ fn blocks_are_executed_again_for_their_traces() {
     let all = case.chain().evm_replay(block.hash, None, options).unwrap().unwrap();
     let check = |outcome: &EvmOutcome, place: usize| {
         let receipt = &evm.transactions[place].receipt;
-        assert_eq!((outcome.status, outcome.gas_used), (EvmStatus::Success, receipt.gas_used));
+        assert_eq!(
+            (outcome.status, outcome.gas_used),
+            (EvmStatus::Success, receipt.gas_used)
+        );
         assert_eq!(outcome.logs, receipt.logs);
         let calls = &outcome.trace.as_ref().unwrap().calls;
         assert_eq!((calls.len(), calls[0].to), (1, logger));
@@ -217,13 +250,23 @@ fn blocks_are_executed_again_for_their_traces() {
     assert_eq!(all.len(), 2);
     for (place, outcome) in all.iter().enumerate() {
         check(outcome, place);
-        let one = case.chain().evm_replay(block.hash, Some(place as u32), options).unwrap().unwrap();
+        let one = case
+            .chain()
+            .evm_replay(block.hash, Some(place as u32), options)
+            .unwrap()
+            .unwrap();
         assert_eq!(one, std::slice::from_ref(outcome));
     }
     assert_eq!(case.chain().evm_replay(block.hash, Some(2), options).unwrap(), None);
-    assert_eq!(case.chain().evm_replay(Hash::repeat_byte(1), None, options).unwrap(), None);
+    assert_eq!(
+        case.chain().evm_replay(Hash::repeat_byte(1), None, options).unwrap(),
+        None
+    );
     let empty = case.node.seal().unwrap();
-    assert_eq!(case.chain().evm_replay(empty.hash, None, options).unwrap(), Some(Vec::new()));
+    assert_eq!(
+        case.chain().evm_replay(empty.hash, None, options).unwrap(),
+        Some(Vec::new())
+    );
 }
 
 #[test]
@@ -235,16 +278,30 @@ fn calls_by_signed_extrinsics_are_transactions_too() {
         ("gas_limit", Arg::Number(GAS.into())),
     ];
     let call = case.node.view().call("Qevm", "create", &arguments).unwrap();
-    let bytes = case.node.view().sign(&key("alice").unwrap(), call, Default::default()).unwrap();
+    let bytes = case
+        .node
+        .view()
+        .sign(&key("alice").unwrap(), call, Default::default())
+        .unwrap();
     case.node.pool().submit(TransactionSource::External, bytes).unwrap();
     let block = case.node.seal().unwrap();
     let evm = case.chain().evm_block(block.hash).unwrap().unwrap();
     let [transaction] = &evm.transactions[..] else {
         panic!("{evm:?}")
     };
-    assert_eq!((transaction.from, transaction.call.is_some()), (case.address("alice"), true));
-    assert_eq!(case.chain().evm_transaction(&transaction.hash).unwrap(), Some((block.hash, 0)));
-    let outcomes = case.chain().evm_replay(block.hash, Some(0), TraceOptions::default()).unwrap().unwrap();
+    assert_eq!(
+        (transaction.from, transaction.call.is_some()),
+        (case.address("alice"), true)
+    );
+    assert_eq!(
+        case.chain().evm_transaction(&transaction.hash).unwrap(),
+        Some((block.hash, 0))
+    );
+    let outcomes = case
+        .chain()
+        .evm_replay(block.hash, Some(0), TraceOptions::default())
+        .unwrap()
+        .unwrap();
     assert_eq!(outcomes[0].contract_address, transaction.receipt.contract_address);
 }
 
@@ -257,11 +314,18 @@ fn the_pool_tells_of_its_evm_transactions() {
     let first = case.submit(&case.signed("eth0", 0, to, vec![1]));
     let waits = case.submit(&case.signed("eth0", 2, to, vec![2]));
     let call = case.node.view().transfer(&account("bob").unwrap(), 5).unwrap();
-    let transfer = case.node.view().sign(&key("alice").unwrap(), call, Default::default()).unwrap();
+    let transfer = case
+        .node
+        .view()
+        .sign(&key("alice").unwrap(), call, Default::default())
+        .unwrap();
     case.node.pool().submit(TransactionSource::External, transfer).unwrap();
     let named = |count_max| {
         let content = evm_pool.content(count_max).unwrap();
-        content.iter().map(|(is_ready, transaction)| (*is_ready, transaction.hash)).collect::<Vec<_>>()
+        content
+            .iter()
+            .map(|(is_ready, transaction)| (*is_ready, transaction.hash))
+            .collect::<Vec<_>>()
     };
     assert_eq!(named(9), [(true, first), (false, waits)]);
     assert_eq!(named(1), [(true, first)]);
@@ -312,7 +376,11 @@ fn a_spec_may_have_another_chain_id() {
         config["qevm"] = serde_json::json!({ "chainId": 99 });
     }
     spec.id = "other".into();
-    let node = TestNode::builder().sealing(Sealing::Manual).spec(spec).start_blocking().unwrap();
+    let node = TestNode::builder()
+        .sealing(Sealing::Manual)
+        .spec(spec)
+        .start_blocking()
+        .unwrap();
     let (_, best) = node.chain().best();
     let chain: EvmChain = node.chain().call_typed(best, names::QEVM_CHAIN, &()).unwrap();
     assert_eq!(chain.chain_id, 99);

@@ -41,7 +41,12 @@ fn check(path: &Path) -> u64 {
     let report: Json = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     let failures = report["failures"].as_array().unwrap();
-    assert!(failures.is_empty(), "{} failures, the first: {:#}", failures.len(), failures[0]);
+    assert!(
+        failures.is_empty(),
+        "{} failures, the first: {:#}",
+        failures.len(),
+        failures[0]
+    );
     assert!(output.status.success());
     let skips = report["skips"].as_array().unwrap();
     for skip in skips {
@@ -57,7 +62,13 @@ fn a_slice_of_the_state_tests_passes() {
     let Some(fixtures) = fixtures("a_slice_of_the_state_tests_passes") else {
         return;
     };
-    let folders = ["stExample", "stEIP1559", "stSelfBalance", "stEIP3607", "Cancun/stEIP1153-transientStorage"];
+    let folders = [
+        "stExample",
+        "stEIP1559",
+        "stSelfBalance",
+        "stEIP3607",
+        "Cancun/stEIP1153-transientStorage",
+    ];
     for folder in folders {
         assert!(check(&fixtures.join(folder)) > 0, "{folder}");
     }

@@ -25,7 +25,7 @@ pub fn census(client: &mut Client, first: u128, last: u128) -> Result<Census> {
         census.blocks += usize::from(!receipts.is_empty());
         census.most = census.most.max(receipts.len());
         for receipt in receipts {
-            let has_succeeded = receipt["status"] == Value::from("0x1");
+            let has_succeeded = receipt["status"] == "0x1";
             census.succeeded += usize::from(has_succeeded);
             census.failed += usize::from(!has_succeeded);
             census.gas_used += quantity(&receipt["gasUsed"])?;

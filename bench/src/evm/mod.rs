@@ -113,9 +113,15 @@ pub fn run(mut args: Args) -> Result {
     let median = rows.iter().map(|row| row.ratio.median()).collect::<Samples>().median();
     if as_json {
         let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-        println!("{}", json!({ "machine": machine.json(), "rows": rows, "median": median }));
+        println!(
+            "{}",
+            json!({ "machine": machine.json(), "rows": rows, "median": median })
+        );
     } else {
-        println!("median ratio {median:.2}: {} (at most {MEDIAN_MAX})", verdict(median <= MEDIAN_MAX));
+        println!(
+            "median ratio {median:.2}: {} (at most {MEDIAN_MAX})",
+            verdict(median <= MEDIAN_MAX)
+        );
     }
     Ok(())
 }
@@ -136,7 +142,11 @@ fn measure(
         .map(|done| done.gas_used)
         .collect();
     if used != expected {
-        return Err(format!("{}: gas differs: {used:?} in WASM, {expected:?} natively", workload.name).into());
+        return Err(format!(
+            "{}: gas differs: {used:?} in WASM, {expected:?} natively",
+            workload.name
+        )
+        .into());
     }
     let gas: u64 = used.iter().sum();
     let mut tally = Tally::new();

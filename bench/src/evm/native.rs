@@ -45,7 +45,9 @@ pub fn run(state: &mut InMemoryDB, messages: &[EvmMessage]) -> Result<Vec<Done>>
         })
         .build_mainnet();
     let run = |message: &EvmMessage| {
-        let result = evm.transact_commit(transaction(message)).map_err(|error| format!("revm refuses: {error:?}"))?;
+        let result = evm
+            .transact_commit(transaction(message))
+            .map_err(|error| format!("revm refuses: {error:?}"))?;
         let gas_used = result.tx_gas_used();
         match result {
             ExecutionResult::Success { output, .. } => Ok(Done {
@@ -68,7 +70,9 @@ fn transaction(message: &EvmMessage) -> TxEnv {
         gas_limit: message.gas_limit,
         gas_price: message.max_fee_per_gas,
         gas_priority_fee: message.max_priority_fee_per_gas,
-        kind: message.to.map_or(TxKind::Create, |to| TxKind::Call(Address::from(to.0))),
+        kind: message
+            .to
+            .map_or(TxKind::Create, |to| TxKind::Call(Address::from(to.0))),
         value: U256::from_limbs(message.value.0),
         data: message.input.clone().into(),
         nonce: message.nonce.unwrap_or_default(),

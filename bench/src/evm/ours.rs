@@ -32,7 +32,10 @@ pub fn genesis(engine: &mut Engine, state: &InMemoryDB) -> Result<FlatBackend> {
                 .storage
                 .iter()
                 .map(|(slot, value)| {
-                    json!([hex::encode_prefixed(slot.to_be_bytes::<32>()), hex::encode_prefixed(value.to_be_bytes::<32>())])
+                    json!([
+                        hex::encode_prefixed(slot.to_be_bytes::<32>()),
+                        hex::encode_prefixed(value.to_be_bytes::<32>())
+                    ])
                 })
                 .collect();
             contracts.push(json!({

@@ -41,9 +41,21 @@ pub fn all() -> Result<(InMemoryDB, Vec<Workload>)> {
     let reserve = U256::from(10).pow(U256::from(24));
     for token in [token, other] {
         let sender = word(Address::from(SENDER.0));
-        setup.call(DEPLOYER, token, &call("transfer(address,uint256)", &[word(pair), reserve]))?;
-        setup.call(DEPLOYER, token, &call("transfer(address,uint256)", &[sender, reserve * U256::from(1000)]))?;
-        setup.call(SENDER, token, &call("approve(address,uint256)", &[word(router), U256::MAX]))?;
+        setup.call(
+            DEPLOYER,
+            token,
+            &call("transfer(address,uint256)", &[word(pair), reserve]),
+        )?;
+        setup.call(
+            DEPLOYER,
+            token,
+            &call("transfer(address,uint256)", &[sender, reserve * U256::from(1000)]),
+        )?;
+        setup.call(
+            SENDER,
+            token,
+            &call("approve(address,uint256)", &[word(router), U256::MAX]),
+        )?;
     }
     setup.call(DEPLOYER, pair, &call("sync()", &[]))?;
 
@@ -53,14 +65,22 @@ pub fn all() -> Result<(InMemoryDB, Vec<Workload>)> {
         address[..8].copy_from_slice(&(random.below(RECEIVERS) as u64).to_be_bytes());
         Address::from(address)
     };
-    let transfers = (0..400).map(|_| (token, call("transfer(address,uint256)", &[word(receiver()), U256::from(1000)])));
+    let transfers = (0..400).map(|_| {
+        (
+            token,
+            call("transfer(address,uint256)", &[word(receiver()), U256::from(1000)]),
+        )
+    });
     let transfers = messages(transfers);
     let swaps = messages((0..200u64).map(|index| {
         let arguments = [word(pair), U256::from(10).pow(U256::from(18)), U256::from(index % 2)];
         (router, call("swap(address,uint256,bool)", &arguments))
     }));
     let stores = messages((0..8u64).map(|index| {
-        (loops, call("store(uint256,uint256)", &[U256::from(index * 1000), U256::from(100)]))
+        (
+            loops,
+            call("store(uint256,uint256)", &[U256::from(index * 1000), U256::from(100)]),
+        )
     }));
     let single = |signature: &str, count: u64| messages([(loops, call(signature, &[U256::from(count)]))].into_iter());
     let creation = code(include_str!("../../contracts/Pair.hex"))?;
@@ -80,7 +100,11 @@ pub fn all() -> Result<(InMemoryDB, Vec<Workload>)> {
         Workload::new("ERC-20 transfer", None, transfers),
         Workload::new("Uniswap-v2 swap", None, swaps),
         Workload::new("keccak loop", Some(1.3), single("hash(uint256)", LOOP_GAS / 250)),
-        Workload::new("arithmetic loop", Some(2.9), single("arithmetic(uint256)", LOOP_GAS / 150)),
+        Workload::new(
+            "arithmetic loop",
+            Some(2.9),
+            single("arithmetic(uint256)", LOOP_GAS / 150),
+        ),
         Workload::new("storage writes", None, stores),
         Workload::new("contract creation", None, creations.collect()),
         Workload::new("ray tracer", None, single("trace(uint256)", 18)),

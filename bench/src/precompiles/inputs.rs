@@ -208,7 +208,7 @@ fn modexp(cases: &mut Vec<Case>) {
 }
 
 fn bn254(cases: &mut Vec<Case>) {
-    let mut generator = vec![0; 64];
+    let mut generator = [0; 64];
     (generator[31], generator[63]) = (1, 2);
     let point = ethereum_operation(Op::Bn254Mul, &[&generator[..], &scalar(1)].concat()).unwrap_or_default();
     let add = [&generator[..], &point].concat();

@@ -4,8 +4,8 @@
 //! `QUIDS_FUZZ_CASES` is the number of cases (in the long run, millions), `QUIDS_FUZZ_SEED` the first seed.
 
 mod dice;
-mod outcome;
 mod ours;
+mod outcome;
 mod program;
 mod reference;
 mod world;
@@ -20,7 +20,9 @@ use world::World;
 const BYTES: usize = 1200;
 
 fn from_env(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text:?}")))
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name}: {text:?}"))
+    })
 }
 
 /// Runs worlds through both and counts how transactions ended.
@@ -48,9 +50,20 @@ fn check(cases: u64, call: ours::Call<'_>) -> BTreeMap<String, usize> {
 fn the_runtime_natively_agrees_with_revm() {
     let ends = check(2000, &mut ours::native);
     // The worlds are worth running: transactions succeed, and fail in many ways.
-    for end in ["Success", "Revert", "Refused", "OutOfGas", "StackUnderflow", "InvalidOpcode", "StaticStateChange"] {
+    for end in [
+        "Success",
+        "Revert",
+        "Refused",
+        "OutOfGas",
+        "StackUnderflow",
+        "InvalidOpcode",
+        "StaticStateChange",
+    ] {
         // A long run may begin at any seed; a short one by hand may be of one world.
-        assert!(ends.contains_key(end) || std::env::var_os("QUIDS_FUZZ_CASES").is_some(), "no {end}: {ends:?}");
+        assert!(
+            ends.contains_key(end) || std::env::var_os("QUIDS_FUZZ_CASES").is_some(),
+            "no {end}: {ends:?}"
+        );
     }
 }
 
@@ -63,6 +76,8 @@ fn the_runtime_as_wasm_agrees_with_revm() {
     let executor = Executor::new(ExecutorConfig::default()).unwrap();
     let mut session = executor.load(quids_runtime_wasm::WASM).unwrap().session().unwrap();
     check(1000, &mut |state, input| {
-        session.call(state, names::QEVM_SIMULATE, input).expect("the runtime answers")
+        session
+            .call(state, names::QEVM_SIMULATE, input)
+            .expect("the runtime answers")
     });
 }

@@ -6,9 +6,7 @@ use super::{
 };
 use codec::{DecodeAll, Encode};
 use quids_api::{
-    evm::{
-        BlockOverrides, EvmError, EvmStatus, SimulatedBlock, Simulation, SimulationOutcome, StateOverride,
-    },
+    evm::{BlockOverrides, EvmError, EvmStatus, SimulatedBlock, Simulation, SimulationOutcome, StateOverride},
     names,
 };
 use quids_core::{H256, U256};
@@ -19,7 +17,9 @@ pub type Call<'a> = &'a mut dyn FnMut(&mut MemoryExternalities, &[u8]) -> Vec<u8
 
 /// The same code as in the WASM, compiled for this machine.
 pub fn native(state: &mut MemoryExternalities, input: &[u8]) -> Vec<u8> {
-    state.execute_with(|| quids_runtime::call(names::QEVM_SIMULATE, input)).expect("the runtime simulates")
+    state
+        .execute_with(|| quids_runtime::call(names::QEVM_SIMULATE, input))
+        .expect("the runtime simulates")
 }
 
 pub fn run(world: &World, call: Call<'_>) -> Aftermath {

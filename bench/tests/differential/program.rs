@@ -241,7 +241,16 @@ fn create(code: &mut Vec<u8>, dice: &mut Dice<'_>, depth: usize) {
 /// Init code that deploys `runtime`.
 pub fn deployer(runtime: &[u8]) -> Vec<u8> {
     let size = (runtime.len() as u16).to_be_bytes();
-    let mut code = vec![op::PUSH2, size[0], size[1], op::DUP1, op::PUSH1, 12, op::PUSH0, op::CODECOPY];
+    let mut code = vec![
+        op::PUSH2,
+        size[0],
+        size[1],
+        op::DUP1,
+        op::PUSH1,
+        12,
+        op::PUSH0,
+        op::CODECOPY,
+    ];
     code.extend([op::PUSH0, op::RETURN, op::STOP, op::STOP]);
     code.extend_from_slice(runtime);
     code

@@ -15,9 +15,7 @@ use revm::{
         block::BlobExcessGasAndPrice,
         either::Either,
         result::{ExecutionResult, HaltReason, Output},
-        transaction::{
-            AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization,
-        },
+        transaction::{AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization},
     },
     database::{CacheDB, EmptyDB},
     primitives::{eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE, hardfork::SpecId},
@@ -82,7 +80,11 @@ fn block(spec: SpecId) -> BlockEnv {
         timestamp: U256::from(TIMESTAMP),
         gas_limit: GAS_LIMIT,
         basefee: BASE_FEE,
-        difficulty: if spec.is_enabled_in(SpecId::MERGE) { U256::ZERO } else { word(PREVRANDAO) },
+        difficulty: if spec.is_enabled_in(SpecId::MERGE) {
+            U256::ZERO
+        } else {
+            word(PREVRANDAO)
+        },
         prevrandao: Some(B256::from(PREVRANDAO.0)),
         blob_excess_gas_and_price: Some(BlobExcessGasAndPrice::new(0, BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE)),
         ..BlockEnv::default()
@@ -109,7 +111,11 @@ fn transaction(message: &EvmMessage) -> TxEnv {
             2 | 4 => Some(message.max_priority_fee_per_gas.unwrap_or_default()),
             _ => None,
         },
-        authorization_list: message.authorizations.iter().map(|of| Either::Right(authorization(of))).collect(),
+        authorization_list: message
+            .authorizations
+            .iter()
+            .map(|of| Either::Right(authorization(of)))
+            .collect(),
         ..TxEnv::default()
     }
 }
@@ -120,7 +126,9 @@ fn authorization(of: &quids_api::evm::Authorization) -> RecoveredAuthorization {
         address: address(of.address),
         nonce: of.nonce,
     };
-    let authority = of.authority.map_or(RecoveredAuthority::Invalid, |who| RecoveredAuthority::Valid(address(who)));
+    let authority = of.authority.map_or(RecoveredAuthority::Invalid, |who| {
+        RecoveredAuthority::Valid(address(who))
+    });
     RecoveredAuthorization::new_unchecked(inner, authority)
 }
 

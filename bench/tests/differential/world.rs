@@ -143,9 +143,19 @@ fn message(spec: u8, nonces: &mut [u64; SENDERS], dice: &mut Dice<'_>) -> EvmMes
     EvmMessage {
         transaction_type,
         from: H160(ADDRESSES[from]),
-        to: (!creates).then(|| H160(if dice.once_in(8) { dice.pick(&ADDRESSES) } else { ADDRESSES[2 + dice.below(5) as usize] })),
+        to: (!creates).then(|| {
+            H160(if dice.once_in(8) {
+                dice.pick(&ADDRESSES)
+            } else {
+                ADDRESSES[2 + dice.below(5) as usize]
+            })
+        }),
         nonce: Some(nonce),
-        value: if dice.once_in(3) { U256::from(dice.byte()) } else { U256::zero() },
+        value: if dice.once_in(3) {
+            U256::from(dice.byte())
+        } else {
+            U256::zero()
+        },
         input,
         gas_limit: match dice.below(8) {
             0 => 20_000 + dice.below(10_000),
@@ -155,7 +165,11 @@ fn message(spec: u8, nonces: &mut [u64; SENDERS], dice: &mut Dice<'_>) -> EvmMes
         },
         max_fee_per_gas: price,
         max_priority_fee_per_gas: (transaction_type >= 2).then(|| u128::from(dice.byte() % 8)),
-        access_list: if lists { (0..dice.below(3)).map(|_| access(dice)).collect() } else { Vec::new() },
+        access_list: if lists {
+            (0..dice.below(3)).map(|_| access(dice)).collect()
+        } else {
+            Vec::new()
+        },
         authorizations: if transaction_type == 4 {
             (0..dice.below(4)).map(|_| authorization(nonces, dice)).collect()
         } else {
@@ -176,7 +190,11 @@ fn authorization(nonces: &[u64; SENDERS], dice: &mut Dice<'_>) -> Authorization 
     let who = dice.below(ADDRESSES.len() as u64) as usize;
     Authorization {
         chain_id: U256::from(dice.pick(&[0, CHAIN_ID, CHAIN_ID, 5])),
-        address: H160(if dice.once_in(6) { [0; 20] } else { dice.pick(&ADDRESSES) }),
+        address: H160(if dice.once_in(6) {
+            [0; 20]
+        } else {
+            dice.pick(&ADDRESSES)
+        }),
         nonce: match dice.below(3) {
             0 => 0,
             1 => 1,

@@ -1,6 +1,8 @@
 //! The block around the EVM: what it gives to executions, its base fee, its end.
 
-use crate::{BaseFee, BlockBaseFee, ChainId, Config, Forks, GasUsed, GenesisConfig, Pallet, Transactions, state::spec_from};
+use crate::{
+    BaseFee, BlockBaseFee, ChainId, Config, Forks, GasUsed, GenesisConfig, Pallet, Transactions, state::spec_from,
+};
 use alloc::{string::ToString, vec::Vec};
 use quids_api::evm::{EvmBlock, EvmBlockEnv, EvmChain};
 use quids_core::{AccountId20, H160, H256};
@@ -64,7 +66,9 @@ impl<T: Config> Pallet<T> {
 
     /// Whether these are known forks at ascending heights.
     pub(crate) fn are_forks(forks: &[(u64, u8)]) -> bool {
-        forks.iter().all(|(_, number)| spec_from(*number).is_some_and(|spec| spec <= NEWEST))
+        forks
+            .iter()
+            .all(|(_, number)| spec_from(*number).is_some_and(|spec| spec <= NEWEST))
             && forks.is_sorted_by(|a, b| a.0 < b.0)
     }
 
@@ -125,9 +129,16 @@ impl<T: Config> Pallet<T> {
     #[expect(clippy::panic, reason = "a wrong genesis must not become a chain")]
     pub(crate) fn build_genesis(config: &GenesisConfig) {
         if !Self::are_forks(&config.forks) {
-            panic!("genesis names unknown hard forks, or not in the order of their heights: {:?}", config.forks);
+            panic!(
+                "genesis names unknown hard forks, or not in the order of their heights: {:?}",
+                config.forks
+            );
         }
-        ChainId::<T>::put(if config.chain_id == 0 { DEVELOPMENT_CHAIN_ID } else { config.chain_id });
+        ChainId::<T>::put(if config.chain_id == 0 {
+            DEVELOPMENT_CHAIN_ID
+        } else {
+            config.chain_id
+        });
         if !config.forks.is_empty() {
             crate::Forks::<T>::put(config.forks.clone());
         }

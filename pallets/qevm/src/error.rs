@@ -1,7 +1,13 @@
 //! Why a transaction cannot be in a block, in words that Ethereum's tools know, and as the pool's numbers.
 
-use alloc::{format, string::{String, ToString}};
-use quids_api::{InvalidTransaction as Invalid, TransactionValidityError, evm::{EvmError, EvmErrorKind as Kind, EvmHalt}};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+use quids_api::{
+    InvalidTransaction as Invalid, TransactionValidityError,
+    evm::{EvmError, EvmErrorKind as Kind, EvmHalt},
+};
 use revm::context_interface::result::{EVMError, HaltReason, InvalidTransaction};
 
 /// An error with its words.
@@ -84,13 +90,19 @@ fn invalid(reason: InvalidTransaction) -> EvmError {
         ),
         R::InvalidChainId => (Kind::WrongChainId, "invalid chain id for signer".to_string()),
         R::MissingChainId => (Kind::Unprotected, "the transaction has no chain id".to_string()),
-        R::Eip2930NotSupported | R::Eip1559NotSupported | R::Eip7702NotSupported | R::Eip7873NotSupported
-        | R::AccessListNotSupported | R::AuthorizationListNotSupported => (
-            Kind::Unsupported,
-            format!("transaction type not supported: {reason}"),
-        ),
-        R::Eip4844NotSupported | R::BlobCreateTransaction | R::EmptyBlobs | R::TooManyBlobs { .. }
-        | R::BlobVersionNotSupported | R::BlobGasPriceGreaterThanMax { .. } | R::MaxFeePerBlobGasNotSupported
+        R::Eip2930NotSupported
+        | R::Eip1559NotSupported
+        | R::Eip7702NotSupported
+        | R::Eip7873NotSupported
+        | R::AccessListNotSupported
+        | R::AuthorizationListNotSupported => (Kind::Unsupported, format!("transaction type not supported: {reason}")),
+        R::Eip4844NotSupported
+        | R::BlobCreateTransaction
+        | R::EmptyBlobs
+        | R::TooManyBlobs { .. }
+        | R::BlobVersionNotSupported
+        | R::BlobGasPriceGreaterThanMax { .. }
+        | R::MaxFeePerBlobGasNotSupported
         | R::BlobVersionedHashesNotSupported => (Kind::Blob, format!("blob transactions have no place here: {reason}")),
         other => (Kind::Other, other.to_string()),
     };

@@ -55,8 +55,15 @@ impl<T: Config> Pallet<T> {
     /// The most gas that the sender can pay, within `cap` and what a transaction may have.
     fn affordable(setting: &Setting, message: &EvmMessage, cap: u64) -> Result<u64, EvmError> {
         let chain = Self::chain();
-        let stated = if message.gas_limit == 0 { u64::MAX } else { message.gas_limit };
-        let limit = stated.min(cap).min(chain.transaction_gas_limit).min(setting.env.gas_limit);
+        let stated = if message.gas_limit == 0 {
+            u64::MAX
+        } else {
+            message.gas_limit
+        };
+        let limit = stated
+            .min(cap)
+            .min(chain.transaction_gas_limit)
+            .min(setting.env.gas_limit);
         if message.max_fee_per_gas == 0 {
             return Ok(limit);
         }
@@ -64,7 +71,10 @@ impl<T: Config> Pallet<T> {
         let Some(left) = balance.checked_sub(message.value) else {
             return Err(error(
                 Kind::InsufficientFunds,
-                format!("insufficient funds for gas * price + value: balance {balance}, value {}", message.value),
+                format!(
+                    "insufficient funds for gas * price + value: balance {balance}, value {}",
+                    message.value
+                ),
             ));
         };
         let affordable = left

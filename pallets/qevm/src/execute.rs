@@ -108,7 +108,9 @@ impl<T: Config> Pallet<T> {
                 let tracer = Tracer::new(options, transfers);
                 let mut engine: Engine<T, Tracer> = Evm::new_with_inspector(machine, tracer, instructions, precompiles);
                 let mut rules = Rules::<T, _>::new(extra_gas, salt, setting.pays_beneficiary, quantum_codes_only);
-                let result = rules.inspect_run(&mut engine).map_err(refusal::<core::convert::Infallible>)?;
+                let result = rules
+                    .inspect_run(&mut engine)
+                    .map_err(refusal::<core::convert::Infallible>)?;
                 let state = engine.ctx.journaled_state.finalize();
                 (result, state, Some(engine.inspector))
             }
@@ -146,7 +148,10 @@ impl<T: Config> Pallet<T> {
         let precompiles = QuidsPrecompiles::new(None, Self::bound_key);
         let mut engine: Engine<T, ()> = Evm::new(machine, instructions, precompiles);
         let rules = Rules::<T, _>::new(Self::signature_gas(message), None, false, false);
-        rules.validate(&mut engine).map(drop).map_err(refusal::<core::convert::Infallible>)
+        rules
+            .validate(&mut engine)
+            .map(drop)
+            .map_err(refusal::<core::convert::Infallible>)
     }
 
     fn machine(setting: &Setting, message: &EvmMessage) -> Result<Machine<T>, EvmError> {
@@ -170,7 +175,11 @@ impl<T: Config> Pallet<T> {
             beneficiary: address(setting.env.beneficiary),
             timestamp: U256::from(setting.env.timestamp),
             gas_limit: setting.env.gas_limit,
-            basefee: if free { 0 } else { u64::try_from(setting.env.base_fee).unwrap_or(u64::MAX) },
+            basefee: if free {
+                0
+            } else {
+                u64::try_from(setting.env.base_fee).unwrap_or(u64::MAX)
+            },
             difficulty: if setting.spec.is_enabled_in(SpecId::MERGE) {
                 U256::ZERO
             } else {
@@ -193,7 +202,10 @@ impl<T: Config> Pallet<T> {
         }
         let stated = message.quantum.or_else(|| {
             let (scheme, _) = Self::bound_key(&message.from)?;
-            Some(QuantumSignature { scheme, with_key: false })
+            Some(QuantumSignature {
+                scheme,
+                with_key: false,
+            })
         });
         let QuantumSignature { scheme, with_key } = stated.unwrap_or(QuantumSignature {
             scheme: SignatureScheme::MlDsa87.tag(),
@@ -223,9 +235,19 @@ fn transaction(setting: &Setting, message: &EvmMessage, nonce: u64) -> Result<Tx
     // revm knows a post-quantum transaction as one of EIP-1559, whose fields it has.
     let tx_type = match message.transaction_type {
         QUANTUM_TYPE => 2,
-        3 => return Err(error(EvmErrorKind::Blob, "blob transactions (type 3) have no place on this chain")),
+        3 => {
+            return Err(error(
+                EvmErrorKind::Blob,
+                "blob transactions (type 3) have no place on this chain",
+            ));
+        }
         known @ (0..=2 | 4) => known,
-        other => return Err(error(EvmErrorKind::UnknownType, alloc::format!("transaction type {other:#04x} not supported"))),
+        other => {
+            return Err(error(
+                EvmErrorKind::UnknownType,
+                alloc::format!("transaction type {other:#04x} not supported"),
+            ));
+        }
     };
     Ok(TxEnv {
         tx_type,
@@ -266,9 +288,9 @@ fn authorization(of: &Authorization) -> RecoveredAuthorization {
         address: address(of.address),
         nonce: of.nonce,
     };
-    let authority = of
-        .authority
-        .map_or(RecoveredAuthority::Invalid, |who| RecoveredAuthority::Valid(address(who)));
+    let authority = of.authority.map_or(RecoveredAuthority::Invalid, |who| {
+        RecoveredAuthority::Valid(address(who))
+    });
     RecoveredAuthorization::new_unchecked(inner, authority)
 }
 
@@ -292,4 +314,3 @@ fn outcome(result: ExecutionResult) -> EvmOutcome {
         trace: None,
     }
 }
-

@@ -58,7 +58,11 @@ mod tests {
             (gwei, 0, gwei),
             (gwei, 15_000_001, gwei + 8),
         ] {
-            assert_eq!(Eip1559::next(base_fee, gas_used, 30_000_000), expected, "{base_fee} {gas_used}");
+            assert_eq!(
+                Eip1559::next(base_fee, gas_used, 30_000_000),
+                expected,
+                "{base_fee} {gas_used}"
+            );
         }
     }
 }

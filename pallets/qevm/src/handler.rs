@@ -92,9 +92,20 @@ impl<T: Config, I> Handler for Rules<T, I> {
         Ok(gas)
     }
 
-    fn first_frame_input(&mut self, evm: &mut Engine<T, I>, gas: &mut GasTracker) -> Result<Option<FrameInit>, MachineError> {
+    fn first_frame_input(
+        &mut self,
+        evm: &mut Engine<T, I>,
+        gas: &mut GasTracker,
+    ) -> Result<Option<FrameInit>, MachineError> {
         let mut init = Mainnet::<T, I>::default().first_frame_input(evm, gas)?;
-        if let (Some(salt), Some(FrameInit { frame_input: FrameInput::Create(inputs), .. })) = (self.salt, &mut init) {
+        if let (
+            Some(salt),
+            Some(FrameInit {
+                frame_input: FrameInput::Create(inputs),
+                ..
+            }),
+        ) = (self.salt, &mut init)
+        {
             inputs.set_scheme(CreateScheme::Create2 { salt });
         }
         if self.quantum_codes_only {

@@ -80,7 +80,10 @@ impl<T: Config> Pallet<T> {
         let balance = match change.balance {
             None => None,
             Some(wanted) => Some(to_balance(wanted).ok_or_else(|| {
-                error(Kind::Request, format!("a balance of {wanted} is more than an account can hold, 2^128 - 1"))
+                error(
+                    Kind::Request,
+                    format!("a balance of {wanted} is more than an account can hold, 2^128 - 1"),
+                )
             })?),
         };
         if balance.is_some() || change.nonce.is_some() || change.code.is_some() {
@@ -108,7 +111,11 @@ impl<T: Config> Pallet<T> {
                     address,
                     balance: account.balance,
                     nonce: account.nonce,
-                    code: if CodeHashes::<T>::contains_key(&who) { Self::code(address) } else { Vec::new() },
+                    code: if CodeHashes::<T>::contains_key(&who) {
+                        Self::code(address)
+                    } else {
+                        Vec::new()
+                    },
                     storage: Slots::<T>::iter_prefix(&who, None).collect(),
                 }
             })

@@ -1,7 +1,7 @@
 //! The EVM's state in runtime storage: what revm reads, and what is written of an execution.
 
 use crate::{
-    Codes, CodeHashes, Config, Pallet, Slots,
+    CodeHashes, Codes, Config, Pallet, Slots,
     convert::{account, amount, b256, h256, slot, word},
     deploy,
 };
@@ -101,9 +101,9 @@ impl<T: Config> Database for Store<T> {
         if let Some((_, hash)) = self.block_hashes.iter().find(|(stated, _)| *stated == number) {
             return Ok(b256(*hash));
         }
-        let hash = u32::try_from(number).ok().map(|number| {
-            pallet_system::BlockHash::<T>::get(&quids_core::Height(number))
-        });
+        let hash = u32::try_from(number)
+            .ok()
+            .map(|number| pallet_system::BlockHash::<T>::get(&quids_core::Height(number)));
         Ok(hash.map_or(B256::ZERO, b256))
     }
 }
@@ -290,4 +290,3 @@ pub(crate) fn spec_from(number: u8) -> Option<SpecId> {
 pub(crate) fn to_balance(of: quids_core::U256) -> Option<Balance> {
     u128::try_from(of).ok().map(Balance)
 }
-

@@ -42,7 +42,9 @@ pub struct Authenticated {
 
 /// The gas limit that the bytes state; `None` if they are no transaction.
 pub fn gas_limit(envelope: &[u8]) -> Option<u64> {
-    Transaction::decode(envelope).ok().map(|transaction| transaction.gas_limit())
+    Transaction::decode(envelope)
+        .ok()
+        .map(|transaction| transaction.gas_limit())
 }
 
 fn decode(envelope: &[u8]) -> Result<Transaction, EvmError> {
@@ -81,7 +83,10 @@ impl<T: Config> Pallet<T> {
                 let with_key = public_key.is_some();
                 let (key, is_first) = Self::key_of(scheme, sender, public_key)?;
                 if !quids_io::crypto::verify(scheme.tag(), key.as_bytes(), &message, &signature) {
-                    return Err(error(Kind::BadSignature, format!("the {scheme} signature does not verify")));
+                    return Err(error(
+                        Kind::BadSignature,
+                        format!("the {scheme} signature does not verify"),
+                    ));
                 }
                 let quantum = QuantumSignature {
                     scheme: scheme.tag(),
@@ -115,8 +120,12 @@ impl<T: Config> Pallet<T> {
                 "secp256k1 signatures are no longer accepted on this chain",
             ));
         }
-        let from = recover(hash, r_s, recovery_id)
-            .ok_or_else(|| error(Kind::BadSignature, "invalid transaction v, r, s values: nothing recovers"))?;
+        let from = recover(hash, r_s, recovery_id).ok_or_else(|| {
+            error(
+                Kind::BadSignature,
+                "invalid transaction v, r, s values: nothing recovers",
+            )
+        })?;
         if Self::bound_key(&from).is_some() {
             return Err(error(
                 Kind::SchemeRefused,
@@ -274,20 +283,24 @@ impl<T: Config> Pallet<T> {
             bind,
         } = Self::authenticate(envelope).map_err(refuse)?;
         let setting = Self::setting();
-        let executed = Self::execute(&setting, &message, None, trace.map(|options| (options, false))).map_err(refuse)?;
+        let executed =
+            Self::execute(&setting, &message, None, trace.map(|options| (options, false))).map_err(refuse)?;
         if let Some(key) = bind {
             <pallet_system::Pallet<T> as SystemPort>::bind(&AccountId20(from.0), &key);
         }
         Self::commit(executed.state, executed.tip, setting.spec);
         let outcome = executed.outcome;
-        Self::record(ExecutedTransaction {
-            extrinsic_index: extrinsic_index(),
-            hash,
-            from,
-            envelope: envelope.to_vec(),
-            call: None,
-            receipt: receipt(&message, &outcome, executed.effective_gas_price),
-        }, message.to);
+        Self::record(
+            ExecutedTransaction {
+                extrinsic_index: extrinsic_index(),
+                hash,
+                from,
+                envelope: envelope.to_vec(),
+                call: None,
+                receipt: receipt(&message, &outcome, executed.effective_gas_price),
+            },
+            message.to,
+        );
         let weight = weights::gas::<T>(outcome.gas_used);
         let post = PostDispatchInfo {
             actual_weight: Some(weight),
@@ -365,9 +378,7 @@ impl<T: Config> Pallet<T> {
         if trace.is_some() {
             recording::put(&executed.outcome);
         }
-        let actual_weight = Some(
-            weights::gas::<T>(executed.outcome.gas_used).saturating_add(cost::of(0, 1, 1)),
-        );
+        let actual_weight = Some(weights::gas::<T>(executed.outcome.gas_used).saturating_add(cost::of(0, 1, 1)));
         let post_info = PostDispatchInfo {
             actual_weight,
             pays_fee: Pays::Yes,
@@ -385,14 +396,17 @@ impl<T: Config> Pallet<T> {
         }
         Self::commit(executed.state, executed.tip, setting.spec);
         let receipt = receipt(&message, &executed.outcome, 0);
-        Self::record(ExecutedTransaction {
-            extrinsic_index: extrinsic_index(),
-            hash: signed_hash(&who, nonce),
-            from,
-            envelope: Vec::new(),
-            call: Some(message),
-            receipt,
-        }, to);
+        Self::record(
+            ExecutedTransaction {
+                extrinsic_index: extrinsic_index(),
+                hash: signed_hash(&who, nonce),
+                from,
+                envelope: Vec::new(),
+                call: Some(message),
+                receipt,
+            },
+            to,
+        );
         Ok(post_info)
     }
 }
@@ -401,7 +415,9 @@ impl<T: Config> Pallet<T> {
 /// two have in common.
 pub fn signed_hash(who: &AccountId20, nonce: u64) -> H256 {
     let domain: &[u8] = b"quids 2026 qevm signed call v1";
-    H256(quids_io::hashing::keccak_256(&[domain, &who.0, &nonce.to_be_bytes()].concat()))
+    H256(quids_io::hashing::keccak_256(
+        &[domain, &who.0, &nonce.to_be_bytes()].concat(),
+    ))
 }
 
 fn extrinsic_index() -> u32 {

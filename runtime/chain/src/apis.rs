@@ -11,7 +11,7 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
 };
-use quids_core::{AccountId20, H160, H256, Balance, Block, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
 use quids_support::{
     context::{Phase, set_phase},
@@ -143,7 +143,9 @@ fn carrying(envelope: Vec<u8>) -> Vec<u8> {
 /// Those of the extrinsics that carry an Ethereum transaction.
 fn transactions(extrinsics: &[Vec<u8>]) -> Vec<Option<EvmTransaction>> {
     let transaction = |bytes: &Vec<u8>| {
-        let extrinsic = Extrinsic::from_bytes(bytes).ok().filter(|extrinsic| extrinsic.signature.is_none())?;
+        let extrinsic = Extrinsic::from_bytes(bytes)
+            .ok()
+            .filter(|extrinsic| extrinsic.signature.is_none())?;
         Qevm::describe(envelope(&extrinsic.call)?)
     };
     extrinsics.iter().map(transaction).collect()
@@ -155,7 +157,9 @@ fn trace_extrinsic(
     bytes: &[u8],
     options: TraceOptions,
 ) -> Result<Option<EvmOutcome>, TransactionValidityError> {
-    let extrinsic = Extrinsic::from_bytes(bytes).ok().filter(|extrinsic| extrinsic.signature.is_none());
+    let extrinsic = Extrinsic::from_bytes(bytes)
+        .ok()
+        .filter(|extrinsic| extrinsic.signature.is_none());
     let Some(envelope) = extrinsic.as_ref().and_then(|extrinsic| envelope(&extrinsic.call)) else {
         let (applied, outcome) = pallet_qevm::recorded(options, || Executive::apply_extrinsic(index, bytes));
         return applied.map(|_| outcome);

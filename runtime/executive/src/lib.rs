@@ -20,10 +20,12 @@ mod transaction;
 
 use core::marker::PhantomData;
 use quids_api::{
-    CheckInherentsResult, InherentData, SignatureClaim, TransactionSource, TransactionValidity, TransactionValidityError,
+    CheckInherentsResult, InherentData, SignatureClaim, TransactionSource, TransactionValidity,
+    TransactionValidityError,
 };
 use quids_support::{
-    composition::Composition, dispatch::DispatchResultWithPostInfo, extension::Extensions, extrinsic::UncheckedExtrinsic, hooks::Hooks, system::SystemPort,
+    composition::Composition, dispatch::DispatchResultWithPostInfo, extension::Extensions,
+    extrinsic::UncheckedExtrinsic, hooks::Hooks, system::SystemPort,
 };
 
 /// What a runtime tells the executive about itself.

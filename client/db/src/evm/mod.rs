@@ -187,21 +187,6 @@ impl Database {
     }
 }
 
-/// Keys, for tests that damage what lies there.
-#[cfg(test)]
-pub(crate) mod test_keys {
-    use super::keys::{LogKey, Subject};
-    use quids_core::{H160, Hash, Height};
-
-    pub fn logs(height: Height, block: Hash, place: u32) -> Vec<u8> {
-        LogKey { height, block, place }.bytes()
-    }
-
-    pub fn posting(address: H160, height: Height, block: &Hash) -> Vec<u8> {
-        Subject::Address(address).posting(height, block)
-    }
-}
-
 fn block_record(snapshot: &Snapshot<'_>, hash: &Hash) -> Result<Option<BlockRecord>, DbError> {
     let key = hash.as_bytes();
     let bytes = snapshot.checked(Column::EvmBlocks, key)?;
@@ -236,4 +221,19 @@ fn postings(height: Height, hash: Hash, block: &EvmBlock) -> Postings {
         }
     }
     postings
+}
+
+/// Keys, for tests that damage what lies there.
+#[cfg(test)]
+pub(crate) mod test_keys {
+    use super::keys::{LogKey, Subject};
+    use quids_core::{H160, Hash, Height};
+
+    pub fn logs(height: Height, block: Hash, place: u32) -> Vec<u8> {
+        LogKey { height, block, place }.bytes()
+    }
+
+    pub fn posting(address: H160, height: Height, block: &Hash) -> Vec<u8> {
+        Subject::Address(address).posting(height, block)
+    }
 }

@@ -440,7 +440,7 @@ impl Fake {
             envelope: envelope.to_vec(),
         };
         match decoded.nonce() {
-            1 => Err(PoolError::Invalid(InvalidTransaction::Stale).into()),
+            1 => Err(PoolError::Invalid(quids_api::InvalidTransaction::Stale).into()),
             2 => Err(PoolError::AlreadyKnown(Hash::zero()).into()),
             3 => Err(PoolError::TooLowPriority {
                 priority: 1,

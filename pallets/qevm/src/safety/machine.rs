@@ -104,7 +104,11 @@ impl Machine<'_> {
                         return Ok(());
                     };
                     let words = self.words.possible(condition);
-                    let may = |zero: bool| words.as_ref().is_none_or(|all| all.iter().any(|one| one.is_zero() == zero));
+                    let may = |zero: bool| {
+                        words
+                            .as_ref()
+                            .is_none_or(|all| all.iter().any(|one| one.is_zero() == zero))
+                    };
                     let (stays, goes) = (may(true), may(false));
                     if goes {
                         self.jump(target, &state)?;
@@ -143,7 +147,9 @@ impl Machine<'_> {
             }
             opcode::DUP1..=opcode::DUP16 => {
                 let depth = usize::from(op.saturating_sub(opcode::DUP1));
-                let Some(value) = state.peek(depth) else { return Ok(None) };
+                let Some(value) = state.peek(depth) else {
+                    return Ok(None);
+                };
                 state.push(value, &self.words);
             }
             opcode::SWAP1..=opcode::SWAP16 => {
@@ -218,7 +224,10 @@ impl Machine<'_> {
         };
         for target in targets {
             // Anything else is an exceptional halt.
-            if let Some(place) = usize::try_from(target).ok().filter(|place| is_destination(&self.destinations, *place)) {
+            if let Some(place) = usize::try_from(target)
+                .ok()
+                .filter(|place| is_destination(&self.destinations, *place))
+            {
                 self.flow(place, state)?;
             }
         }
@@ -279,7 +288,9 @@ impl Machine<'_> {
     }
 
     fn context(&self, state: &State) -> Context {
-        let addresses = state.stack().filter_map(|value| usize::try_from(self.words.known(value)?).ok());
+        let addresses = state
+            .stack()
+            .filter_map(|value| usize::try_from(self.words.known(value)?).ok());
         let returns = addresses.filter(|place| is_destination(&self.destinations, *place));
         // FNV-1a.
         Context::Returns(returns.fold(0xcbf2_9ce4_8422_2325, |hash: u64, place| {
@@ -299,6 +310,15 @@ fn writes_memory(op: u8) -> bool {
     };
     matches!(
         op,
-        MSTORE8 | CALLDATACOPY | CODECOPY | EXTCODECOPY | RETURNDATACOPY | MCOPY | CALL | CALLCODE | DELEGATECALL | STATICCALL
+        MSTORE8
+            | CALLDATACOPY
+            | CODECOPY
+            | EXTCODECOPY
+            | RETURNDATACOPY
+            | MCOPY
+            | CALL
+            | CALLCODE
+            | DELEGATECALL
+            | STATICCALL
     )
 }

@@ -53,7 +53,9 @@ pub fn forwards_to(code: &[u8]) -> Option<H160> {
         0x5a, 0xf4, 0x3d, 0x82, 0x80, 0x3e, 0x90, 0x3d, 0x91, 0x60, 0x2b, 0x57, 0xfd, 0x5b, 0xf3,
     ];
     const DESIGNATOR: &[u8] = &[0xef, 0x01, 0x00];
-    let proxied = code.strip_prefix(PROXY_START).and_then(|rest| rest.strip_suffix(PROXY_END));
+    let proxied = code
+        .strip_prefix(PROXY_START)
+        .and_then(|rest| rest.strip_suffix(PROXY_END));
     let address = proxied.or_else(|| code.strip_prefix(DESIGNATOR))?;
     <[u8; 20]>::try_from(address).ok().map(H160::from)
 }
@@ -123,5 +125,8 @@ fn crude(code: &[u8]) -> Findings {
 
 /// Places that may be jumped to, in order.
 fn jump_destinations(code: &[u8]) -> Vec<usize> {
-    instructions(code).filter(|(_, op, _)| *op == opcode::JUMPDEST).map(|(place, ..)| place).collect()
+    instructions(code)
+        .filter(|(_, op, _)| *op == opcode::JUMPDEST)
+        .map(|(place, ..)| place)
+        .collect()
 }

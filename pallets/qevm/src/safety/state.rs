@@ -58,7 +58,9 @@ impl State {
     /// The value `depth` below the top.
     pub fn peek(&mut self, depth: usize) -> Option<Value> {
         self.unearth(depth)?;
-        self.stack.get(self.stack.len().checked_sub(depth.checked_add(1)?)?).copied()
+        self.stack
+            .get(self.stack.len().checked_sub(depth.checked_add(1)?)?)
+            .copied()
     }
 
     /// Exchanges the top and the value `depth` below it.

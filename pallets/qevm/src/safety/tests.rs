@@ -22,7 +22,9 @@ fn assemble(text: &str) -> Vec<u8> {
             code.push(*op);
         } else {
             let digits = token.strip_prefix('#').unwrap_or(token);
-            let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16));
+            let bytes = (0..digits.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&digits[at..at + 2], 16));
             code.extend(bytes.map(|byte| byte.unwrap_or_else(|_| panic!("no opcode and no hex: {token}"))));
         }
     }
@@ -48,13 +50,20 @@ fn found(code: &[u8]) -> String {
         ("delegatecall_to_storage", safety.delegatecall_to_storage),
         ("unknown_calls", safety.unknown_calls),
     ];
-    names.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+    names
+        .into_iter()
+        .filter(|(_, is)| *is)
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `code` is assembled with `STATIC` for the arguments of a static call but its address, which is on the stack.
 fn check(cases: &[(&str, &str)]) {
     for (code, expected) in cases {
-        let code = code.replace("STATIC", "GAS STATICCALL STOP").replace("ARGS", "PUSH0 PUSH0 PUSH0 PUSH0");
+        let code = code
+            .replace("STATIC", "GAS STATICCALL STOP")
+            .replace("ARGS", "PUSH0 PUSH0 PUSH0 PUSH0");
         assert_eq!(found(&assemble(&code)), *expected, "{code}");
     }
 }
@@ -88,12 +97,27 @@ fn addresses_are_followed_through_stack_memory_and_arithmetic() {
         ("PUSH1 01 ARGS SWAP4 STATIC", "ecrecover"),
         ("PUSH1 01 PUSH1 80 MSTORE ARGS PUSH1 80 MLOAD STATIC", "ecrecover"),
         // Overwritten in whole, in part, or nobody knows.
-        ("PUSH1 01 PUSH1 80 MSTORE PUSH1 02 PUSH1 80 MSTORE ARGS PUSH1 80 MLOAD STATIC", ""),
-        ("PUSH1 01 PUSH1 80 MSTORE PUSH1 02 PUSH1 81 MSTORE ARGS PUSH1 80 MLOAD STATIC", "ecrecover unknown_calls"),
-        ("PUSH1 01 PUSH1 80 MSTORE PUSH1 02 CALLER MSTORE ARGS PUSH1 80 MLOAD STATIC", "ecrecover unknown_calls"),
+        (
+            "PUSH1 01 PUSH1 80 MSTORE PUSH1 02 PUSH1 80 MSTORE ARGS PUSH1 80 MLOAD STATIC",
+            "",
+        ),
+        (
+            "PUSH1 01 PUSH1 80 MSTORE PUSH1 02 PUSH1 81 MSTORE ARGS PUSH1 80 MLOAD STATIC",
+            "ecrecover unknown_calls",
+        ),
+        (
+            "PUSH1 01 PUSH1 80 MSTORE PUSH1 02 CALLER MSTORE ARGS PUSH1 80 MLOAD STATIC",
+            "ecrecover unknown_calls",
+        ),
         // The mask that compilers put on addresses.
-        ("ARGS PUSH1 01 PUSH20 ffffffffffffffffffffffffffffffffffffffff AND STATIC", "ecrecover"),
-        ("ARGS PUSH1 01 PUSH1 01 PUSH1 01 PUSH1 a0 SHL SUB AND STATIC", "ecrecover"),
+        (
+            "ARGS PUSH1 01 PUSH20 ffffffffffffffffffffffffffffffffffffffff AND STATIC",
+            "ecrecover",
+        ),
+        (
+            "ARGS PUSH1 01 PUSH1 01 PUSH1 01 PUSH1 a0 SHL SUB AND STATIC",
+            "ecrecover",
+        ),
         ("ARGS PUSH1 03 PUSH1 02 SWAP1 SUB STATIC", "ecrecover"),
         ("ARGS PUSH0 ISZERO STATIC", "ecrecover"),
         ("ARGS PUSH0 NOT PUSH1 ff SHR STATIC", "ecrecover"),
@@ -113,7 +137,10 @@ fn the_ecrecover_of_solidity_is_found_behind_its_encoder() {
         PUSH1 40 MLOAD @back SWAP1 CALLER CALLER CALLER CALLER @encode JUMP
         :back
         PUSH1 20 PUSH1 40 MLOAD PUSH1 20 DUP2 SUB SWAP1 DUP1 POP PUSH0 PUSH0 PUSH0 PUSH0 DUP13 GAS STATICCALL STOP";
-    let lines: Vec<&str> = body.lines().map(|line| line.split("# .").next().unwrap_or(line)).collect();
+    let lines: Vec<&str> = body
+        .lines()
+        .map(|line| line.split("# .").next().unwrap_or(line))
+        .collect();
     let code = assemble(&lines.join(" "));
     assert!(found(&code).contains("ecrecover"), "{}", found(&code));
 }
@@ -134,7 +161,11 @@ fn contracts_as_solc_compiles_them_are_judged_by_their_names() {
             ("UnknownCalls", "unknown_calls"),
         ];
         let named = |part: &str| name.split('_').any(|one| one == part);
-        let expected: Vec<&str> = expected.iter().filter(|(part, _)| named(part)).map(|(_, flag)| *flag).collect();
+        let expected: Vec<&str> = expected
+            .iter()
+            .filter(|(part, _)| named(part))
+            .map(|(_, flag)| *flag)
+            .collect();
         for (way, code) in ways {
             let code = alloy_primitives::hex::decode(code).unwrap();
             assert!(machine::explore(&code).is_ok(), "{name} {way} costs too much");
@@ -153,7 +184,10 @@ fn what_cannot_be_reached_does_not_count() {
         ("#0c CALLER SELFDESTRUCT", ""),
         // Bytes of a push are no instructions, as in metadata.
         ("PUSH2 33ff STOP", ""),
-        ("PUSH32 5f5f5f5f60015afa00000000000000000000000000000000000000000000000000 STOP", ""),
+        (
+            "PUSH32 5f5f5f5f60015afa00000000000000000000000000000000000000000000000000 STOP",
+            "",
+        ),
         // A JUMPDEST inside of a push is none.
         ("PUSH1 04 JUMP PUSH2 5bff STOP", ""),
         // The condition is always zero, or never.
@@ -176,11 +210,26 @@ fn what_can_be_reached_counts() {
         ("PUSH0 CALLDATALOAD JUMP :hidden CALLER SELFDESTRUCT", "selfdestruct"),
         ("ARGS PUSH0 CALLDATALOAD JUMP :hidden PUSH1 01 STATIC", "ecrecover"),
         // The address lies on the stack where it jumps from.
-        ("ARGS PUSH1 01 PUSH0 CALLDATALOAD JUMP :hidden GAS STATICCALL", "ecrecover unknown_calls"),
+        (
+            "ARGS PUSH1 01 PUSH0 CALLDATALOAD JUMP :hidden GAS STATICCALL",
+            "ecrecover unknown_calls",
+        ),
         // In a loop.
-        (":loop CALLVALUE @out JUMPI @loop JUMP :out CALLER SELFDESTRUCT", "selfdestruct"),
+        (
+            ":loop CALLVALUE @out JUMPI @loop JUMP :out CALLER SELFDESTRUCT",
+            "selfdestruct",
+        ),
         // Over 64 values deep.
-        (&["PUSH1 01 PUSH0 PUSH0 PUSH0 ", &"PUSH0 ".repeat(70), &"POP ".repeat(69), "SWAP4 GAS STATICCALL"].concat(), "ecrecover unknown_calls"),
+        (
+            &[
+                "PUSH1 01 PUSH0 PUSH0 PUSH0 ",
+                &"PUSH0 ".repeat(70),
+                &"POP ".repeat(69),
+                "SWAP4 GAS STATICCALL",
+            ]
+            .concat(),
+            "ecrecover unknown_calls",
+        ),
     ]);
 }
 
@@ -189,9 +238,14 @@ fn a_function_answers_each_of_its_callers_apart() {
     // `one` passes ecrecover's address below the function's frame, `two` an address that is harmless. Neither gets the
     // other's.
     let code = |second: &str| {
-        ["CALLVALUE @two JUMPI PUSH0 @one JUMP :helper JUMP
+        [
+            "CALLVALUE @two JUMPI PUSH0 @one JUMP :helper JUMP
             :one PUSH1 02 @back1 @helper JUMP :back1 ARGS DUP5 GAS STATICCALL STOP
-            :two PUSH1 ", second, " @back2 @helper JUMP :back2 PUSH0 SSTORE STOP"].concat()
+            :two PUSH1 ",
+            second,
+            " @back2 @helper JUMP :back2 PUSH0 SSTORE STOP",
+        ]
+        .concat()
     };
     check(&[(&code("01"), ""), (&code("04"), "")]);
 }
@@ -199,16 +253,34 @@ fn a_function_answers_each_of_its_callers_apart() {
 #[test]
 fn addresses_from_storage_and_elsewhere_are_told_apart() {
     check(&[
-        ("ARGS PUSH0 SLOAD GAS DELEGATECALL", "delegatecall_to_storage unknown_calls"),
-        ("ARGS PUSH1 08 PUSH0 SLOAD SWAP1 SHR PUSH20 ffffffffffffffffffffffffffffffffffffffff AND GAS DELEGATECALL", "delegatecall_to_storage unknown_calls"),
-        ("PUSH0 SLOAD PUSH1 80 MSTORE ARGS PUSH1 80 MLOAD GAS DELEGATECALL", "delegatecall_to_storage unknown_calls"),
+        (
+            "ARGS PUSH0 SLOAD GAS DELEGATECALL",
+            "delegatecall_to_storage unknown_calls",
+        ),
+        (
+            "ARGS PUSH1 08 PUSH0 SLOAD SWAP1 SHR PUSH20 ffffffffffffffffffffffffffffffffffffffff AND GAS DELEGATECALL",
+            "delegatecall_to_storage unknown_calls",
+        ),
+        (
+            "PUSH0 SLOAD PUSH1 80 MSTORE ARGS PUSH1 80 MLOAD GAS DELEGATECALL",
+            "delegatecall_to_storage unknown_calls",
+        ),
         ("ARGS PUSH0 SLOAD GAS STATICCALL", "unknown_calls"),
         ("ARGS CALLER GAS DELEGATECALL", "unknown_calls"),
         ("ARGS PUSH0 CALLDATALOAD GAS DELEGATECALL", "unknown_calls"),
-        ("ARGS PUSH20 1111111111111111111111111111111111111111 GAS DELEGATECALL", ""),
+        (
+            "ARGS PUSH20 1111111111111111111111111111111111111111 GAS DELEGATECALL",
+            "",
+        ),
         // Either of two.
-        ("ARGS CALLVALUE @other JUMPI PUSH1 01 @call JUMP :other PUSH1 02 :call GAS STATICCALL", "ecrecover"),
-        ("ARGS CALLVALUE @other JUMPI PUSH1 01 @call JUMP :other CALLER :call GAS STATICCALL", "ecrecover unknown_calls"),
+        (
+            "ARGS CALLVALUE @other JUMPI PUSH1 01 @call JUMP :other PUSH1 02 :call GAS STATICCALL",
+            "ecrecover",
+        ),
+        (
+            "ARGS CALLVALUE @other JUMPI PUSH1 01 @call JUMP :other CALLER :call GAS STATICCALL",
+            "ecrecover unknown_calls",
+        ),
     ]);
 }
 
@@ -224,7 +296,8 @@ fn minimal_proxies_and_designators_name_their_contract() {
         assert_eq!(forwards_to(&[code.as_slice(), &[0]].concat()), None);
     }
     assert_eq!(forwards_to(&[]), None);
-    let to_ecrecover = assemble("#363d3d373d3d3d363d7300000000000000000000000000000000000000015af43d82803e903d91602b57fd5bf3");
+    let to_ecrecover =
+        assemble("#363d3d373d3d3d363d7300000000000000000000000000000000000000015af43d82803e903d91602b57fd5bf3");
     assert_eq!(found(&to_ecrecover), "ecrecover");
 }
 
@@ -286,10 +359,22 @@ fn the_largest_code_takes_a_bounded_time() {
     let deep = "CALLER ".repeat(64);
     let jumps = assemble(&["PUSH0 CALLDATALOAD JUMPI ".repeat(30).as_str()].concat());
     let shapes: [(&str, Vec<u8>); 4] = [
-        ("destinations", assemble(&[&deep, "JUMPDEST ".repeat(24_000).as_str()].concat())),
-        ("jumps", [assemble(&deep), jumps, alloc::vec![opcode::JUMPDEST; 24_000]].concat()),
-        ("pushes", assemble(&[":loop ", "PUSH1 01 ".repeat(8_000).as_str(), "@loop JUMP"].concat())),
-        ("conditions", assemble(&[":loop ", "CALLVALUE @loop JUMPI CALLER ".repeat(4_000).as_str()].concat())),
+        (
+            "destinations",
+            assemble(&[&deep, "JUMPDEST ".repeat(24_000).as_str()].concat()),
+        ),
+        (
+            "jumps",
+            [assemble(&deep), jumps, alloc::vec![opcode::JUMPDEST; 24_000]].concat(),
+        ),
+        (
+            "pushes",
+            assemble(&[":loop ", "PUSH1 01 ".repeat(8_000).as_str(), "@loop JUMP"].concat()),
+        ),
+        (
+            "conditions",
+            assemble(&[":loop ", "CALLVALUE @loop JUMPI CALLER ".repeat(4_000).as_str()].concat()),
+        ),
     ];
     for (name, code) in shapes {
         assert!(code.len() <= 26_000, "{name}: {}", code.len());

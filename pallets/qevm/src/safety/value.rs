@@ -104,7 +104,10 @@ impl Words {
             Value::Constant(_) => Some(alloc::vec![self.known(value)?]),
             Value::OneOf(place) => {
                 let places = self.sets.get(usize_of(place))?;
-                places.iter().map(|place| self.constants.get(usize_of(*place)).copied()).collect()
+                places
+                    .iter()
+                    .map(|place| self.constants.get(usize_of(*place)).copied())
+                    .collect()
             }
             Value::Unknown(_) => None,
         }
@@ -116,7 +119,9 @@ impl Words {
             Value::Unknown(traits) => traits,
             value => {
                 let words = self.possible(value).unwrap_or_default();
-                words.into_iter().fold(Traits::NONE, |all, word| all | Traits::of_address(word))
+                words
+                    .into_iter()
+                    .fold(Traits::NONE, |all, word| all | Traits::of_address(word))
             }
         }
     }
@@ -157,12 +162,18 @@ impl Words {
         if let Some(word) = known.and_then(|words| evaluate(op, &words)) {
             return self.constant(word);
         }
-        let all = arguments.iter().fold(Traits::NONE, |all, argument| all | self.traits(*argument));
+        let all = arguments
+            .iter()
+            .fold(Traits::NONE, |all, argument| all | self.traits(*argument));
         let kept = match op {
             // A mask leaves what it is; packing moves what comes from storage.
             opcode::AND | opcode::OR => all,
             opcode::SHL | opcode::SHR | opcode::SAR | opcode::DIV | opcode::MUL | opcode::XOR => {
-                if all.has(Traits::STORAGE) { Traits::STORAGE } else { Traits::NONE }
+                if all.has(Traits::STORAGE) {
+                    Traits::STORAGE
+                } else {
+                    Traits::NONE
+                }
             }
             _ => Traits::NONE,
         };

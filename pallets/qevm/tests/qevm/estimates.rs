@@ -60,7 +60,11 @@ fn programs() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     (
         prop::collection::vec(piece.clone(), 0..12).prop_map(code),
         prop::collection::vec(piece, 0..6).prop_map(move |pieces| {
-            let mut code: Vec<u8> = pieces.into_iter().filter(|piece| !piece.contains(&0x73)).flatten().collect();
+            let mut code: Vec<u8> = pieces
+                .into_iter()
+                .filter(|piece| !piece.contains(&0x73))
+                .flatten()
+                .collect();
             code.push(0x00);
             code
         }),
@@ -85,7 +89,9 @@ proptest! {
 
 #[test]
 fn what_fails_with_all_gas_has_no_estimate() {
-    let failed = test(&[], || Qevm::estimate(&block(REVERTS, &[], 0), CAP)).unwrap().unwrap_err();
+    let failed = test(&[], || Qevm::estimate(&block(REVERTS, &[], 0), CAP))
+        .unwrap()
+        .unwrap_err();
     assert_eq!(failed.status, EvmStatus::Revert);
     assert!(test(&[], || Qevm::estimate(&SimulatedBlock::default(), CAP)).is_err());
 }

@@ -4,14 +4,23 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256};
 use pallet_balances::FeeSchedule;
 use pallet_qevm::{GasWeight, PrecompileMap};
-use quids_api::{RuntimeVersion, TransactionValidityError, evm::{EvmOutcome, EvmStatus}};
+use quids_api::{
+    RuntimeVersion, TransactionValidityError,
+    evm::{EvmOutcome, EvmStatus},
+};
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Balance, Digest, DigestItem, H160, Hash, Height, Weight};
 use quids_crypto::{KeyPair, SignatureScheme};
 use quids_ethereum::{QuantumTransaction, TRANSACTION_TYPE};
 use quids_io::MemoryExternalities;
 use quids_support::{
-    constant, construct_runtime, context::{Phase, set_phase}, dispatch::PostDispatchInfo, genesis::BuildGenesis, hooks::Hooks,
-    limits::BlockLimits, system::SystemPort, traits::{Currency, Get},
+    constant, construct_runtime,
+    context::{Phase, set_phase},
+    dispatch::PostDispatchInfo,
+    genesis::BuildGenesis,
+    hooks::Hooks,
+    limits::BlockLimits,
+    system::SystemPort,
+    traits::{Currency, Get},
 };
 
 construct_runtime! {

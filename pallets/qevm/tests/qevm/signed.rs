@@ -23,16 +23,33 @@ fn creations_have_ethereums_addresses_and_count_once() {
     test(&[ALICE], || {
         let (value, gas_limit) = (U256::zero(), 1_000_000);
         let init = deploying(COUNTER);
-        call(Call::create { value, init: init.clone(), gas_limit }).unwrap();
+        call(Call::create {
+            value,
+            init: init.clone(),
+            gas_limit,
+        })
+        .unwrap();
         assert_eq!(Qevm::code(created(ALICE, 0)), COUNTER);
         assert_eq!(nonce(ALICE), 1);
         let salt = H256::repeat_byte(3);
-        call(Call::create2 { value, init: init.clone(), salt, gas_limit }).unwrap();
+        call(Call::create2 {
+            value,
+            init: init.clone(),
+            salt,
+            gas_limit,
+        })
+        .unwrap();
         let hash = quids_crypto::keccak_256(&init);
         let address = quids_crypto::keccak_256(&[&[0xff][..], &ALICE.0, &salt.0, &hash].concat());
         assert_eq!(Qevm::code(H160(address[12..].try_into().unwrap())), COUNTER);
         assert_eq!(nonce(ALICE), 2);
-        call(Call::call { to: AccountId20(created(ALICE, 0).0), value, input: Vec::new(), gas_limit }).unwrap();
+        call(Call::call {
+            to: AccountId20(created(ALICE, 0).0),
+            value,
+            input: Vec::new(),
+            gas_limit,
+        })
+        .unwrap();
         let block = Qevm::block();
         assert_eq!(block.transactions.len(), 3);
         assert_eq!(block.transactions[2].receipt.logs.len(), 1);
@@ -46,11 +63,29 @@ fn creations_have_ethereums_addresses_and_count_once() {
 fn what_fails_leaves_nothing_but_the_nonce() {
     test(&[ALICE], || {
         let gas_limit = 1_000_000;
-        call(Call::create { value: U256::zero(), init: deploying(REVERTS), gas_limit }).unwrap();
+        call(Call::create {
+            value: U256::zero(),
+            init: deploying(REVERTS),
+            gas_limit,
+        })
+        .unwrap();
         let to = AccountId20(created(ALICE, 0).0);
-        for (value, gas_limit) in [(U256::one(), 100_000), (U256::one(), 20_000), (U256::from(2 * ETHER), 100_000), (U256::MAX, 100_000)] {
+        for (value, gas_limit) in [
+            (U256::one(), 100_000),
+            (U256::one(), 20_000),
+            (U256::from(2 * ETHER), 100_000),
+            (U256::MAX, 100_000),
+        ] {
             let before = nonce(ALICE);
-            assert!(call(Call::call { to, value, input: Vec::new(), gas_limit }).is_err());
+            assert!(
+                call(Call::call {
+                    to,
+                    value,
+                    input: Vec::new(),
+                    gas_limit
+                })
+                .is_err()
+            );
             assert_eq!((nonce(ALICE), balance(ALICE)), (before + 1, ETHER));
         }
         assert_eq!(Qevm::block().transactions.len(), 1);

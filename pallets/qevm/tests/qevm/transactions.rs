@@ -16,7 +16,11 @@ fn to(who: AccountId20) -> TxKind {
 fn a_transfer_pays_by_eip_1559() {
     let (alice, bob) = (Legacy::new(1), AccountId20([2; 20]));
     test(&[alice.account()], || {
-        let transfer = TxEip1559 { to: to(bob), value: U256::from(1000), ..blank() };
+        let transfer = TxEip1559 {
+            to: to(bob),
+            value: U256::from(1000),
+            ..blank()
+        };
         let outcome = succeed(&alice.sign(transfer));
         assert_eq!(outcome.gas_used, 21_000);
         // The base fee is 1 Gwei and is burned; the tip of 1 Gwei goes to the author.
@@ -33,12 +37,22 @@ fn a_transfer_pays_by_eip_1559() {
 fn contracts_keep_state_and_log() {
     let alice = Legacy::new(1);
     test(&[alice.account()], || {
-        let made = succeed(&alice.sign(TxEip1559 { input: deploying(COUNTER).into(), ..blank() }));
+        let made = succeed(&alice.sign(TxEip1559 {
+            input: deploying(COUNTER).into(),
+            ..blank()
+        }));
         let contract = made.contract_address.unwrap();
         assert_eq!(contract, created(alice.account(), 0));
-        assert_eq!((Qevm::code(contract), Qevm::account(contract).nonce), (COUNTER.to_vec(), 1));
+        assert_eq!(
+            (Qevm::code(contract), Qevm::account(contract).nonce),
+            (COUNTER.to_vec(), 1)
+        );
         for count in 1..=3u64 {
-            let call = TxEip1559 { nonce: count, to: to(AccountId20(contract.0)), ..blank() };
+            let call = TxEip1559 {
+                nonce: count,
+                to: to(AccountId20(contract.0)),
+                ..blank()
+            };
             let outcome = succeed(&alice.sign(call));
             assert_eq!(outcome.output, U256::from(count).to_be_bytes::<32>());
             assert_eq!(outcome.logs[0].data, outcome.output);
@@ -53,10 +67,19 @@ fn contracts_keep_state_and_log() {
 
 #[test]
 fn a_post_quantum_account_binds_its_key_and_then_leaves_it_out() {
-    for scheme in [SignatureScheme::MlDsa87, SignatureScheme::Falcon512, SignatureScheme::SphincsShake256f] {
+    for scheme in [
+        SignatureScheme::MlDsa87,
+        SignatureScheme::Falcon512,
+        SignatureScheme::SphincsShake256f,
+    ] {
         let alice = Quantum::new(scheme);
         test(&[alice.account()], || {
-            let transfer = |nonce| TxEip1559 { nonce, to: to(AUTHOR), value: U256::ONE, ..blank() };
+            let transfer = |nonce| TxEip1559 {
+                nonce,
+                to: to(AUTHOR),
+                value: U256::ONE,
+                ..blank()
+            };
             let missing = apply(&alice.sign(transfer(0), false)).unwrap_err();
             assert_eq!(missing, InvalidTransaction::KEY_MISSING.into());
             let first = succeed(&alice.sign(transfer(0), true));
@@ -66,7 +89,11 @@ fn a_post_quantum_account_binds_its_key_and_then_leaves_it_out() {
             assert_eq!(nonce(alice.account()), 2);
             let mut forged = alice.sign(transfer(2), false);
             *forged.last_mut().unwrap() ^= 1;
-            assert_eq!(apply(&forged).unwrap_err(), InvalidTransaction::BadProof.into(), "{scheme}");
+            assert_eq!(
+                apply(&forged).unwrap_err(),
+                InvalidTransaction::BadProof.into(),
+                "{scheme}"
+            );
             assert_conserved();
         });
     }
@@ -95,7 +122,10 @@ fn what_cannot_be_in_a_block_is_refused_with_the_reason_and_leaves_nothing() {
     ];
     test(&[alice.account()], || {
         for (change, kind) in cases {
-            let mut transaction = TxEip1559 { to: to(AUTHOR), ..blank() };
+            let mut transaction = TxEip1559 {
+                to: to(AUTHOR),
+                ..blank()
+            };
             change(&mut transaction);
             let envelope = alice.sign(transaction);
             let refused = apply(&envelope).expect_err(&format!("{kind:?}"));
@@ -115,8 +145,14 @@ fn what_cannot_be_in_a_block_is_refused_with_the_reason_and_leaves_nothing() {
             assert_eq!(number, expected, "{kind:?}");
             assert_eq!((balance(alice.account()), nonce(alice.account())), (ETHER, 0));
         }
-        succeed(&alice.sign(TxEip1559 { to: to(AUTHOR), ..blank() }));
-        let again = alice.sign(TxEip1559 { to: to(AUTHOR), ..blank() });
+        succeed(&alice.sign(TxEip1559 {
+            to: to(AUTHOR),
+            ..blank()
+        }));
+        let again = alice.sign(TxEip1559 {
+            to: to(AUTHOR),
+            ..blank()
+        });
         assert_eq!(apply(&again).unwrap_err(), InvalidTransaction::Stale.into());
         for garbage in [&[][..], &[0x02], &[0x03, 0xc0], &[0x71, 0xc0], &[0x05, 1], &[0xff; 40]] {
             assert!(apply(garbage).is_err());
@@ -128,13 +164,24 @@ fn what_cannot_be_in_a_block_is_refused_with_the_reason_and_leaves_nothing() {
 fn a_revert_is_in_the_block_and_pays() {
     let alice = Legacy::new(1);
     test(&[alice.account()], || {
-        let made = succeed(&alice.sign(TxEip1559 { input: deploying(REVERTS).into(), ..blank() }));
+        let made = succeed(&alice.sign(TxEip1559 {
+            input: deploying(REVERTS).into(),
+            ..blank()
+        }));
         let contract = AccountId20(made.contract_address.unwrap().0);
         let before = balance(alice.account());
-        let call = TxEip1559 { nonce: 1, to: to(contract), value: U256::from(7), ..blank() };
+        let call = TxEip1559 {
+            nonce: 1,
+            to: to(contract),
+            value: U256::from(7),
+            ..blank()
+        };
         let (_, outcome) = apply(&alice.sign(call)).unwrap();
         assert_eq!((outcome.status, outcome.output.len()), (EvmStatus::Revert, 32));
-        assert_eq!(balance(alice.account()), before - u128::from(outcome.gas_used) * 2 * GWEI);
+        assert_eq!(
+            balance(alice.account()),
+            before - u128::from(outcome.gas_used) * 2 * GWEI
+        );
         assert_eq!((balance(contract), nonce(alice.account())), (0, 2));
         assert!(!Qevm::block().transactions[1].receipt.success);
         assert_conserved();
@@ -146,7 +193,11 @@ fn phases_refuse_what_a_quantum_computer_breaks() {
     let alice = Legacy::new(1);
     let quantum = Quantum::new(SignatureScheme::Falcon512);
     test(&[alice.account(), quantum.account()], || {
-        let deploy = |nonce, code: &[u8]| TxEip1559 { nonce, input: deploying(code).into(), ..blank() };
+        let deploy = |nonce, code: &[u8]| TxEip1559 {
+            nonce,
+            input: deploying(code).into(),
+            ..blank()
+        };
         succeed(&alice.sign(deploy(0, RECOVERS)));
         let safety = Qevm::contract_safety(created(alice.account(), 0)).unwrap();
         assert!(safety.ecrecover && !safety.is_quantum_compatible);
@@ -203,7 +254,10 @@ fn the_base_fee_follows_the_blocks() {
             input: vec![0x5b, 0x60, 0x00, 0x56].into(),
             ..blank()
         };
-        assert!(matches!(apply(&alice.sign(spin(0))).unwrap().1.status, EvmStatus::Halt(_)));
+        assert!(matches!(
+            apply(&alice.sign(spin(0))).unwrap().1.status,
+            EvmStatus::Halt(_)
+        ));
         end(1);
         let expected = GWEI + GWEI * 1_000_000 / 15_000_000 / 8;
         assert_eq!(Qevm::next_base_fee(), expected);

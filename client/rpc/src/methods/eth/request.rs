@@ -84,7 +84,8 @@ pub fn call(value: &Value) -> Result<Request, RpcError> {
             input: input.or(data).unwrap_or_default(),
             gas_limit: gas.unwrap_or(GAS_CAP).min(GAS_CAP),
             max_fee_per_gas,
-            max_priority_fee_per_gas: (price.is_none() || is_quantum).then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
+            max_priority_fee_per_gas: (price.is_none() || is_quantum)
+                .then(|| tip.unwrap_or_default().min(max_fee_per_gas)),
             access_list: access_list.unwrap_or_default(),
             authorizations: authorizations.unwrap_or_default(),
             quantum,

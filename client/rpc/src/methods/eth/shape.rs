@@ -58,9 +58,21 @@ pub const CALL: Schema = Schema::Named(
         Field::optional("chainId", AMOUNT_OR_NULL, ""),
         Field::optional("accessList", Schema::Nullable(&ACCESS_LIST), ""),
         Field::optional("authorizationList", Schema::Nullable(&AUTHORIZATIONS), "EIP-7702"),
-        Field::optional("type", Schema::Any, "\"0x71\": post-quantum, whose signature costs gas; else told from the fields"),
-        Field::optional("scheme", AMOUNT_OR_NULL, "of type 0x71, by its tag; the sender's bound key's if left out"),
-        Field::optional("withKey", Schema::Nullable(&Schema::Bool), "of a scheme: it carries the key, so if left out"),
+        Field::optional(
+            "type",
+            Schema::Any,
+            "\"0x71\": post-quantum, whose signature costs gas; else told from the fields",
+        ),
+        Field::optional(
+            "scheme",
+            AMOUNT_OR_NULL,
+            "of type 0x71, by its tag; the sender's bound key's if left out",
+        ),
+        Field::optional(
+            "withKey",
+            Schema::Nullable(&Schema::Bool),
+            "of a scheme: it carries the key, so if left out",
+        ),
     ]),
 );
 

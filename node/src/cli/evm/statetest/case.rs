@@ -77,7 +77,11 @@ pub fn plan(test: &StateTest, spec: u8, expected: &fixture::Expectation) -> Resu
         nonce: Some(account.nonce.0.saturating_to()),
         code: Some(account.code.0.clone()),
         clear_storage: true,
-        storage: account.storage.iter().map(|(slot, value)| (word(*slot), word(*value))).collect(),
+        storage: account
+            .storage
+            .iter()
+            .map(|(slot, value)| (word(*slot), word(*value)))
+            .collect(),
         move_precompile_to: None,
     });
     let chain_id = test.config.as_ref().and_then(|config| config.chainid);
@@ -109,7 +113,10 @@ fn block(env: &fixture::Env, spec: u8) -> Result<BlockOverrides, String> {
         timestamp: Some(narrow(env.current_timestamp, "currentTimestamp")?),
         beneficiary: Some(H160(env.current_coinbase.0)),
         gas_limit: Some(narrow(env.current_gas_limit, "currentGasLimit")?),
-        base_fee: Some(env.current_base_fee.map_or(Ok(0), |fee| narrow(fee, "currentBaseFee"))?),
+        base_fee: Some(
+            env.current_base_fee
+                .map_or(Ok(0), |fee| narrow(fee, "currentBaseFee"))?,
+        ),
         prevrandao: random.map(word),
         block_hashes: block_hashes.collect(),
     })
@@ -154,7 +161,12 @@ fn message(test: &StateTest, expected: &fixture::Expectation) -> Result<Result<E
             max_fee_per_gas: narrow(price, "price of gas")?,
             max_priority_fee_per_gas: tx.max_priority_fee_per_gas.map(|fee| narrow(fee, "tip")).transpose()?,
             access_list: access_list.into_iter().flatten().map(access).collect(),
-            authorizations: tx.authorization_list.iter().flatten().map(authorization).collect::<Result<_, _>>()?,
+            authorizations: tx
+                .authorization_list
+                .iter()
+                .flatten()
+                .map(authorization)
+                .collect::<Result<_, _>>()?,
             ..EvmMessage::default()
         })
     })();
@@ -214,12 +226,21 @@ pub fn judge(spec: u8, expected: &fixture::Expectation, answer: &SimulationOutco
     let logs = match (message, &expected.expect_exception) {
         (Ok(outcome), None) => outcome.logs.as_slice(),
         (Ok(outcome), Some(exception)) => {
-            return Err((format!("refused: {exception}"), format!("executed: {:?}", outcome.status)));
+            return Err((
+                format!("refused: {exception}"),
+                format!("executed: {:?}", outcome.status),
+            ));
         }
         (Err(error), None) => return Err(("executed".into(), format!("refused: {}", error.message))),
         (Err(error), Some(exception)) => {
-            if !exception.split('|').any(|one| kind_of(one).is_none_or(|kind| kind == error.kind)) {
-                return Err((format!("refused: {exception}"), format!("refused: {:?}: {}", error.kind, error.message)));
+            if !exception
+                .split('|')
+                .any(|one| kind_of(one).is_none_or(|kind| kind == error.kind))
+            {
+                return Err((
+                    format!("refused: {exception}"),
+                    format!("refused: {:?}: {}", error.kind, error.message),
+                ));
             }
             &[]
         }
@@ -230,17 +251,16 @@ pub fn judge(spec: u8, expected: &fixture::Expectation, answer: &SimulationOutco
     }
     let hash = roots::logs_hash(logs);
     if hash != B256::from(expected.logs.0) {
-        return Err((format!("hash of logs {}", B256::from(expected.logs.0)), hash.to_string()));
+        return Err((
+            format!("hash of logs {}", B256::from(expected.logs.0)),
+            hash.to_string(),
+        ));
     }
     Ok(())
 }
 
 /// Whether it is right that a transaction was refused before it got to a runtime.
-pub fn judge_refused(
-    test: &StateTest,
-    expected: &fixture::Expectation,
-    reason: &str,
-) -> Result<(), (String, String)> {
+pub fn judge_refused(test: &StateTest, expected: &fixture::Expectation, reason: &str) -> Result<(), (String, String)> {
     if expected.expect_exception.is_none() {
         return Err(("executed".into(), format!("refused: {reason}")));
     }
@@ -295,6 +315,9 @@ mod tests {
     fn hashes_of_blocks_are_those_of_their_numbers_in_words() {
         // As Ethereum's tests define them.
         let hash = H256(keccak_256(b"0"));
-        assert_eq!(format!("{hash:?}"), "0x044852b2a670ade5407e78fb2863c51de9fcb96542a07186fe3aeda6bb8a116d");
+        assert_eq!(
+            format!("{hash:?}"),
+            "0x044852b2a670ade5407e78fb2863c51de9fcb96542a07186fe3aeda6bb8a116d"
+        );
     }
 }

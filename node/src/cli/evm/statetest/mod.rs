@@ -43,11 +43,17 @@ pub fn run(args: StatetestArgs) -> Result<Outcome, CliError> {
         && case::spec_of(fork).is_none()
     {
         let known: Vec<_> = case::FORKS.iter().map(|(name, _)| *name).collect();
-        return Err(CliError::Usage(format!("there is no hard fork {fork:?}; known are {}", known.join(", "))));
+        return Err(CliError::Usage(format!(
+            "there is no hard fork {fork:?}; known are {}",
+            known.join(", ")
+        )));
     }
     let files = runner::files(&args.path)?;
     if files.is_empty() {
-        return Err(CliError::Usage(format!("there is no .json file in {}", args.path.display())));
+        return Err(CliError::Usage(format!(
+            "there is no .json file in {}",
+            args.path.display()
+        )));
     }
     let report = runner::run(&args, files)?;
     if args.json {

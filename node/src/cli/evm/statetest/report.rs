@@ -74,7 +74,10 @@ impl Report {
     pub fn add(&mut self, case: Case) {
         let folder = case.file.parent().unwrap_or(Path::new(""));
         let folder = folder.strip_prefix(&self.root).unwrap_or(folder).display().to_string();
-        let folder = self.folders.entry(if folder.is_empty() { ".".into() } else { folder }).or_default();
+        let folder = self
+            .folders
+            .entry(if folder.is_empty() { ".".into() } else { folder })
+            .or_default();
         for counts in [folder, &mut self.all] {
             match case.verdict {
                 Verdict::Passed => counts.passed += 1,
@@ -98,7 +101,10 @@ impl Report {
         let (failures, skips) = (sorted(&self.failures), sorted(&self.skips));
         for case in failures {
             if let Verdict::Failed { expected, found } = &case.verdict {
-                println!("failed   {}\n  expected {expected}\n  found    {found}", self.name(case));
+                println!(
+                    "failed   {}\n  expected {expected}\n  found    {found}",
+                    self.name(case)
+                );
             }
         }
         for case in skips {
@@ -106,7 +112,13 @@ impl Report {
                 println!("skipped  {}: {reason}", self.name(case));
             }
         }
-        let width = self.folders.keys().map(String::len).max().unwrap_or(0).max("folder".len());
+        let width = self
+            .folders
+            .keys()
+            .map(String::len)
+            .max()
+            .unwrap_or(0)
+            .max("folder".len());
         println!("{:width$}  passed  failed  skipped", "folder");
         for (folder, counts) in &self.folders {
             let Counts {
@@ -149,9 +161,13 @@ impl Report {
                 object
             })
             .collect();
-        let counts = |counts: &Counts| json!({ "passed": counts.passed, "failed": counts.failed, "skipped": counts.skipped });
-        let folders: serde_json::Map<String, Json> =
-            self.folders.iter().map(|(folder, of)| (folder.clone(), counts(of))).collect();
+        let counts =
+            |counts: &Counts| json!({ "passed": counts.passed, "failed": counts.failed, "skipped": counts.skipped });
+        let folders: serde_json::Map<String, Json> = self
+            .folders
+            .iter()
+            .map(|(folder, of)| (folder.clone(), counts(of)))
+            .collect();
         let mut object = counts(&self.all);
         object["files"] = json!(self.files);
         object["seconds"] = json!(self.seconds);
@@ -162,7 +178,11 @@ impl Report {
     }
 
     fn relative(&self, case: &Case) -> String {
-        case.file.strip_prefix(&self.root).unwrap_or(&case.file).display().to_string()
+        case.file
+            .strip_prefix(&self.root)
+            .unwrap_or(&case.file)
+            .display()
+            .to_string()
     }
 
     fn name(&self, case: &Case) -> String {

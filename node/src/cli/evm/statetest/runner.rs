@@ -151,7 +151,12 @@ impl Worker<'_> {
                 continue;
             }
             for (fork, expectations) in &test.post {
-                if self.args.fork.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(fork)) {
+                if self
+                    .args
+                    .fork
+                    .as_ref()
+                    .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(fork))
+                {
                     continue;
                 }
                 for expected in expectations {
