@@ -5,7 +5,7 @@ use quids_api::{ApplyExtrinsicResult, InvalidTransaction, TransactionSource, Tra
 use quids_core::{AccountId20, Hash, OpaqueExtrinsic};
 use quids_node::{
     backend::{Controls, KeyControl, LogControl, NodeBackend},
-    pool::SharedPool,
+    pool::{EvmPool, SharedPool},
     spec::ChainSpec,
     testing::{Signing, TestChain},
 };
@@ -32,6 +32,8 @@ impl Asked {
         let backend = NodeBackend {
             chain: chain.chain.clone(),
             pool: pool.clone(),
+            evm_pool: Arc::new(EvmPool::new(chain.chain.clone(), pool.clone())),
+            development: None,
             spec: Arc::new(ChainSpec::dev()),
             started_at: quids_core::Height(0),
             started: Instant::now(),

@@ -2,7 +2,7 @@
 
 use super::http::{Client, quantity};
 use crate::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What happened in a range of blocks.
 #[derive(Clone, Copy, Debug, Default)]

@@ -293,10 +293,14 @@ impl Fake {
             names::QEVM_ESTIMATE => {
                 let (block, cap) = read::<(SimulatedBlock, u64)>(&mut input);
                 let outcome = message(&block.messages[0], TraceOptions::default());
-                let answer = outcome.map(|outcome| match outcome.status {
-                    EvmStatus::Success => Ok(cap.min(21_001)),
-                    _ => Err(outcome),
-                });
+                let is_success = outcome
+                    .as_ref()
+                    .is_ok_and(|outcome| outcome.status == EvmStatus::Success);
+                let answer: Result<Result<u64, EvmOutcome>, EvmError> = if is_success {
+                    Ok(Ok(cap.min(21_001)))
+                } else {
+                    outcome.map(Err)
+                };
                 answer.encode()
             }
             names::QEVM_EXTRINSIC => [&[0xee][..], &read::<Vec<u8>>(&mut input).encode()].concat().encode(),
@@ -440,7 +444,7 @@ impl Fake {
             envelope: envelope.to_vec(),
         };
         match decoded.nonce() {
-            1 => Err(PoolError::Invalid(quids_api::InvalidTransaction::Stale).into()),
+            1 => Err(PoolError::Invalid(InvalidTransaction::Stale).into()),
             2 => Err(PoolError::AlreadyKnown(Hash::zero()).into()),
             3 => Err(PoolError::TooLowPriority {
                 priority: 1,
