@@ -210,8 +210,17 @@ fn phases_refuse_what_a_quantum_computer_breaks() {
         assert_eq!(nonce(alice.account()), 2);
         succeed(&alice.sign(deploy(2, COUNTER)));
 
+        // A minimal proxy (EIP-1167) rests on what its target rests on.
+        let mut proxy = vec![0x36, 0x3d, 0x3d, 0x37, 0x3d, 0x3d, 0x3d, 0x36, 0x3d, 0x73];
+        proxy.extend_from_slice(&created(alice.account(), 0).0);
+        proxy.extend_from_slice(&[
+            0x5a, 0xf4, 0x3d, 0x82, 0x80, 0x3e, 0x90, 0x3d, 0x91, 0x60, 0x2b, 0x57, 0xfd, 0x5b, 0xf3,
+        ]);
+        let (_, refused) = apply(&alice.sign(deploy(3, &proxy))).unwrap();
+        assert_eq!(refused.status, EvmStatus::Revert);
+
         pallet_system::Phase::<Runtime>::put(ChainPhase::QuantumOnly);
-        let envelope = alice.sign(deploy(3, COUNTER));
+        let envelope = alice.sign(deploy(4, COUNTER));
         assert_eq!(apply(&envelope).unwrap_err(), InvalidTransaction::SCHEME_REFUSED.into());
         succeed(&quantum.sign(deploy(0, COUNTER), true));
         assert_conserved();
