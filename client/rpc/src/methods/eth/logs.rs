@@ -192,7 +192,7 @@ pub fn between(context: &Context, from: Height, to: Height, wanted: &Wanted) -> 
         limit: LOGS_MAX,
     };
     context.backend.evm_logs(&query).map_err(|cause| match cause {
-        crate::BackendError::Refused(_) => values::too_much(format!("query returned more than {LOGS_MAX} results")),
+        crate::BackendError::Refused(reason) => values::too_much(reason),
         cause => from_evm_backend(cause),
     })
 }
