@@ -57,7 +57,7 @@ fn the_runtime_natively_agrees_with_revm() {
         "OutOfGas",
         "StackUnderflow",
         "InvalidOpcode",
-        "StaticStateChange",
+        "StackOverflow",
     ] {
         // A long run may begin at any seed; a short one by hand may be of one world.
         assert!(

@@ -164,11 +164,19 @@ pub fn detailed(code: i32, message: impl Into<String>, detail: impl std::fmt::Di
     ErrorObjectOwned::owned(code, message, data)
 }
 
+/// Bytes of what is said of a wrong parameter.
+const MESSAGE_BYTES_MAX: usize = 320;
+
 /// Parameters that do not fit. `code` never changes its meaning: 601 no list or object, 602 one is missing, 603 one
 /// does not fit, 604 too many values, 605 unknown name, 606 the node refuses what they mean, 607 they ask for more than
 /// there is in one answer.
 pub fn invalid_params(code: u16, message: impl Into<String>) -> RpcError {
-    let message = message.into();
+    let mut message = message.into();
+    // Whatever was wrong may be in it, as long as it is.
+    if let Some((cut, _)) = message.char_indices().find(|(at, _)| *at >= MESSAGE_BYTES_MAX) {
+        message.truncate(cut);
+        message.push('…');
+    }
     let data = format!("code {code}: {message}");
     ErrorObjectOwned::owned(INVALID_PARAMS, message, Some(data))
 }

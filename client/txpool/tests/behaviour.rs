@@ -685,8 +685,10 @@ fn a_chain_taken_back_has_everything_judged_anew() {
     let mut case = Case::new(100, 1000);
     case.submit_all(&[">a@1", "a>b@1", ">c@1", ">d@1"]);
     case.invalid.insert(">c@1".into(), InvalidTransaction::Stale);
-    assert_eq!(case.block(&[">a@1"], false), ">a@1 in block; >c@1 invalid Stale");
-    case.block(&[], false);
+    assert_eq!(show(&case.tell(&[">a@1"], false)), ">a@1 in block");
+    let verdict = case.verdict(">c@1");
+    let events = case.pool.renew(&hash_of(b">c@1"), verdict, case.height);
+    assert_eq!(show(&events), ">c@1 invalid Stale");
     assert_eq!(case.ready(), ["a>b@1", ">d@1"]);
     // Back to before the block: what it had fulfilled is missing again, what was invalid may not be.
     case.height = Height(1);

@@ -226,6 +226,10 @@ fn reads_constants_storage_and_runtime_apis() {
             let row = row.unwrap();
             let (who,) = row.key().unwrap().decode().unwrap();
             let account = row.value().decode().unwrap();
+            // The chain's own precompiles are contracts.
+            if who.0.starts_with(&[0; 18]) {
+                continue;
+            }
             assert_eq!((account.nonce, account.data.free), (0, ENDOWMENT), "{who}");
             found.push(who);
         }

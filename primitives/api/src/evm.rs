@@ -7,7 +7,7 @@ use quids_core::{H160, H256, U256};
 use scale_info::TypeInfo;
 
 /// The chain as Ethereum's tools see it, for the block to come.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EvmChain {
     /// EIP-155.
     pub chain_id: u64,
@@ -26,7 +26,7 @@ pub struct EvmChain {
 }
 
 /// An account of the EVM.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct EvmAccount {
     pub balance: U256,
     pub nonce: u64,
@@ -35,7 +35,7 @@ pub struct EvmAccount {
 }
 
 /// What a block gives to the EVM.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct EvmBlockEnv {
     pub number: u64,
     /// Seconds since 1970.
@@ -48,7 +48,7 @@ pub struct EvmBlockEnv {
 }
 
 /// A block as Ethereum sees it, in the state after it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct EvmBlock {
     pub env: EvmBlockEnv,
     pub gas_used: u64,
@@ -145,7 +145,7 @@ pub struct QuantumSignature {
 }
 
 /// What a simulation changes of the block it runs in. `None` is what the block has in whose state it runs.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct BlockOverrides {
     pub number: Option<u64>,
     pub timestamp: Option<u64>,
@@ -158,7 +158,7 @@ pub struct BlockOverrides {
 }
 
 /// What a simulation changes of an account beforehand.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct StateOverride {
     pub address: H160,
     /// More than a `u128` holds is refused.
@@ -173,7 +173,7 @@ pub struct StateOverride {
 }
 
 /// One block of a simulation.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct SimulatedBlock {
     pub block: BlockOverrides,
     pub state: Vec<StateOverride>,
@@ -181,7 +181,7 @@ pub struct SimulatedBlock {
 }
 
 /// Messages to run in the state after a block; nothing of it is kept.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct Simulation {
     /// Another hard fork than the chain's, as revm numbers it.
     pub spec: Option<u8>,
@@ -200,14 +200,14 @@ pub struct Simulation {
 }
 
 /// What a simulation answers.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct SimulationOutcome {
     pub blocks: Vec<SimulatedOutcome>,
     pub accounts: Vec<DumpedAccount>,
 }
 
 /// One block's answers.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct SimulatedOutcome {
     pub env: EvmBlockEnv,
     /// One a message. An `Err` is a message that no block could include.
@@ -215,7 +215,7 @@ pub struct SimulatedOutcome {
 }
 
 /// An account with its storage.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct DumpedAccount {
     pub address: H160,
     pub balance: U256,
@@ -225,7 +225,7 @@ pub struct DumpedAccount {
 }
 
 /// How an execution ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum EvmStatus {
     Success,
     /// By `REVERT`; the output is its data.
@@ -235,7 +235,7 @@ pub enum EvmStatus {
 }
 
 /// Errors that take all gas.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum EvmHalt {
     OutOfGas,
     InvalidOpcode,
@@ -256,7 +256,7 @@ pub enum EvmHalt {
 }
 
 /// What an execution gave.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EvmOutcome {
     pub status: EvmStatus,
     /// After refunds.
@@ -271,7 +271,7 @@ pub struct EvmOutcome {
 }
 
 /// Why a transaction cannot be in a block on this state.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EvmError {
     pub kind: EvmErrorKind,
     /// For people, in go-ethereum's words where it has some, with the values that were wrong.
@@ -280,7 +280,7 @@ pub struct EvmError {
 
 /// Classes of the above. The number of `InvalidTransaction::Custom` is 32 more than the index, unless a standard
 /// variant says the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum EvmErrorKind {
     /// The bytes are no transaction.
     Malformed,
@@ -321,7 +321,7 @@ pub enum EvmErrorKind {
 }
 
 /// What to record of an execution.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct TraceOptions {
     /// The tree of calls, with their logs.
     pub calls: bool,
@@ -334,7 +334,7 @@ pub struct TraceOptions {
 }
 
 /// What to record of each opcode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct StepOptions {
     pub stack: bool,
     pub memory: bool,
@@ -345,7 +345,7 @@ pub struct StepOptions {
 }
 
 /// What was recorded.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct Trace {
     /// In the order in which they began; the first is the transaction.
     pub calls: Vec<CallFrame>,
@@ -357,7 +357,7 @@ pub struct Trace {
 }
 
 /// A call, creation or self-destruction.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct CallFrame {
     pub kind: CallKind,
     /// 0 for the transaction itself.
@@ -378,7 +378,7 @@ pub struct CallFrame {
 }
 
 /// How a frame began.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub enum CallKind {
     Call,
     CallCode,
@@ -390,7 +390,7 @@ pub enum CallKind {
 }
 
 /// An opcode about to be executed.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct Step {
     pub pc: u32,
     pub opcode: u8,
@@ -408,7 +408,7 @@ pub struct Step {
 }
 
 /// An account that an execution touched.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct TracedAccount {
     pub address: H160,
     /// `None`: it was not there.
@@ -420,7 +420,7 @@ pub struct TracedAccount {
 }
 
 /// An account at a moment.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, TypeInfo)]
 pub struct AccountSnapshot {
     pub balance: U256,
     pub nonce: u64,
@@ -428,7 +428,7 @@ pub struct AccountSnapshot {
 }
 
 /// A transaction that nobody has executed.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EvmTransaction {
     /// As [`ExecutedTransaction::hash`].
     pub hash: H256,
@@ -462,7 +462,7 @@ pub struct ContractSafety {
 }
 
 /// Where an account of the EVM lies in the state, for proofs.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
 pub struct EvmStorageKeys {
     /// SCALE `AccountInfo`: nonce and balance.
     pub account: Vec<u8>,

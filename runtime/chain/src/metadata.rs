@@ -4,9 +4,13 @@ use crate::{Extensions, Extrinsic, Runtime, RuntimeCall, RuntimeError, RuntimeEv
 use alloc::{string::String, vec, vec::Vec};
 use quids_api::{
     ApplyExtrinsicResult, CheckInherentsResult, ExtrinsicsCommitment, FeeDetails, InherentData, RuntimeDispatchInfo,
-    RuntimeVersion, SignatureTask, TransactionSource, TransactionValidity,
+    RuntimeVersion, SignatureTask, TransactionSource, TransactionValidity, TransactionValidityError,
+    evm::{
+        ContractSafety, EvmAccount, EvmBlock, EvmChain, EvmError, EvmOutcome, EvmStorageKeys, EvmTransaction,
+        SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
+    },
 };
-use quids_core::{AccountId20, Balance, Block, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
 use quids_support::{
     extension::Extensions as _,
@@ -93,6 +97,30 @@ fn apis() -> Vec<RuntimeApiMetadata> {
         api(
             "AccountKeyApi",
             vec![method::<(AccountId20,), Option<PublicKey>>("key", &["account"])],
+        ),
+        api(
+            "QevmApi",
+            vec![
+                method::<(), EvmChain>("chain", &[]),
+                method::<(), EvmBlock>("block", &[]),
+                method::<(H160,), EvmAccount>("account", &["address"]),
+                method::<(H160,), Vec<u8>>("code", &["address"]),
+                method::<(H160, H256), H256>("storage", &["address", "slot"]),
+                method::<(H160, Vec<H256>), EvmStorageKeys>("storage_keys", &["address", "slots"]),
+                method::<(Simulation,), Result<SimulationOutcome, EvmError>>("simulate", &["simulation"]),
+                method::<(SimulatedBlock, u64), Result<Result<u64, EvmOutcome>, EvmError>>(
+                    "estimate",
+                    &["block", "cap"],
+                ),
+                method::<(Vec<u8>,), Result<EvmTransaction, EvmError>>("check_transaction", &["envelope"]),
+                method::<(Vec<u8>,), Vec<u8>>("extrinsic", &["envelope"]),
+                method::<(Vec<Vec<u8>>,), Vec<Option<EvmTransaction>>>("transactions", &["extrinsics"]),
+                method::<(u32, Vec<u8>, TraceOptions), Result<Option<EvmOutcome>, TransactionValidityError>>(
+                    "trace_extrinsic",
+                    &["index", "extrinsic", "options"],
+                ),
+                method::<(H160,), Option<ContractSafety>>("safety", &["address"]),
+            ],
         ),
         api(
             "TransactionPaymentApi",

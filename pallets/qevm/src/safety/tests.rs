@@ -61,9 +61,12 @@ fn found(code: &[u8]) -> String {
 /// `code` is assembled with `STATIC` for the arguments of a static call but its address, which is on the stack.
 fn check(cases: &[(&str, &str)]) {
     for (code, expected) in cases {
-        let code = code
-            .replace("STATIC", "GAS STATICCALL STOP")
-            .replace("ARGS", "PUSH0 PUSH0 PUSH0 PUSH0");
+        let words = code.split_whitespace().map(|word| match word {
+            "STATIC" => "GAS STATICCALL STOP",
+            "ARGS" => "PUSH0 PUSH0 PUSH0 PUSH0",
+            word => word,
+        });
+        let code = words.collect::<Vec<_>>().join(" ");
         assert_eq!(found(&assemble(&code)), *expected, "{code}");
     }
 }
@@ -169,7 +172,13 @@ fn contracts_as_solc_compiles_them_are_judged_by_their_names() {
         for (way, code) in ways {
             let code = alloy_primitives::hex::decode(code).unwrap();
             assert!(machine::explore(&code).is_ok(), "{name} {way} costs too much");
-            assert_eq!(found(&code), expected.join(" "), "{name} {way}");
+            // Of code that no optimiser has seen the analysis may not know every address that is called; what it says
+            // beyond the names is never less than the truth.
+            let exact = expected.join(" ");
+            let cautious = format!("{exact} unknown_calls");
+            let found = found(&code);
+            let is_judged = found == exact || way == "unoptimized" && found == cautious.trim();
+            assert!(is_judged, "{name} {way}: {found}, not {exact}");
         }
     }
 }

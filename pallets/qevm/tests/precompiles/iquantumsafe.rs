@@ -275,7 +275,7 @@ fn too_little_gas_ends_a_call_and_leaves_nothing() {
     // The second request of an account finds its counter written: each fails with any less gas than it needs.
     let needed = world.transact(quantum_safe(), &input, 0, 200_000).tx_gas_used();
     assert!(needed < used);
-    for limit in [22_000, 25_000, needed - 1] {
+    for limit in [22_500, 25_000, needed - 1] {
         let result = world.transact(quantum_safe(), &input, 0, limit);
         let out_of_gas = HaltReason::OutOfGas(OutOfGasError::Precompile);
         assert!(
