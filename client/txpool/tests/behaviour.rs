@@ -698,7 +698,7 @@ fn a_chain_taken_back_has_everything_judged_anew() {
     assert_eq!(case.ready(), [">d@1"]);
     case.submit_all(&[">c@1", ">a@1"]);
     assert_eq!(case.ready(), [">d@1", ">c@1", ">a@1", "a>b@1"]);
-    case.block(&[">a@1"], false);
+    case.tell(&[">a@1"], false);
     assert_eq!(case.ready().len(), 3);
 }
 

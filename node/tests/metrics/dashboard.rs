@@ -66,7 +66,16 @@ fn it_has_what_an_import_needs() {
         .collect();
     assert_eq!(
         rows,
-        ["Chain", "Authoring", "Pool", "RPC", "Executor", "Database", "Process"]
+        [
+            "Chain",
+            "Authoring",
+            "Pool",
+            "RPC",
+            "Executor",
+            "Database",
+            "Process",
+            "EVM"
+        ]
     );
     for panel in panels(&dashboard).iter().filter(|panel| panel["type"] != "row") {
         let title = panel["title"].as_str().unwrap();

@@ -327,5 +327,8 @@ async fn nonsense_is_refused_by_number() {
             }
         }
     }
-    assert_eq!(refused.into_iter().collect::<Vec<_>>(), [601, 602, 603, 604, 605]);
+    assert_eq!(
+        refused.into_iter().collect::<Vec<_>>(),
+        [601, 602, 603, 604, 605, 606, 607]
+    );
 }

@@ -100,7 +100,7 @@ async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
     assert_eq!(old, first.hash());
     assert_eq!(ws.notification("eth_subscription", &heads).await["hash"], hash(new));
     let mut again = Vec::new();
-    for _ in 0..12 {
+    for _ in 0..6 {
         again.push(logs_ws.notification("eth_subscription", &logs).await);
     }
     for (log, before) in again[..3].iter().zip(told.iter().rev()) {
