@@ -88,7 +88,10 @@ ethereumSuite(import.meta.filename, (ethereum) => {
 
   it('simulates blocks of calls', async () => {
     const call = (name: string, ...args: unknown[]) => ({ from: from(), to: probe.address, input: probe.data(name, ...args) });
-    const before = await probe.read<bigint>('count');
+    // One block for both: others may follow meanwhile.
+    const blockNumber = await client.getBlockNumber({ cacheTime: 0 });
+    const { address, abi } = probe;
+    const before = (await client.readContract({ address, abi, functionName: 'count', blockNumber })) as bigint;
     const [first, second] = await ethereum().rpc<any[]>('eth_simulateV1', {
       blockStateCalls: [
         {
@@ -98,7 +101,7 @@ ethereumSuite(import.meta.filename, (ethereum) => {
         { blockOverrides: { time: '0x77777777' }, calls: [call('increment', 'two'), call('environment')] },
       ],
       traceTransfers: true,
-    }, 'latest');
+    }, numberToHex(blockNumber));
     assert.deepEqual(first.calls.map((outcome: any) => outcome.status), ['0x1', '0x0', '0x1']);
     assert.equal(BigInt(first.calls[0].returnData), before + 1n);
     assert.equal(BigInt(second.calls[0].returnData), before + 2n);
