@@ -89,6 +89,7 @@ ethereumSuite(import.meta.filename, (ethereum) => {
   it('simulates blocks of calls', async () => {
     const call = (name: string, ...args: unknown[]) => ({ from: from(), to: probe.address, input: probe.data(name, ...args) });
     // One block for both: others may follow meanwhile.
+    const client = ethereum().public;
     const blockNumber = await client.getBlockNumber({ cacheTime: 0 });
     const { address, abi } = probe;
     const before = (await client.readContract({ address, abi, functionName: 'count', blockNumber })) as bigint;
