@@ -119,8 +119,12 @@ impl Database {
             .transpose()
     }
 
-    /// The block at a height of the best chain.
+    /// The block at a height of the best chain. Nothing of a block is found by its height, nor by a transaction or a log
+    /// in it, before [`Database::best`] tells of it: who sees a receipt may rely on the state being there.
     pub fn hash_at(&self, height: Height) -> Result<Option<Hash>, DbError> {
+        if self.tips.read().is_none_or(|tips| tips.best.0 < height) {
+            return Ok(None);
+        }
         let key = height.0.to_be_bytes();
         let bytes = self.raw.checked(Column::Numbers, &key)?;
         bytes.map(|bytes| decode(Column::Numbers, &key, &bytes)).transpose()

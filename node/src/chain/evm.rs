@@ -228,7 +228,6 @@ impl Chain {
                 runtimes.remove(hash);
             }
         }
-        *self.best.write() = (header.number, hash);
         self.metrics.at(header.number);
         if !retracted.is_empty() {
             // Nobody listening is fine.

@@ -19,7 +19,7 @@ use crate::{
     spec::ChainSpec,
 };
 use codec::{Decode, Encode};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 pub(crate) use permits::Permits;
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
@@ -78,7 +78,6 @@ pub struct Chain {
     executor: Executor,
     signatures: Arc<VerifiedSignatures>,
     genesis: Hash,
-    best: RwLock<(Height, Hash)>,
     runtimes: Mutex<HashMap<Hash, Arc<Runtime>>>,
     recent: evm::Recent,
     taken_back: evm::TakenBack,
@@ -108,16 +107,14 @@ impl Chain {
         let cache = Arc::new(SharedCache::new(options.cache_mb << 20));
         follow_state_cache(&registry, &cache)?;
         let genesis = genesis::ensure(&db, &cache, &executor, spec)?;
-        let best = db.finalised()?;
         let metrics = ChainMetrics::new(&registry)?;
-        metrics.at(best.0);
+        metrics.at(db.best()?.0);
         Ok(Self {
             db,
             cache,
             executor,
             signatures: Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?)),
             genesis,
-            best: RwLock::new(best),
             runtimes: Mutex::default(),
             recent: evm::Recent::default(),
             taken_back: evm::TakenBack::default(),
@@ -135,7 +132,8 @@ impl Chain {
 
     /// The last block, which is final.
     pub fn best(&self) -> (Height, Hash) {
-        *self.best.read()
+        // A chain that is open has its genesis.
+        self.db.best().unwrap_or((Height::ZERO, self.genesis))
     }
 
     pub fn database(&self) -> &Arc<Database> {
@@ -257,7 +255,6 @@ impl Chain {
             extrinsics: extrinsics.iter().map(|bytes| quids_txpool::hash_of(bytes)).collect(),
             code_changed,
         };
-        let height = header.number;
         let bytes = extrinsics.iter().map(Vec::len).sum();
         // Before anything is stored: from then on nothing may fail.
         let runtime = if code_changed {
@@ -268,14 +265,8 @@ impl Chain {
         if let Some(evm) = &evm {
             self.metrics.evm.stored(evm);
         }
-        self.db.commit_block(quids_db::BlockCommit {
-            header,
-            body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
-            nodes,
-            finalised: true,
-            aux: Vec::new(),
-            evm: evm.as_deref().cloned(),
-        })?;
+        let evm_to_store = evm.as_deref().cloned();
+        // Before the block is the last one, so that whoever asks at once finds them.
         if let Some(evm) = evm {
             self.recent.put(hash, evm);
         }
@@ -283,7 +274,14 @@ impl Chain {
         if let Some(runtime) = runtime {
             self.remember_runtime(hash, runtime);
         }
-        *self.best.write() = (height, hash);
+        self.db.commit_block(quids_db::BlockCommit {
+            header,
+            body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
+            nodes,
+            finalised: true,
+            aux: Vec::new(),
+            evm: evm_to_store,
+        })?;
         self.metrics.stored(&Stored {
             block: &new,
             bytes,

@@ -100,6 +100,11 @@ impl LogFilter {
 impl Database {
     /// The logs of the best chain that match, in order.
     pub fn evm_logs(&self, filter: &LogFilter) -> Result<Vec<MatchingLog>, LogQueryError> {
+        let best = self.tips.read().map_or(Height::ZERO, |tips| tips.best.0);
+        let filter = &LogFilter {
+            to: filter.to.min(best),
+            ..filter.clone()
+        };
         if filter.from > filter.to || filter.topics.len() > usize::from(TOPICS_MAX) {
             return Ok(Vec::new());
         }

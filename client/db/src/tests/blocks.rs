@@ -1,11 +1,14 @@
 //! Chains, forks, finality, and opening again.
 
-use super::{FAST, assert_beginning, assert_nothing, assert_whole, block, chain, open, write};
-use crate::{Column, Database, DbError, FORMAT_VERSION};
+use super::{FAST, assert_beginning, assert_nothing, assert_whole, block, chain, evm::everything, open, write};
+use crate::{Column, Database, DbError, FORMAT_VERSION, Options};
 use quids_core::{Hash, Height};
 use quids_state::{NodeStore, SharedCache, StateBackend, TrieBackend};
 use rocksdb::WriteBatch;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 #[test]
 fn what_was_written_is_there_after_reopening() {
@@ -307,4 +310,41 @@ fn entries_outside_of_blocks_are_written_listed_and_removed() {
         Err(DbError::Damaged { column: "extras", .. })
     ));
     check(&db, "a/", 1, &[entry("a/2", "new")]);
+}
+
+/// Writing and syncing take time, in which a reader must not see half of it: a receipt, but not the state behind it.
+#[test]
+fn nothing_of_a_block_is_found_before_it_is_the_best() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options { sync: true, ..FAST }).unwrap();
+    let blocks = chain(100);
+    write(&db, &blocks[..1]);
+    let looked = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for block in &blocks[1..] {
+                let height = block.header.number;
+                let transaction = block.evm.as_ref().unwrap().transactions[1].hash;
+                let everything = everything();
+                loop {
+                    let found = [
+                        db.hash_at(height).unwrap().is_some(),
+                        db.evm_transaction(&transaction).unwrap().is_some(),
+                        db.evm_logs(&everything).unwrap().iter().any(|log| log.height == height),
+                    ];
+                    let (best, _) = db.best().unwrap();
+                    assert!(
+                        best >= height || found == [false; 3],
+                        "{height} in {found:?}, the best is {best}"
+                    );
+                    looked.fetch_add(1, Ordering::Relaxed);
+                    if best >= height {
+                        break;
+                    }
+                }
+            }
+        });
+        write(&db, &blocks[1..]);
+    });
+    assert!(looked.into_inner() >= 100);
 }

@@ -127,7 +127,7 @@ fn expected(all: &[MatchingLog], filter: &LogFilter) -> Vec<MatchingLog> {
     all.iter().filter(is_wanted).cloned().collect()
 }
 
-fn everything() -> LogFilter {
+pub(super) fn everything() -> LogFilter {
     LogFilter {
         from: Height(0),
         to: Height::MAX,
