@@ -13,6 +13,7 @@ mod world;
 use outcome::Ended;
 use quids_api::names;
 use quids_executor::{Executor, ExecutorConfig};
+use quids_io::MemoryExternalities;
 use std::collections::BTreeMap;
 use world::World;
 
@@ -74,10 +75,22 @@ fn the_runtime_as_wasm_agrees_with_revm() {
         return;
     }
     let executor = Executor::new(ExecutorConfig::default()).unwrap();
-    let mut session = executor.load(quids_runtime_wasm::WASM).unwrap().session().unwrap();
+    let runtime = executor.load(quids_runtime_wasm::WASM).unwrap();
+    let mut session = runtime.session().unwrap();
+    let mut calls = 0;
     check(1000, &mut |state, input| {
-        session
+        let output = session
             .call(state, names::QEVM_SIMULATE, input)
-            .expect("the runtime answers")
+            .expect("the runtime answers");
+        calls += 1;
+        if calls % 20 == 0 {
+            let (mut fresh, mut state) = (runtime.session().unwrap(), MemoryExternalities::default());
+            let expected = fresh.call(&mut state, names::QEVM_SIMULATE, input).unwrap();
+            assert!(
+                output == expected,
+                "the instance's call {calls} is not as in a fresh one"
+            );
+        }
+        output
     });
 }

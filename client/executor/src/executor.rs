@@ -99,6 +99,7 @@ impl Executor {
             version,
             prepared,
             services,
+            idle: Mutex::default(),
         });
         let mut runtimes = self.inner.runtimes.lock();
         if runtimes.len() >= RUNTIMES_MAX {

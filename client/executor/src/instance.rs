@@ -32,7 +32,7 @@ pub(crate) struct Instance {
     /// Looked up at the first call of each.
     apis: Vec<Option<Api>>,
     used: bool,
-    _in_use: InUse,
+    in_use: Option<InUse>,
 }
 
 impl Instance {
@@ -67,7 +67,7 @@ impl Instance {
             reset,
             apis,
             used: false,
-            _in_use: in_use,
+            in_use: Some(in_use),
         })
     }
 
@@ -84,6 +84,16 @@ impl Instance {
             .call(&mut self.store, ())
             .map_err(|error| classify(&error, &mut self.store));
         self.close_transactions(result)
+    }
+
+    /// Counts as an instance at work, or does not: while it waits for a call.
+    pub fn set_idle(&mut self, idle: bool) {
+        self.in_use = (!idle).then(|| self.prepared.metrics.instance(self.prepared.metering));
+    }
+
+    /// Bytes of its memory, which only grows.
+    pub fn memory_size(&self) -> usize {
+        self.memory.data_size(&self.store)
     }
 
     /// Calls the API at position `api` of `Prepared::apis`. After an error the instance must not be used again.

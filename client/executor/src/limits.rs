@@ -24,6 +24,12 @@ pub const LOG_SIZE_MAX: usize = 65_536;
 /// Instances of the main engine that can exist at once, sessions included. One more is `ExecutorError::Exhausted`.
 pub const INSTANCES_MAX: u32 = 64;
 
+/// Instances that a runtime keeps between calls.
+pub const IDLE_INSTANCES_MAX: usize = 4;
+
+/// Bytes of memory of such an instance; one that grew beyond is given up.
+pub const IDLE_MEMORY_MAX: usize = 16 << 20;
+
 /// Instances of the check's engine that can exist at once.
 pub const CHECK_INSTANCES_MAX: u32 = 8;
 

@@ -62,7 +62,7 @@ impl Metrics {
             )?,
             instances: registry.int_gauge_vec(
                 "quids_executor_instances",
-                "Live instances of runtimes, for calls (at most 64) and for trial runs (at most 8).",
+                "Instances of runtimes at work, for calls (at most 64) and for trial runs (at most 8).",
                 &["purpose"],
             )?,
             compile_seconds: registry.histogram(

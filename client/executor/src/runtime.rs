@@ -5,7 +5,9 @@ use crate::{
     check::Checker,
     engine::{Prepared, Ticker},
     instance::{Instance, NO_DEADLINE},
+    limits::{IDLE_INSTANCES_MAX, IDLE_MEMORY_MAX},
 };
+use parking_lot::Mutex;
 use quids_api::RuntimeVersion;
 use quids_core::Hash;
 use quids_io::{Externalities, within};
@@ -27,6 +29,8 @@ pub struct Runtime {
     pub(crate) version: RuntimeVersion,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) services: Arc<Services>,
+    /// Instances that calls left, for the next ones.
+    pub(crate) idle: Mutex<Vec<Instance>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -59,7 +63,8 @@ impl Runtime {
         self.prepared.find(api).is_ok()
     }
 
-    /// Calls an API in a fresh instance. After an error, changes of `ext` outside the runtime's own storage
+    /// Calls an API in an instance of its own: a fresh one, or one that an earlier call left, which behaves alike. After
+    /// an error, changes of `ext` outside the runtime's own storage
     /// transactions remain: the caller discards them.
     pub fn call(&self, ext: &mut dyn Externalities, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
         self.call_for(ext, api, input, NO_DEADLINE)
@@ -86,7 +91,7 @@ impl Runtime {
     ) -> Result<Vec<u8>, ExecutorError> {
         let api = self.prepared.find(api)?;
         let start = Instant::now();
-        let output = within(ext, || self.instantiate()?.call(api, input, ticks));
+        let output = self.run(ext, api, input, ticks);
         if let Some(seconds) = self.prepared.call_seconds.get(api) {
             seconds.observe(start.elapsed().as_secs_f64());
         }
@@ -102,6 +107,24 @@ impl Runtime {
             instance: Some(instance),
             seconds: self.prepared.apis.iter().map(|_| None).collect(),
         })
+    }
+
+    fn run(&self, ext: &mut dyn Externalities, api: usize, input: &[u8], ticks: u64) -> Result<Vec<u8>, ExecutorError> {
+        let idle = self.idle.lock().pop();
+        let mut instance = match idle {
+            Some(mut instance) => {
+                instance.set_idle(false);
+                instance
+            }
+            None => self.instantiate()?,
+        };
+        let output = within(ext, || instance.call(api, input, ticks))?;
+        instance.set_idle(true);
+        let mut idle = self.idle.lock();
+        if idle.len() < IDLE_INSTANCES_MAX && instance.memory_size() <= IDLE_MEMORY_MAX {
+            idle.push(instance);
+        }
+        Ok(output)
     }
 
     pub(crate) fn instantiate(&self) -> Result<Instance, ExecutorError> {

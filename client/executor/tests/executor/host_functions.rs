@@ -144,7 +144,7 @@ fn the_linker_has_exactly_the_functions_of_the_table() {
 fn reads_answer_with_the_whole_length_and_write_what_fits() {
     let (runtime, mut ext) = (runtime(), state(&[(b"a", b"123"), (b"b", b"123456"), (b"e", b"")]));
     let check = |ext: &mut MemoryExternalities, key: &[u8], length: i64, written: &[u8]| {
-        let answer = runtime.call(ext, "get", key).unwrap();
+        let answer = runtime.session().unwrap().call(ext, "get", key).unwrap();
         let (found, scratch) = split(&answer);
         assert_eq!((found, &scratch[..4]), (length, written));
     };

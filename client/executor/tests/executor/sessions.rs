@@ -28,9 +28,10 @@ fn runtime() -> Arc<Runtime> {
 }
 
 #[test]
-fn a_session_behaves_as_fresh_instances_do() {
+fn reused_instances_behave_as_fresh_ones_do() {
     let runtime = runtime();
-    let (mut fresh, mut reused) = (MemoryExternalities::default(), MemoryExternalities::default());
+    let mut fresh = MemoryExternalities::default();
+    let (mut reused, mut kept) = (MemoryExternalities::default(), MemoryExternalities::default());
     let mut session = runtime.session().unwrap();
     let calls: [(&str, &[u8]); 8] = [
         ("Look", b"1"),
@@ -43,9 +44,11 @@ fn a_session_behaves_as_fresh_instances_do() {
         ("Count", b"key"),
     ];
     for (api, input) in calls {
-        let expected = runtime.call(&mut fresh, api, input);
+        let expected = runtime.session().unwrap().call(&mut fresh, api, input);
         assert_eq!(session.call(&mut reused, api, input), expected, "{api}");
+        assert_eq!(runtime.call(&mut kept, api, input), expected, "{api}");
         assert_eq!(fresh.state(), reused.state());
+        assert_eq!(fresh.state(), kept.state());
     }
     assert_eq!(fresh.get(b"key").unwrap().unwrap(), 3u128.to_le_bytes());
     assert_eq!(
@@ -65,8 +68,8 @@ fn many_threads_call_at_once() {
                 let mut ext = MemoryExternalities::default();
                 let mut session = runtime.session().unwrap();
                 for round in 1..=200u128 {
-                    let fresh = round % 2 == 0;
-                    let output = match fresh {
+                    let own = round % 2 == 0;
+                    let output = match own {
                         true => runtime.call(&mut ext, "Count", &[thread]),
                         false => session.call(&mut ext, "Count", &[thread]),
                     };
@@ -94,7 +97,7 @@ fn cost_of_calls() {
     let count = 10_000;
     let start = std::time::Instant::now();
     for _ in 0..count {
-        runtime.call(&mut ext, "Look", b"1").unwrap();
+        runtime.session().unwrap().call(&mut ext, "Look", b"1").unwrap();
     }
     println!("fresh instance and call: {:?}", start.elapsed() / count);
     let start = std::time::Instant::now();
