@@ -1,6 +1,6 @@
 //! Codes: kept once by hash, analysed when they are first seen.
 
-use crate::{CodeHashes, Codes, Config, Event, Pallet, Safety, safety};
+use crate::{Code, CodeHashes, Codes, Config, Event, Pallet, Safety, safety};
 use quids_api::evm::ContractSafety;
 use quids_core::{AccountId20, H160, H256};
 
@@ -12,7 +12,7 @@ pub fn keep_code<T: Config>(hash: H256, code: &[u8]) {
     if Codes::<T>::contains_key(&hash) {
         return;
     }
-    Codes::<T>::insert(&hash, code.to_vec());
+    Codes::<T>::insert(&hash, Code::new(code));
     let report = safety::analyse(hash, code);
     let is_quantum_compatible = report.is_quantum_compatible;
     Safety::<T>::insert(&hash, report);
@@ -28,7 +28,7 @@ impl<T: Config> Pallet<T> {
     pub fn contract_safety(address: H160) -> Option<ContractSafety> {
         let hash = CodeHashes::<T>::get(&AccountId20(address.0))?;
         let code = Codes::<T>::get(&hash)?;
-        Some(report::<T>(hash, &code, FORWARDS_MAX))
+        Some(report::<T>(hash, &code.bytes, FORWARDS_MAX))
     }
 }
 
@@ -43,7 +43,7 @@ fn report<T: Config>(hash: H256, code: &[u8], forwards: u32) -> ContractSafety {
     let target = target.and_then(|target| {
         let hash = CodeHashes::<T>::get(&AccountId20(target.0))?;
         let code = Codes::<T>::get(&hash)?;
-        Some(report::<T>(hash, &code, forwards.saturating_sub(1)))
+        Some(report::<T>(hash, &code.bytes, forwards.saturating_sub(1)))
     });
     if let Some(target) = target {
         own.ecrecover |= target.ecrecover;

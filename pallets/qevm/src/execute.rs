@@ -6,7 +6,7 @@ use crate::{
     error::{error, halt, refusal},
     handler::{Engine, Machine, Rules},
     precompiles::QuidsPrecompiles,
-    state::Store,
+    state::{Changes, Store},
     trace::Tracer,
 };
 use alloc::vec::Vec;
@@ -29,7 +29,6 @@ use revm::{
     handler::{Handler, instructions::EthInstructions},
     inspector::InspectorHandler,
     primitives::{eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE, hardfork::SpecId},
-    state::EvmState,
 };
 
 /// The type byte of a post-quantum transaction (EIP-2718).
@@ -57,10 +56,10 @@ pub struct Setting {
     pub moved: Vec<(H160, H160)>,
 }
 
-/// What an execution did: the outcome, and the state that has to be written if it is to last.
+/// What an execution did: the outcome, and what has to be written if it is to last.
 pub struct Executed {
     pub outcome: EvmOutcome,
-    pub state: EvmState,
+    pub changes: Changes,
     pub effective_gas_price: u128,
     /// For the block's author; nothing if it was paid already.
     pub tip: u128,
@@ -97,12 +96,12 @@ impl<T: Config> Pallet<T> {
         let instructions = EthInstructions::new_mainnet_with_spec(setting.spec);
         let precompiles = QuidsPrecompiles::new(setting.quantum.then(T::Precompiles::get), Self::bound_key)
             .with_moved(setting.moved.iter().copied());
-        let (result, state, trace) = match trace {
+        let (result, changes, trace) = match trace {
             None => {
                 let mut engine: Engine<T, ()> = Evm::new(machine, instructions, precompiles);
                 let mut rules = Rules::<T, _>::new(extra_gas, salt, setting.pays_beneficiary, quantum_codes_only);
                 let result = rules.run(&mut engine).map_err(refusal::<core::convert::Infallible>)?;
-                (result, engine.ctx.journaled_state.finalize(), None)
+                (result, Changes::of(&mut engine.ctx.journaled_state), None)
             }
             Some((options, transfers)) => {
                 let tracer = Tracer::new(options, transfers);
@@ -111,8 +110,8 @@ impl<T: Config> Pallet<T> {
                 let result = rules
                     .inspect_run(&mut engine)
                     .map_err(refusal::<core::convert::Infallible>)?;
-                let state = engine.ctx.journaled_state.finalize();
-                (result, state, Some(engine.inspector))
+                let changes = Changes::of(&mut engine.ctx.journaled_state);
+                (result, changes, Some(engine.inspector))
             }
         };
         let mut outcome = outcome(result);
@@ -120,8 +119,11 @@ impl<T: Config> Pallet<T> {
             if let Some(logs) = tracer.take_logs() {
                 outcome.logs = logs;
             }
-            let code_of = |hash| crate::Codes::<T>::get(&crate::convert::h256(hash)).unwrap_or_default();
-            outcome.trace = Some(tracer.finish(&state, outcome.gas_used, code_of));
+            let code_of = |hash| {
+                let code = crate::Codes::<T>::get(&crate::convert::h256(hash));
+                code.map(|code| code.bytes).unwrap_or_default()
+            };
+            outcome.trace = Some(tracer.finish(&changes.state, outcome.gas_used, code_of));
         }
         let tip_price = if setting.spec.is_enabled_in(SpecId::LONDON) {
             effective_gas_price.saturating_sub(base_fee)
@@ -135,7 +137,7 @@ impl<T: Config> Pallet<T> {
         };
         Ok(Executed {
             outcome,
-            state,
+            changes,
             effective_gas_price,
             tip,
         })

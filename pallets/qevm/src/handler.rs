@@ -1,7 +1,7 @@
 //! How a transaction runs, where it differs from Ethereum's: what a post-quantum signature costs, where the tip goes,
 //! creation at a salted address from outside the EVM, and which codes the phase of the chain admits.
 
-use crate::{Config, convert::h256, deploy, precompiles::QuidsPrecompiles, state::Store};
+use crate::{Config, convert::h256, deploy, interpreter, precompiles::QuidsPrecompiles, state::Store};
 use alloy_primitives::{Bytes, U256};
 use core::{convert::Infallible, marker::PhantomData};
 use revm::{
@@ -11,7 +11,10 @@ use revm::{
         journaled_state::{JournalCheckpoint, account::JournaledAccountTr},
         result::{EVMError, HaltReason},
     },
-    handler::{EthFrame, EvmTr, FrameResult, Handler, MainnetHandler, instructions::EthInstructions},
+    handler::{
+        EthFrame, EvmTr, FrameInitOrResult, FrameResult, Handler, ItemOrResult, MainnetHandler,
+        instructions::EthInstructions,
+    },
     inspector::{Inspector, InspectorHandler},
     interpreter::{
         FrameInput, GasTracker, InitialAndFloorGas, InstructionResult, interpreter::EthInterpreter,
@@ -140,6 +143,25 @@ impl<T: Config, I> Handler for Rules<T, I> {
         Mainnet::<T, I>::default().last_frame_result(evm, result, parent_gas)
     }
 
+    /// As revm's, with the chain's own loop over instructions.
+    fn run_exec_loop(&mut self, evm: &mut Engine<T, I>, first: FrameInit) -> Result<FrameResult, MachineError> {
+        if let ItemOrResult::Result(result) = evm.frame_init(first)? {
+            return Ok(result);
+        }
+        loop {
+            let result = match run_frame(evm)? {
+                ItemOrResult::Item(init) => match evm.frame_init(init)? {
+                    ItemOrResult::Item(_) => continue,
+                    ItemOrResult::Result(result) => result,
+                },
+                ItemOrResult::Result(result) => result,
+            };
+            if let Some(result) = evm.frame_return_result(result)? {
+                return Ok(result);
+            }
+        }
+    }
+
     fn reward_beneficiary(&self, evm: &mut Engine<T, I>, result: &mut FrameResult) -> Result<(), MachineError> {
         if self.pays_beneficiary {
             return Mainnet::<T, I>::default().reward_beneficiary(evm, result);
@@ -150,6 +172,21 @@ impl<T: Config, I> Handler for Rules<T, I> {
 
 impl<T: Config, I: Inspector<Machine<T>, EthInterpreter>> InspectorHandler for Rules<T, I> {
     type IT = EthInterpreter;
+}
+
+/// Runs the topmost frame until it calls, creates or ends.
+fn run_frame<T: Config, I>(
+    evm: &mut Engine<T, I>,
+) -> Result<FrameInitOrResult<EthFrame<EthInterpreter>>, MachineError> {
+    let frame = evm.frame_stack.get();
+    let (table, gas) = (evm.instruction.instruction_table(), evm.instruction.gas_table());
+    let action = interpreter::run(&mut frame.interpreter, table, gas, &mut evm.ctx);
+    let next: FrameInitOrResult<EthFrame<EthInterpreter>> =
+        frame.process_next_action::<_, MachineError>(&mut evm.ctx, action)?;
+    if next.is_result() {
+        frame.set_finished(true);
+    }
+    Ok(next)
 }
 
 /// Whether the execution so far has made a contract whose code the phase does not admit.

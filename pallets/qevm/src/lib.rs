@@ -15,6 +15,7 @@
 extern crate alloc;
 
 mod block;
+mod code;
 mod convert;
 mod crypto;
 mod deploy;
@@ -23,6 +24,7 @@ mod estimate;
 mod execute;
 mod fee;
 mod handler;
+mod interpreter;
 pub mod precompiles;
 mod recording;
 pub mod safety;
@@ -32,6 +34,7 @@ pub mod trace;
 mod transaction;
 pub mod weights;
 
+pub use code::Code;
 pub use crypto::{HostCrypto, install as install_crypto, warm};
 pub use fee::{BaseFee, Eip1559};
 pub use pallet::*;
@@ -88,7 +91,7 @@ pub mod pallet {
 
     /// Code of contracts by its Keccak-256.
     #[pallet::storage]
-    pub type Codes<T> = StorageMap<_, Identity, H256, Vec<u8>>;
+    pub type Codes<T> = StorageMap<_, Identity, H256, Code>;
 
     /// What the analysis of a code found, by the code's hash.
     #[pallet::storage]

@@ -40,7 +40,7 @@ impl<T: Config> Pallet<T> {
             let mut messages = Vec::with_capacity(block.messages.len());
             for message in &block.messages {
                 messages.push(Self::execute(&setting, message, None, trace).map(|executed| {
-                    Self::commit(executed.state, executed.tip, setting.spec);
+                    Self::commit(executed.changes, executed.tip, setting.spec);
                     executed.outcome
                 }));
             }

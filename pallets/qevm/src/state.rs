@@ -1,18 +1,19 @@
 //! The EVM's state in runtime storage: what revm reads, and what is written of an execution.
 
 use crate::{
-    CodeHashes, Codes, Config, Pallet, Slots,
+    Code, CodeHashes, Codes, Config, Pallet, Slots,
     convert::{account, amount, b256, h256, slot, word},
     deploy,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
-use core::{convert::Infallible, marker::PhantomData};
+use core::convert::Infallible;
 use pallet_system::{AccountData, AccountInfo as SystemAccount, OpenAccount};
 use quids_core::{AccountId20, Balance, H160, H256, Nonce};
-use quids_support::traits::FeePot;
+use quids_support::{storage::StorageRow, traits::FeePot};
 use revm::{
     Database,
+    context::{Journal, JournalTr},
     primitives::{StorageKey, StorageValue, hardfork::SpecId},
     state::{Account, AccountInfo, Bytecode, EvmState},
 };
@@ -31,7 +32,28 @@ pub struct Store<T> {
     /// Whether accounts may have storage and neither nonce nor code, so that nothing may be created there (EIP-7610).
     /// State tests make such; on the chain none can come to be, and looking for it would cost every transfer.
     has_orphaned_storage: bool,
-    runtime: PhantomData<T>,
+    /// Accounts that were looked for, and what was there.
+    accounts: Accounts,
+    /// Storage of contracts that was read from.
+    rows: BTreeMap<Address, StorageRow<Slots<T>>>,
+}
+
+type Accounts = BTreeMap<Address, Option<SystemAccount>>;
+
+/// What an execution changed, and what was there before. Nothing else may be written in between.
+pub struct Changes {
+    pub state: EvmState,
+    accounts: Accounts,
+}
+
+impl Changes {
+    /// Ends the execution.
+    pub fn of<T: Config>(journal: &mut Journal<Store<T>>) -> Self {
+        Self {
+            state: journal.finalize(),
+            accounts: core::mem::take(&mut journal.database.accounts),
+        }
+    }
 }
 
 impl<T> Store<T> {
@@ -39,7 +61,8 @@ impl<T> Store<T> {
         Self {
             block_hashes,
             has_orphaned_storage,
-            runtime: PhantomData,
+            accounts: Accounts::new(),
+            rows: BTreeMap::new(),
         }
     }
 }
@@ -65,10 +88,16 @@ impl<T: Config> Database for Store<T> {
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
         let who = account(address);
-        let Some(info) = find::<T>(&who) else {
+        let found = find::<T>(&who);
+        self.accounts.insert(address, found);
+        let Some(info) = found else {
             return Ok(None);
         };
-        let mut code_hash = CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256);
+        let mut code_hash = if info.data.flags & AccountData::CODE == 0 {
+            KECCAK256_EMPTY
+        } else {
+            CodeHashes::<T>::get(&who).map_or(KECCAK256_EMPTY, b256)
+        };
         let is_codeless = code_hash == KECCAK256_EMPTY;
         let balance = spendable(&info.data);
         let mut nonce = info.nonce.0;
@@ -90,11 +119,13 @@ impl<T: Config> Database for Store<T> {
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(Codes::<T>::get(&h256(hash)).map_or_else(Bytecode::default, |code| Bytecode::new_raw(code.into())))
+        Ok(Codes::<T>::get(&h256(hash)).map_or_else(Bytecode::default, Code::into_bytecode))
     }
 
     fn storage(&mut self, address: Address, key: StorageKey) -> Result<StorageValue, Infallible> {
-        Ok(Slots::<T>::get(&account(address), &slot(key)).map_or(U256::ZERO, word))
+        let row = self.rows.entry(address);
+        let row = row.or_insert_with(|| Slots::<T>::row(&account(address)));
+        Ok(row.get(&slot(key)).map_or(U256::ZERO, word))
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
@@ -117,14 +148,20 @@ struct Ledger {
 
 impl<T: Config> Pallet<T> {
     /// Writes what an execution changed. `tip` goes to the block's author; what is missing besides was burned.
-    pub(crate) fn commit(state: EvmState, tip: u128, spec: SpecId) {
+    pub(crate) fn commit(changes: Changes, tip: u128, spec: SpecId) {
+        let Changes { state, mut accounts } = changes;
         let mut ledger = Ledger::default();
         let mut touched: Vec<(Address, Account)> =
             state.into_iter().filter(|(_, account)| account.is_touched()).collect();
         // Accounts that come to be are told in events: in an order that hangs on no hash map.
         touched.sort_unstable_by_key(|(address, _)| *address);
         for (address, changed) in touched {
-            Self::write(address, changed, spec, &mut ledger);
+            let who = account(address);
+            let open = match accounts.remove(&address) {
+                Some(found) => OpenAccount::found(&who, found.unwrap_or_default()),
+                None => OpenAccount::open(&who),
+            };
+            Self::write(&who, open, changed, spec, &mut ledger);
         }
         if tip > 0 {
             T::Fees::add_to_pot(Balance(tip));
@@ -135,12 +172,13 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn write(address: Address, changed: Account, spec: SpecId, ledger: &mut Ledger) {
-        let who = account(address);
+    fn write(who: &AccountId20, mut open: OpenAccount<T>, changed: Account, spec: SpecId, ledger: &mut Ledger) {
         let existed = !changed.is_loaded_as_not_existing();
         if changed.is_selfdestructed() {
             ledger.before = ledger.before.saturating_add(balance(changed.original_info().balance));
-            Self::destroy(&who);
+            if existed {
+                Self::destroy(who, open);
+            }
             return;
         }
         let is_empty = changed.is_empty();
@@ -150,41 +188,46 @@ impl<T: Config> Pallet<T> {
         if is_empty && !existed && spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
             return;
         }
-        if info.balance != original.balance || info.nonce != original.nonce || !existed {
+        let code_changed = info.code_hash != original.code_hash;
+        if info.balance != original.balance || info.nonce != original.nonce || code_changed || !existed {
             let (old, new) = (balance(original.balance), balance(info.balance));
             ledger.before = ledger.before.saturating_add(old);
             ledger.after = ledger.after.saturating_add(new);
-            let mut open = OpenAccount::<T>::open(&who);
             let free = &mut open.info.data.free;
             *free = Balance(free.0.saturating_sub(old).saturating_add(new));
             open.info.nonce = Nonce(if info.nonce == ORPHAN_NONCE { 0 } else { info.nonce });
             open.info.data.flags |= AccountData::PROVIDING;
+            if code_changed {
+                Self::put_code(who, &mut open, info);
+            }
             open.store();
         }
-        if info.code_hash != original.code_hash {
-            Self::put_code(&who, info);
-        }
-        for (key, value) in changed.changed_storage_slots() {
-            Self::put_slot(&who, slot(*key), value.present_value);
+        let mut slots = changed.changed_storage_slots().peekable();
+        if slots.peek().is_some() {
+            let row = Slots::<T>::row(who);
+            for (key, value) in slots {
+                put_slot(&row, slot(*key), value.present_value);
+            }
         }
     }
 
     /// A destroyed contract: what it had is burned, unless it went elsewhere before.
-    fn destroy(who: &AccountId20) {
-        let mut open = OpenAccount::<T>::open(who);
+    fn destroy(who: &AccountId20, mut open: OpenAccount<T>) {
         open.info.nonce = Nonce(0);
         open.info.data.free = open.info.data.free.saturating_sub(spendable(&open.info.data));
-        open.info.data.flags &= !AccountData::PROVIDING;
+        open.info.data.flags &= !(AccountData::PROVIDING | AccountData::CODE);
         open.store();
         CodeHashes::<T>::remove(who);
         Slots::<T>::clear_prefix(who, DESTROYED_SLOTS_MAX);
     }
 
-    fn put_code(who: &AccountId20, info: &AccountInfo) {
+    fn put_code(who: &AccountId20, open: &mut OpenAccount<T>, info: &AccountInfo) {
         if info.code_hash == KECCAK256_EMPTY {
+            open.info.data.flags &= !AccountData::CODE;
             CodeHashes::<T>::remove(who);
             return;
         }
+        open.info.data.flags |= AccountData::CODE;
         let hash = h256(info.code_hash);
         if let Some(code) = &info.code {
             deploy::keep_code::<T>(hash, code.original_byte_slice());
@@ -193,11 +236,7 @@ impl<T: Config> Pallet<T> {
     }
 
     pub(crate) fn put_slot(who: &AccountId20, key: H256, value: U256) {
-        if value.is_zero() {
-            Slots::<T>::remove(who, &key);
-        } else {
-            Slots::<T>::insert(who, &key, slot(value));
-        }
+        put_slot(&Slots::<T>::row(who), key, value);
     }
 
     /// The account as Ethereum's tools see it.
@@ -215,6 +254,7 @@ impl<T: Config> Pallet<T> {
     pub fn code(address: H160) -> Vec<u8> {
         CodeHashes::<T>::get(&AccountId20(address.0))
             .and_then(|hash| Codes::<T>::get(&hash))
+            .map(|code| code.bytes)
             .unwrap_or_default()
     }
 
@@ -257,13 +297,17 @@ impl<T: Config> Pallet<T> {
     /// Gives an account this code.
     pub(crate) fn set_code(address: H160, code: &[u8]) {
         let who = AccountId20(address.0);
+        let mut open = OpenAccount::<T>::open(&who);
         if code.is_empty() {
+            open.info.data.flags &= !AccountData::CODE;
             CodeHashes::<T>::remove(&who);
-            return;
+        } else {
+            open.info.data.flags |= AccountData::CODE;
+            let hash = H256(quids_io::hashing::keccak_256(code));
+            deploy::keep_code::<T>(hash, code);
+            CodeHashes::<T>::insert(&who, hash);
         }
-        let hash = H256(quids_io::hashing::keccak_256(code));
-        deploy::keep_code::<T>(hash, code);
-        CodeHashes::<T>::insert(&who, hash);
+        open.store();
     }
 
     /// The number of the account's next transaction goes back by one: the EVM counts it itself.
@@ -273,6 +317,14 @@ impl<T: Config> Pallet<T> {
         let nonce = open.info.nonce.0;
         open.store();
         nonce
+    }
+}
+
+fn put_slot<T: Config>(row: &StorageRow<Slots<T>>, key: H256, value: U256) {
+    if value.is_zero() {
+        row.remove(&key);
+    } else {
+        row.insert(&key, slot(value));
     }
 }
 

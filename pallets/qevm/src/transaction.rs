@@ -285,10 +285,10 @@ impl<T: Config> Pallet<T> {
         let setting = Self::setting();
         let executed =
             Self::execute(&setting, &message, None, trace.map(|options| (options, false))).map_err(refuse)?;
+        Self::commit(executed.changes, executed.tip, setting.spec);
         if let Some(key) = bind {
             <pallet_system::Pallet<T> as SystemPort>::bind(&AccountId20(from.0), &key);
         }
-        Self::commit(executed.state, executed.tip, setting.spec);
         let outcome = executed.outcome;
         Self::record(
             ExecutedTransaction {
@@ -394,7 +394,7 @@ impl<T: Config> Pallet<T> {
                 error: error.into(),
             });
         }
-        Self::commit(executed.state, executed.tip, setting.spec);
+        Self::commit(executed.changes, executed.tip, setting.spec);
         let receipt = receipt(&message, &executed.outcome, 0);
         Self::record(
             ExecutedTransaction {

@@ -31,13 +31,15 @@ pub struct AccountData {
     pub reserved: Balance,
     /// What must stay, in `free` and `reserved` together.
     pub frozen: Balance,
-    /// Bit 127: the balance counts as a provider of the account.
+    /// Bit 127: the balance counts as a provider of the account. Bit 0: the account has code.
     pub flags: u128,
 }
 
 impl AccountData {
     /// Set as long as the balance keeps the account alive. FRAME's "new logic" bit.
     pub const PROVIDING: u128 = 1 << 127;
+    /// Set by the EVM on accounts with code, so that nobody looks for the code of those without.
+    pub const CODE: u128 = 1;
 
     /// Whether the balance keeps the account alive. With an existential deposit of 0 an empty balance may.
     pub const fn is_providing(&self) -> bool {
@@ -99,6 +101,15 @@ impl<T: Config> OpenAccount<T> {
                 .and_then(|mut bytes| AccountInfo::decode(&mut bytes).ok())
                 .unwrap_or_default()
         });
+        Self::read(who, key, info)
+    }
+
+    /// The account as its caller has read it, and nobody changed it since; the default, if there is none.
+    pub fn found(who: &AccountId20, info: AccountInfo) -> Self {
+        Self::read(who, Account::<T>::key_for(who), info)
+    }
+
+    const fn read(who: &AccountId20, key: Vec<u8>, info: AccountInfo) -> Self {
         Self {
             who: *who,
             key,

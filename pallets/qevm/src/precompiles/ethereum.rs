@@ -1,6 +1,7 @@
 //! Ethereum's precompiles by hard fork: revm's own, found by address. revm's tables of them are not used: they are
 //! statics on the heap.
 
+use core::ops::RangeInclusive;
 use revm::{
     precompile::{
         Precompile, PrecompileSpecId, blake2,
@@ -26,10 +27,19 @@ pub(super) fn find(spec: SpecId, at: &Address) -> Option<Precompile> {
 /// Every address with a precompile in the fork `spec`.
 pub(super) fn addresses(spec: SpecId) -> impl Iterator<Item = Address> {
     let spec = PrecompileSpecId::from_spec_id(spec);
-    (1..=LAST)
-        .filter(move |number| numbered(spec, *number).is_some())
-        .map(u64_to_address)
+    let numbers = FIRST_OF.iter().filter(move |(_, since)| spec.is_enabled_in(*since));
+    numbers.flat_map(|(numbers, _)| numbers.clone()).map(u64_to_address)
 }
+
+/// Since when there is a precompile at which addresses.
+const FIRST_OF: [(RangeInclusive<u64>, PrecompileSpecId); 6] = [
+    (0x01..=0x04, PrecompileSpecId::HOMESTEAD),
+    (0x05..=0x08, PrecompileSpecId::BYZANTIUM),
+    (0x09..=0x09, PrecompileSpecId::ISTANBUL),
+    (0x0a..=0x0a, PrecompileSpecId::CANCUN),
+    (0x0b..=0x11, PrecompileSpecId::PRAGUE),
+    (LAST..=LAST, PrecompileSpecId::OSAKA),
+];
 
 fn numbered(spec: PrecompileSpecId, number: u64) -> Option<Precompile> {
     use PrecompileSpecId::{BERLIN, BYZANTIUM, CANCUN, HOMESTEAD, ISTANBUL, OSAKA, PRAGUE};

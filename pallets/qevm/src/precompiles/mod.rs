@@ -24,6 +24,9 @@ use revm::{
     primitives::{Address, AddressSet, Bytes, hardfork::SpecId},
 };
 
+/// How many addresses there are, with room: Ethereum's 18 and ours.
+const ADDRESSES_EXPECTED: usize = 28;
+
 /// The precompiles of one execution.
 #[derive(Clone, Debug)]
 pub struct QuidsPrecompiles {
@@ -89,9 +92,13 @@ impl QuidsPrecompiles {
 
     fn collect_addresses(&mut self) {
         let Some(spec) = self.spec else { return };
-        let own = ethereum::addresses(spec).chain(self.quantum.iter().flat_map(PrecompileMap::addresses));
-        let moved = self.moved.iter().map(|(_, to)| *to);
-        self.addresses = own.chain(moved).filter(|at| self.find(at).is_some()).collect();
+        let mut addresses = AddressSet::with_capacity_and_hasher(ADDRESSES_EXPECTED, Default::default());
+        addresses.extend(ethereum::addresses(spec).chain(self.quantum.iter().flat_map(PrecompileMap::addresses)));
+        if !self.moved.is_empty() {
+            addresses.extend(self.moved.iter().map(|(_, to)| *to));
+            addresses.retain(|at| self.find(at).is_some());
+        }
+        self.addresses = addresses;
     }
 
     fn execute<CTX>(

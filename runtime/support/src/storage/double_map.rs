@@ -11,6 +11,40 @@ use scale_info::{TypeInfo, meta_type};
 /// write `StorageDoubleMap<_, Blake2_128Concat, K1, Twox64Concat, K2, V>`.
 pub struct StorageDoubleMap<P, H1, K1, H2, K2, V, Q = super::OptionQuery>(PhantomData<(P, H1, K1, H2, K2, V, Q)>);
 
+/// The entries of a double map with one first key, whose hash is computed once: for callers that come back to them.
+pub struct StorageRow<M> {
+    prefix: Vec<u8>,
+    map: PhantomData<M>,
+}
+
+impl<P, H1, K1, H2, K2, V, Q> StorageRow<StorageDoubleMap<P, H1, K1, H2, K2, V, Q>>
+where
+    H2: StorageHasher,
+    K2: Encode,
+    V: Encode + Decode,
+    Q: QueryKind<V>,
+{
+    fn key_for(&self, second: &K2) -> Vec<u8> {
+        // Room for the key in nearly all cases: its hash and itself, of 32 bytes.
+        let mut out = Vec::with_capacity(self.prefix.len().saturating_add(48));
+        out.extend_from_slice(&self.prefix);
+        second.using_encoded(|encoded| H2::append(encoded, &mut out));
+        out
+    }
+
+    pub fn get(&self, second: &K2) -> Q::Output {
+        Q::from_stored(read(&self.key_for(second)))
+    }
+
+    pub fn insert(&self, second: &K2, value: V) {
+        value.using_encoded(|bytes| quids_io::storage::set(&self.key_for(second), bytes));
+    }
+
+    pub fn remove(&self, second: &K2) {
+        quids_io::storage::clear(&self.key_for(second));
+    }
+}
+
 impl<P, H1, K1, H2, K2, V, Q> StorageDoubleMap<P, H1, K1, H2, K2, V, Q>
 where
     P: StorageInstance,
@@ -26,6 +60,14 @@ where
         let mut out = P::PREFIX.to_vec();
         first.using_encoded(|encoded| H1::append(encoded, &mut out));
         out
+    }
+
+    /// The entries with this first key.
+    pub fn row(first: &K1) -> StorageRow<Self> {
+        StorageRow {
+            prefix: Self::prefix_for(first),
+            map: PhantomData,
+        }
     }
 
     /// The storage key of an entry.

@@ -6,7 +6,7 @@ pub mod hasher;
 mod map;
 mod value;
 
-pub use double_map::StorageDoubleMap;
+pub use double_map::{StorageDoubleMap, StorageRow};
 pub use hasher::{Blake2_128Concat, Identity, StorageHasher, Twox64Concat};
 pub use map::StorageMap;
 pub use value::StorageValue;

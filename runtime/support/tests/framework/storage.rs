@@ -176,6 +176,12 @@ fn keys_are_laid_out_as_in_substrate() {
 
         let key = Shares::<Runtime>::key_for(&account(5), &6);
         assert_eq!(key[..32], Shares::<Runtime>::prefix_for(&account(5))[..32]);
+        let row = Shares::<Runtime>::row(&account(5));
+        row.insert(&6, Balance(60));
+        assert_eq!(row.get(&6), Balance(60));
+        assert_eq!(Shares::<Runtime>::get(&account(5), &6), Balance(60));
+        row.remove(&6);
+        assert!(!Shares::<Runtime>::contains_key(&account(5), &6));
         assert_eq!(key[key.len() - 4..], 6u32.to_le_bytes());
         assert_eq!(key.len(), 32 + 16 + 20 + 4);
 

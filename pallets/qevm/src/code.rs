@@ -1,0 +1,90 @@
+//! Codes as they are kept: with what would otherwise be looked for at every call.
+
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use revm::bytecode::{Bytecode, JumpTable, eip7702::EIP7702_MAGIC_BYTES};
+use scale_info::TypeInfo;
+
+/// Zeros after a code on which revm runs: what a `PUSH32` as its last byte reads, and a `STOP`.
+const PADDING: usize = 33;
+
+/// A contract's code, and where jumps may go in it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct Code {
+    pub bytes: Vec<u8>,
+    /// A bit for each byte of the code, least significant first, set at every `JUMPDEST` that is no immediate of a `PUSH`.
+    /// Empty of a delegation (EIP-7702).
+    pub jump_destinations: Vec<u8>,
+}
+
+impl Code {
+    pub fn new(bytes: &[u8]) -> Self {
+        let code = bytecode(bytes);
+        let jumps = code.legacy_jump_table().map(JumpTable::as_slice).unwrap_or_default();
+        Self {
+            jump_destinations: jumps.to_vec(),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// The code for revm, of the same semantics as revm's own analysis of the bytes.
+    pub fn into_bytecode(self) -> Bytecode {
+        let Self {
+            mut bytes,
+            jump_destinations,
+        } = self;
+        let length = bytes.len();
+        let is_legacy = !bytes.is_empty() && !bytes.starts_with(EIP7702_MAGIC_BYTES);
+        if !is_legacy || jump_destinations.len() != length.div_ceil(8) {
+            return bytecode(&bytes);
+        }
+        bytes.resize(length.saturating_add(PADDING), 0);
+        let jumps = JumpTable::from_slice(&jump_destinations, length);
+        // SAFETY: whatever the last bytes of the code are, zeros follow as far as an instruction there reads, and then a
+        // `STOP`.
+        unsafe { Bytecode::new_analyzed(bytes.into(), length, jumps) }
+    }
+}
+
+/// As [`Bytecode::new_raw`]; bytes that begin like a delegation and are none are code, which ends at its first byte.
+fn bytecode(bytes: &[u8]) -> Bytecode {
+    let bytes = alloy_primitives::Bytes::copy_from_slice(bytes);
+    Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use revm::bytecode::opcode::{DUPN, JUMPDEST, PUSH1, PUSH32, STOP};
+
+    #[test]
+    fn a_code_keeps_its_bytes_and_revms_jump_table() {
+        let opcode = prop_oneof![
+            Just(JUMPDEST),
+            Just(PUSH1),
+            Just(PUSH32),
+            Just(DUPN),
+            Just(STOP),
+            Just(0xef),
+            any::<u8>()
+        ];
+        let delegation = Just([&[0xef, 1, 0][..], &[7; 20]].concat());
+        let codes = prop_oneof![
+            20 => prop::collection::vec(opcode, 0..100),
+            1 => delegation.clone(),
+            1 => delegation.prop_map(|code| code[..22].to_vec()),
+        ];
+        proptest!(|(code in codes)| {
+            let kept = Code::new(&code);
+            let stored = Code::decode(&mut &kept.encode()[..]).unwrap();
+            let (ours, revms) = (stored.into_bytecode(), bytecode(&code));
+            prop_assert_eq!(ours.original_byte_slice(), &code[..]);
+            prop_assert_eq!(ours.kind(), revms.kind());
+            prop_assert_eq!(ours.legacy_jump_table(), revms.legacy_jump_table());
+            prop_assert_eq!(ours.hash_slow(), revms.hash_slow());
+            // Not less zeros than revm itself has there.
+            prop_assert!(ours.bytes_slice().len() >= revms.bytes_slice().len());
+        });
+    }
+}
