@@ -40,6 +40,7 @@ const MEMORY_MAX: u64 = 96 << 20;
 const GAS_PER_SIGNATURE_BYTE: u64 = 4;
 
 /// Where and how executions run.
+#[derive(Clone)]
 pub struct Setting {
     pub env: EvmBlockEnv,
     pub spec: SpecId,

@@ -35,12 +35,17 @@ impl<T: Config> Pallet<T> {
         let trace = (options != Default::default() || simulation.trace_transfers)
             .then_some((options, simulation.trace_transfers));
         let mut blocks = Vec::with_capacity(simulation.blocks.len());
+        let mut left: usize = simulation.blocks.iter().map(|block| block.messages.len()).sum();
         for block in &simulation.blocks {
             let setting = Self::prepared(&mut base, block)?;
             let mut messages = Vec::with_capacity(block.messages.len());
             for message in &block.messages {
+                left = left.saturating_sub(1);
                 messages.push(Self::execute(&setting, message, None, trace).map(|executed| {
-                    Self::commit(executed.changes, executed.tip, setting.spec);
+                    // What nobody looks at afterwards need not be written.
+                    if left > 0 || simulation.dump {
+                        Self::commit(executed.changes, executed.tip, setting.spec);
+                    }
                     executed.outcome
                 }));
             }
@@ -63,16 +68,7 @@ impl<T: Config> Pallet<T> {
         }
         overridden(&mut base.env, &block.block);
         base.block_hashes.extend_from_slice(&block.block.block_hashes);
-        Ok(Setting {
-            env: base.env.clone(),
-            spec: base.spec,
-            chain_id: base.chain_id,
-            block_hashes: base.block_hashes.clone(),
-            checked: base.checked,
-            pays_beneficiary: base.pays_beneficiary,
-            quantum: base.quantum,
-            moved: base.moved.clone(),
-        })
+        Ok(base.clone())
     }
 
     fn override_account(change: &StateOverride) -> Result<(), EvmError> {
