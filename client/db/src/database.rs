@@ -119,8 +119,8 @@ impl Database {
             .transpose()
     }
 
-    /// The block at a height of the best chain. Nothing of a block is found by its height, nor by a transaction or a log
-    /// in it, before [`Database::best`] tells of it: who sees a receipt may rely on the state being there.
+    /// The block at a height of the best chain. Nothing above the height of [`Database::best`] is found, by height or by a
+    /// transaction or a log: who sees a receipt may rely on the state being there.
     pub fn hash_at(&self, height: Height) -> Result<Option<Hash>, DbError> {
         if self.tips.read().is_none_or(|tips| tips.best.0 < height) {
             return Ok(None);

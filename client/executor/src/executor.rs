@@ -4,7 +4,6 @@ use crate::{
     CheckError, ExecutorError, Runtime,
     check::{Checker, read_version},
     engine::{Compiler, Metering, Ticker},
-    instance::Instance,
     limits::{LOAD_DEADLINE, RUNTIMES_MAX},
     metrics::Metrics,
     runtime::Services,
@@ -61,10 +60,7 @@ impl Executor {
         let cache_dir = config.cache_dir.as_deref();
         let compiler = Compiler::new(Metering::Epochs, cache_dir, metrics.clone())?;
         let ticker = Ticker::start(compiler.engine())?;
-        let services = Arc::new(Services {
-            checker: Arc::new(Checker::new(cache_dir, metrics)?),
-            ticker,
-        });
+        let services = Arc::new(Services::new(Checker::new(cache_dir, metrics)?, ticker));
         let inner = Inner {
             compiler,
             services,
@@ -90,7 +86,7 @@ impl Executor {
         let version = {
             let deadline = services.ticker.deadline(LOAD_DEADLINE);
             within(&mut MemoryExternalities::default(), || {
-                let mut instance = Instance::new(prepared.clone(), None)?;
+                let mut instance = services.fresh(&prepared, None)?;
                 read_version(&mut instance, &prepared, deadline.ticks)
             })?
         };
@@ -99,7 +95,6 @@ impl Executor {
             version,
             prepared,
             services,
-            idle: Mutex::default(),
         });
         let mut runtimes = self.inner.runtimes.lock();
         if runtimes.len() >= RUNTIMES_MAX {

@@ -86,6 +86,11 @@ impl Instance {
         self.close_transactions(result)
     }
 
+    /// Whether it is one of this runtime.
+    pub fn is_of(&self, prepared: &Arc<Prepared>) -> bool {
+        Arc::ptr_eq(&self.prepared, prepared)
+    }
+
     /// Counts as an instance at work, or does not: while it waits for a call.
     pub fn set_idle(&mut self, idle: bool) {
         self.in_use = (!idle).then(|| self.prepared.metrics.instance(self.prepared.metering));

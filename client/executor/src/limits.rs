@@ -21,11 +21,11 @@ pub const PANIC_SIZE_MAX: usize = 4096;
 /// Bytes kept of a log line.
 pub const LOG_SIZE_MAX: usize = 65_536;
 
-/// Instances of the main engine that can exist at once, sessions included. One more is `ExecutorError::Exhausted`.
+/// Instances of the main engine that can exist at once, sessions included; idle ones give way. One more is `ExecutorError::Exhausted`.
 pub const INSTANCES_MAX: u32 = 64;
 
-/// Instances that a runtime keeps between calls.
-pub const IDLE_INSTANCES_MAX: usize = 4;
+/// Instances kept between calls, of all runtimes together.
+pub const IDLE_INSTANCES_MAX: usize = 8;
 
 /// Bytes of memory of such an instance; one that grew beyond is given up.
 pub const IDLE_MEMORY_MAX: usize = 16 << 20;

@@ -32,7 +32,7 @@ pub(crate) struct Metrics {
     pub code_cache_misses: IntCounter,
 }
 
-/// An instance that exists; ends when dropped.
+/// An instance at work; ends when dropped.
 pub(crate) struct InUse(IntGauge);
 
 impl Drop for InUse {

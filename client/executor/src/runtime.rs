@@ -21,6 +21,57 @@ use std::{
 pub(crate) struct Services {
     pub checker: Arc<Checker>,
     pub ticker: Ticker,
+    /// Instances that calls left, of any runtime, the oldest first. They give way whenever one is missing elsewhere.
+    idle: Mutex<Vec<Instance>>,
+}
+
+impl Services {
+    pub fn new(checker: Checker, ticker: Ticker) -> Self {
+        Self {
+            checker: Arc::new(checker),
+            ticker,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// A fresh instance. `checker` serves trial runs.
+    pub fn fresh(&self, prepared: &Arc<Prepared>, checker: Option<&Arc<Checker>>) -> Result<Instance, ExecutorError> {
+        let fresh = || Instance::new(prepared.clone(), checker.cloned());
+        match fresh() {
+            Err(ExecutorError::Exhausted { .. }) => {
+                let idle = std::mem::take(&mut *self.idle.lock());
+                drop(idle);
+                fresh()
+            }
+            made => made,
+        }
+    }
+
+    /// An instance for one call: one of this runtime that is idle, or a fresh one.
+    fn take(&self, prepared: &Arc<Prepared>) -> Result<Instance, ExecutorError> {
+        let mut idle = self.idle.lock();
+        let Some(at) = idle.iter().rposition(|instance| instance.is_of(prepared)) else {
+            drop(idle);
+            return self.fresh(prepared, Some(&self.checker));
+        };
+        let mut instance = idle.remove(at);
+        drop(idle);
+        instance.set_idle(false);
+        Ok(instance)
+    }
+
+    /// Keeps an instance whose call went well, unless its memory grew.
+    fn keep(&self, mut instance: Instance) {
+        if instance.memory_size() > IDLE_MEMORY_MAX {
+            return;
+        }
+        instance.set_idle(true);
+        let mut idle = self.idle.lock();
+        let oldest = (idle.len() >= IDLE_INSTANCES_MAX).then(|| idle.remove(0));
+        idle.push(instance);
+        drop(idle);
+        drop(oldest);
+    }
 }
 
 /// A checked, compiled runtime whose versions are known.
@@ -29,8 +80,6 @@ pub struct Runtime {
     pub(crate) version: RuntimeVersion,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) services: Arc<Services>,
-    /// Instances that calls left, for the next ones.
-    pub(crate) idle: Mutex<Vec<Instance>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -63,9 +112,8 @@ impl Runtime {
         self.prepared.find(api).is_ok()
     }
 
-    /// Calls an API in an instance of its own: a fresh one, or one that an earlier call left, which behaves alike. After
-    /// an error, changes of `ext` outside the runtime's own storage
-    /// transactions remain: the caller discards them.
+    /// Calls an API in an instance of its own: a fresh one, or one that an earlier call left, which behaves alike. After an
+    /// error, changes of `ext` outside the runtime's own storage transactions remain: the caller discards them.
     pub fn call(&self, ext: &mut dyn Externalities, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
         self.call_for(ext, api, input, NO_DEADLINE)
     }
@@ -100,7 +148,7 @@ impl Runtime {
 
     /// An instance for a series of calls.
     pub fn session(&self) -> Result<Session, ExecutorError> {
-        let instance = self.instantiate()?;
+        let instance = self.services.fresh(&self.prepared, Some(&self.services.checker))?;
         Ok(Session {
             prepared: self.prepared.clone(),
             services: self.services.clone(),
@@ -110,25 +158,10 @@ impl Runtime {
     }
 
     fn run(&self, ext: &mut dyn Externalities, api: usize, input: &[u8], ticks: u64) -> Result<Vec<u8>, ExecutorError> {
-        let idle = self.idle.lock().pop();
-        let mut instance = match idle {
-            Some(mut instance) => {
-                instance.set_idle(false);
-                instance
-            }
-            None => self.instantiate()?,
-        };
+        let mut instance = self.services.take(&self.prepared)?;
         let output = within(ext, || instance.call(api, input, ticks))?;
-        instance.set_idle(true);
-        let mut idle = self.idle.lock();
-        if idle.len() < IDLE_INSTANCES_MAX && instance.memory_size() <= IDLE_MEMORY_MAX {
-            idle.push(instance);
-        }
+        self.services.keep(instance);
         Ok(output)
-    }
-
-    pub(crate) fn instantiate(&self) -> Result<Instance, ExecutorError> {
-        Instance::new(self.prepared.clone(), Some(self.services.checker.clone()))
     }
 }
 
@@ -192,7 +225,7 @@ impl Session {
     ) -> Result<Vec<u8>, ExecutorError> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => Instance::new(self.prepared.clone(), Some(self.services.checker.clone()))?,
+            None => self.services.fresh(&self.prepared, Some(&self.services.checker))?,
         };
         let output = within(ext, || instance.call(api, input, ticks))?;
         self.instance = Some(instance);

@@ -256,7 +256,7 @@ impl Chain {
             code_changed,
         };
         let bytes = extrinsics.iter().map(Vec::len).sum();
-        // Before anything is stored: from then on nothing may fail.
+        // Before anything is stored: once the block is, nothing may fail.
         let runtime = if code_changed {
             None
         } else {

@@ -148,7 +148,7 @@ impl<T: Config> Pallet<T> {
             account.info.data.free = free;
             account.info.data.flags |= AccountData::PROVIDING;
         } else {
-            account.info.data = AccountData::default();
+            account.info.data = account.info.data.dead();
         }
         if lives || old.is_providing() {
             account.store();
@@ -245,7 +245,7 @@ fn take<T: Config>(account: &mut OpenAccount<T>, amount: Balance, allow_death: b
         return Ok(Balance::ZERO);
     }
     ensure!(!must_live, Error::<T>::Expendability);
-    *data = AccountData::default();
+    *data = data.dead();
     Ok(free)
 }
 

@@ -83,6 +83,9 @@ mod tests {
             prop_assert_eq!(ours.kind(), revms.kind());
             prop_assert_eq!(ours.legacy_jump_table(), revms.legacy_jump_table());
             prop_assert_eq!(ours.hash_slow(), revms.hash_slow());
+            if !code.is_empty() && !code.starts_with(EIP7702_MAGIC_BYTES) {
+                prop_assert_eq!(ours.bytes_slice().len(), code.len() + PADDING, "not analysed again");
+            }
             // Not less zeros than revm itself has there.
             prop_assert!(ours.bytes_slice().len() >= revms.bytes_slice().len());
         });

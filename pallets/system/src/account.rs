@@ -46,6 +46,14 @@ impl AccountData {
         self.flags & Self::PROVIDING != 0
     }
 
+    /// What is left of it when the balance is gone: whether there is code, which is not the balance's.
+    pub fn dead(&self) -> Self {
+        Self {
+            flags: self.flags & Self::CODE,
+            ..Self::default()
+        }
+    }
+
     /// `free + reserved`; their sum never overflows, since it is part of the issuance.
     pub const fn total(&self) -> Balance {
         self.free.saturating_add(self.reserved)

@@ -337,14 +337,14 @@ fn nothing_of_a_block_is_found_before_it_is_the_best() {
                         best >= height || found == [false; 3],
                         "{height} in {found:?}, the best is {best}"
                     );
-                    looked.fetch_add(1, Ordering::Relaxed);
                     if best >= height {
                         break;
                     }
+                    looked.fetch_add(1, Ordering::Relaxed);
                 }
             }
         });
         write(&db, &blocks[1..]);
     });
-    assert!(looked.into_inner() >= 100);
+    assert!(looked.into_inner() > 0, "the reader never came before the writer");
 }

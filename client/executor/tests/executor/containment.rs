@@ -8,9 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Answers with its input.
+const ECHO: &str =
+    "(i64.or (i64.extend_i32_u (local.get $p)) (i64.shl (i64.extend_i32_u (local.get $n)) (i64.const 32)))";
+
 fn runtime() -> Arc<Runtime> {
     let apis = [
-        api("echo", "(i64.or (i64.extend_i32_u (local.get $p)) (i64.shl (i64.extend_i32_u (local.get $n)) (i64.const 32)))"),
+        api("echo", ECHO),
         api("panic", "(call $ext_panic_v1 (local.get $p) (local.get $n)) unreachable"),
         // A message and then a return is no panic.
         api("panic_and_return", "(call $ext_panic_v1 (local.get $p) (local.get $n)) (i64.const 0)"),
@@ -239,4 +243,29 @@ fn instances_run_out_with_an_error_and_come_back() {
     );
     drop(sessions);
     assert_eq!(runtime.call(&mut ext, "echo", b"back").unwrap(), b"back");
+}
+
+#[test]
+fn idle_instances_take_no_place_from_others() {
+    let runtimes: Vec<_> = (0..12)
+        .map(|number| Guest::with(api("echo", &format!("(drop (i32.const {number})) {ECHO}"))).load())
+        .collect();
+    for runtime in &runtimes {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    runtime
+                        .call(&mut MemoryExternalities::default(), "echo", b"here")
+                        .unwrap()
+                });
+            }
+        });
+    }
+    let sessions: Vec<_> = (0..64).map(|at| runtimes[at % 12].session().unwrap()).collect();
+    assert!(matches!(runtimes[0].session(), Err(ExecutorError::Exhausted { .. })));
+    drop(sessions);
+    for runtime in &runtimes {
+        let answer = runtime.call(&mut MemoryExternalities::default(), "echo", b"still");
+        assert_eq!(answer.unwrap(), b"still");
+    }
 }
