@@ -110,7 +110,9 @@ fn contract(index: usize, spec: u8, dice: &mut Dice<'_>) -> Account {
 }
 
 fn word(number: u8) -> H256 {
-    H256::from_low_u64_be(number.into())
+    let mut word = [0; 32];
+    word[31] = number;
+    H256(word)
 }
 
 fn message(spec: u8, nonces: &mut [u64; SENDERS], dice: &mut Dice<'_>) -> EvmMessage {

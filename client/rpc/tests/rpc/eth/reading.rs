@@ -242,6 +242,8 @@ async fn logs_are_found_by_range_address_and_topic() {
         (json!({ "fromBlock": "earliest", "toBlock": "0xffffff" }), 6),
         (json!({ "fromBlock": "0x1", "toBlock": "0x1" }), 3),
         (json!({ "fromBlock": "0x9" , "toBlock": "0x10" }), 0),
+        (json!({ "fromBlock": "0x9" }), 0),
+        (json!({ "fromBlock": "0x9", "toBlock": "latest" }), 0),
         (json!({ "blockHash": hash(two) }), 3),
         (json!({ "fromBlock": "0x0", "address": address }), 6),
         (
