@@ -21,7 +21,8 @@ pub const PANIC_SIZE_MAX: usize = 4096;
 /// Bytes kept of a log line.
 pub const LOG_SIZE_MAX: usize = 65_536;
 
-/// Instances of the main engine that can exist at once, sessions included; idle ones give way. One more is `ExecutorError::Exhausted`.
+/// Instances of the main engine that can exist at once, sessions included; idle ones give way. One more is
+/// `ExecutorError::Exhausted`.
 pub const INSTANCES_MAX: u32 = 64;
 
 /// Instances kept between calls, of all runtimes together.

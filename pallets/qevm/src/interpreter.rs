@@ -2,7 +2,7 @@
 //!
 //! revm calls every instruction through a table. In WebAssembly such a call costs several times what a short instruction
 //! does: the callee's signature and the stack's end are checked each time. Here the frequent instructions are arms of one
-//! `match`, so the compiler puts them into the loop; all others, and whatever is not in the list, go through the table.
+//! `match`, so the compiler puts them into the loop; all others go through the table.
 //! What an instruction does and costs stays revm's.
 
 use core::num::{NonZeroU32, NonZeroU64};
@@ -112,11 +112,8 @@ fn mul<H: ?Sized>(context: InstructionContext<'_, H, EthInterpreter>) -> Instruc
 
 /// The product modulo 2^256, of halves of limbs.
 fn product(one: U256, other: U256) -> U256 {
-    let ([a, b, ..], [c, d, ..]) = (one.as_limbs(), other.as_limbs());
-    let [_, _, one_high @ ..] = one.as_limbs();
-    let [_, _, other_high @ ..] = other.as_limbs();
-    if *b == 0 && *d == 0 && *one_high == [0; 2] && *other_high == [0; 2] {
-        let (low, high) = wide(*a, *c);
+    if let ([a, 0, 0, 0], [b, 0, 0, 0]) = (one.as_limbs(), other.as_limbs()) {
+        let (low, high) = wide(*a, *b);
         return U256::from_limbs([low, high, 0, 0]);
     }
     let (one, other) = (halves(one), halves(other));

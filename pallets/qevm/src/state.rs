@@ -198,7 +198,8 @@ impl<T: Config> Pallet<T> {
             open.info.nonce = Nonce(if info.nonce == ORPHAN_NONCE { 0 } else { info.nonce });
             open.info.data.flags |= AccountData::PROVIDING;
             if code_changed {
-                Self::put_code(who, &mut open, info);
+                let code = info.code.as_ref().map(Bytecode::original_byte_slice);
+                Self::put_code(who, &mut open, info.code_hash, code);
             }
             open.store();
         }
@@ -221,16 +222,17 @@ impl<T: Config> Pallet<T> {
         Slots::<T>::clear_prefix(who, DESTROYED_SLOTS_MAX);
     }
 
-    fn put_code(who: &AccountId20, open: &mut OpenAccount<T>, info: &AccountInfo) {
-        if info.code_hash == KECCAK256_EMPTY {
+    /// `None` of a code that is kept already.
+    fn put_code(who: &AccountId20, open: &mut OpenAccount<T>, hash: B256, code: Option<&[u8]>) {
+        if hash == KECCAK256_EMPTY {
             open.info.data.flags &= !AccountData::CODE;
             CodeHashes::<T>::remove(who);
             return;
         }
         open.info.data.flags |= AccountData::CODE;
-        let hash = h256(info.code_hash);
-        if let Some(code) = &info.code {
-            deploy::keep_code::<T>(hash, code.original_byte_slice());
+        let hash = h256(hash);
+        if let Some(code) = code {
+            deploy::keep_code::<T>(hash, code);
         }
         CodeHashes::<T>::insert(who, hash);
     }
@@ -298,15 +300,8 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn set_code(address: H160, code: &[u8]) {
         let who = AccountId20(address.0);
         let mut open = OpenAccount::<T>::open(&who);
-        if code.is_empty() {
-            open.info.data.flags &= !AccountData::CODE;
-            CodeHashes::<T>::remove(&who);
-        } else {
-            open.info.data.flags |= AccountData::CODE;
-            let hash = H256(quids_io::hashing::keccak_256(code));
-            deploy::keep_code::<T>(hash, code);
-            CodeHashes::<T>::insert(&who, hash);
-        }
+        let hash = B256::new(quids_io::hashing::keccak_256(code));
+        Self::put_code(&who, &mut open, hash, Some(code));
         open.store();
     }
 

@@ -1,7 +1,6 @@
 //! Filters and subscriptions: what is told once, what is told again as removed, and what ends.
 
 use super::{block, hash};
-use crate::fake::Fake;
 use crate::fake_evm::{CONTRACT, envelope};
 use crate::wire::{Ws, failure, result};
 use crate::{start, start_default};
@@ -55,14 +54,6 @@ async fn a_filter_tells_everything_once() {
     assert_eq!((gone.0, &gone.1[..]), (-32000, "filter not found"));
 }
 
-/// As `evm_revert` does: the best block and all that belongs to it is gone, then another takes its place.
-fn replace_best(fake: &Fake) -> (quids_core::Hash, quids_core::Hash) {
-    let old = fake.blocks.lock().unwrap().pop().unwrap().header.hash();
-    fake.evm.gone.lock().unwrap().push(old);
-    let new = fake.change(&[7], &[7]);
-    (old, new.hash())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
     let (server, fake) = start_default().await;
@@ -90,7 +81,8 @@ async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
             .all(|log| log["removed"] == false && log["blockHash"] == hash(first.hash()))
     );
 
-    // The parent's block notification came with `change`: the fake tells of the new one only.
+    // As `evm_revert` does: the best block and all that belongs to it is gone, then another takes its place. The parent's
+    // block notification came with `change`: the fake tells of the new one only.
     let (old, new) = {
         let old = fake.blocks.lock().unwrap().pop().unwrap().header.hash();
         fake.evm.gone.lock().unwrap().push(old);
@@ -119,7 +111,6 @@ async fn logs_of_a_block_that_is_gone_come_again_as_removed() {
     // It ends when it is told to.
     ws.send("eth_unsubscribe", json!([heads])).await;
     assert_eq!(ws.receive().await["result"], true);
-    let _ = replace_best;
 }
 
 #[tokio::test(flavor = "multi_thread")]
