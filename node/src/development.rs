@@ -14,8 +14,13 @@ use codec::{Decode, Encode};
 use parking_lot::Mutex;
 use quids_api::{evm::EvmAccount, names};
 use quids_core::{AccountId20, H160, Hash, U256};
+use quids_crypto::{KeyPair, SignatureScheme};
+use quids_keystore::{DEV_ACCOUNTS, DevAccount};
 use quids_rpc::{BackendError, ChainType, Development};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 /// Blocks that one call may make.
 const MINED_MAX: u64 = 100_000;
@@ -33,6 +38,8 @@ pub struct DevelopmentControls {
     /// When blocks are made while transactions are not put into one as they arrive.
     otherwise: Sealing,
     snapshots: Mutex<Snapshots>,
+    /// Of Ethereum's test mnemonic, in its order.
+    keys: LazyLock<Vec<KeyPair>>,
 }
 
 #[derive(Default)]
@@ -61,6 +68,7 @@ impl DevelopmentControls {
                 sealing => sealing,
             },
             snapshots: Mutex::default(),
+            keys: LazyLock::new(ethereum_keys),
         })
     }
 
@@ -113,6 +121,14 @@ impl DevelopmentControls {
             account.balance
         )))
     }
+}
+
+fn ethereum_keys() -> Vec<KeyPair> {
+    let accounts = DEV_ACCOUNTS.iter();
+    accounts
+        .filter(|account| account.scheme == SignatureScheme::Secp256k1)
+        .map(DevAccount::key_pair)
+        .collect()
 }
 
 impl Development for DevelopmentControls {
@@ -204,5 +220,14 @@ impl Development for DevelopmentControls {
             false => self.otherwise,
         });
         Ok(())
+    }
+
+    fn accounts(&self) -> Vec<H160> {
+        self.keys.iter().map(|key| H160(key.account_id().0)).collect()
+    }
+
+    fn sign(&self, who: H160, payload: &[u8]) -> Option<[u8; 65]> {
+        let key = self.keys.iter().find(|key| key.account_id().0 == who.0)?;
+        key.sign(payload).as_bytes().try_into().ok()
     }
 }

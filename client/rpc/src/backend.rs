@@ -195,6 +195,11 @@ pub trait Development: Send + Sync {
     fn set_balance(&self, who: H160, balance: U256) -> Result<(), BackendError>;
     /// Whether transactions are put into a block as they arrive.
     fn set_automine(&self, on: bool) -> Result<(), BackendError>;
+    /// The accounts that [`Self::sign`] signs for.
+    fn accounts(&self) -> Vec<H160>;
+    /// A secp256k1 signature `r ‖ s ‖ v` of the Keccak-256 of `payload`, `v` 0 or 1; `None` for an account of which there
+    /// is no key.
+    fn sign(&self, who: H160, payload: &[u8]) -> Option<[u8; 65]>;
 }
 
 /// Which logs (`eth_getLogs`).

@@ -24,6 +24,8 @@ module.exports = {
       chainId: 20821,
       accounts: { mnemonic: 'test test test test test test test test test test test junk' },
     },
+    // As Hardhat's own localhost: the node signs.
+    remote: { url: process.env.QUIDS_HARDHAT_URL ?? 'http://127.0.0.1:9944' },
   },
   paths: out ? { artifacts: `${out}/artifacts`, cache: `${out}/cache` } : {},
   mocha: { timeout: 60_000 },

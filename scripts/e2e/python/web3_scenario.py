@@ -10,7 +10,7 @@ import time
 import unittest
 
 from eth_account import Account
-from eth_account.messages import encode_typed_data
+from eth_account.messages import encode_defunct, encode_typed_data
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, TransactionNotFound, Web3RPCError
 
@@ -96,6 +96,14 @@ class Web3Scenario(unittest.TestCase):
             transaction = self.w3.eth.get_transaction(receipt['transactionHash'])
             self.assertEqual(transaction['from'], self.account.address)
             self.assertEqual(self.probe.functions.count().call(block_identifier=receipt['blockNumber'] - 1), before)
+
+    def test_lets_the_node_sign(self):
+        who = self.w3.eth.accounts[8]
+        sent = self.probe.functions.increment('the node signs').transact({'from': who})
+        receipt = self.w3.eth.wait_for_transaction_receipt(sent, timeout=RECEIPT_SECONDS_MAX, poll_latency=0.05)
+        self.assertEqual((receipt['status'], receipt['from']), (1, who))
+        signature = self.w3.eth.sign(who, text='hello')
+        self.assertEqual(Account.recover_message(encode_defunct(text='hello'), signature=signature), who)
 
     def test_filters_logs(self):
         watched = self.probe.events.Numbered.create_filter(from_block='latest', argument_filters={'number': [901, 902]})

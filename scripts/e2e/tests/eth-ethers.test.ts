@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { Contract, ContractFactory, type EventLog, HDNodeWallet, isCallException, JsonRpcProvider, Mnemonic, WebSocketProvider } from 'ethers';
+import { Contract, ContractFactory, type EventLog, HDNodeWallet, isCallException, JsonRpcProvider, JsonRpcSigner, Mnemonic, verifyMessage, verifyTypedData, WebSocketProvider } from 'ethers';
 import { TEST_MNEMONIC } from '@quids/signer';
 import { within } from '../lib/chain.ts';
 import { CHAIN_ID, ethereumSuite } from '../lib/ethereum.ts';
@@ -71,6 +71,24 @@ ethereumSuite(import.meta.filename, (ethereum) => {
     await assert.rejects(wallet.sendTransaction({ to: wallet.address, nonce: nonce - 1, gasLimit: 21_000n }), { code: 'NONCE_EXPIRED' });
     const stranger = HDNodeWallet.createRandom().connect(provider);
     await assert.rejects(stranger.sendTransaction({ to: wallet.address, value: 1n, gasLimit: 21_000n }), { code: 'INSUFFICIENT_FUNDS' });
+  });
+
+  it('lets the node sign for its accounts', async () => {
+    const signer = await provider.getSigner(3);
+    assert.equal(signer.address, (await provider.listAccounts())[3]!.address);
+    const deployed = await new ContractFactory(Probe!.abi as never, Probe!.bytecode, signer).deploy(1n);
+    await deployed.waitForDeployment();
+    const response = await (deployed as Contract).getFunction('increment').send('node', { value: 2n });
+    assert.equal((await response.wait(1, 20_000))!.from, signer.address);
+    assert.equal(await (deployed as Contract).getFunction('count')(), 2n);
+    assert.equal(verifyMessage('a message', await signer.signMessage('a message')), signer.address);
+    const domain = { name: 'Quids', chainId: CHAIN_ID, verifyingContract: await deployed.getAddress() };
+    const types = { Order: [{ name: 'to', type: 'address' }, { name: 'amounts', type: 'uint256[]' }] };
+    const order = { to: wallet.address, amounts: [1n, 2n ** 255n] };
+    const signature = await signer.signTypedData(domain, types, order);
+    assert.equal(verifyTypedData(domain, types, order, signature), signer.address);
+    const stranger = new JsonRpcSigner(provider, HDNodeWallet.createRandom().address);
+    await assert.rejects(stranger.sendTransaction({ to: wallet.address, gasLimit: 21_000n }), /unknown account/);
   });
 
   it('hears events and blocks over WebSocket', async () => {

@@ -61,6 +61,12 @@ ethereumSuite(import.meta.filename, (ethereum) => {
     assert.match(await cast('access-list', probe.address, 'count()'), new RegExp(probe.address.slice(2), 'i'));
   });
 
+  it('cast: sends with the key that the node holds', async () => {
+    const before = BigInt(await cast('call', probe.address, 'count()(uint256)'));
+    await cast('send', '--unlocked', '--from', ethereum().account(4).address, probe.address, 'increment(string)', 'unlocked');
+    assert.equal(BigInt(await cast('call', probe.address, 'count()(uint256)')), before + 1n);
+  });
+
   it('cast: finds logs by event', async () => {
     const { blockNumber } = await send(probe.address, 'emitMany(uint256,uint256)', '500', '3');
     const range = ['--from-block', `${BigInt(blockNumber)}`, '--to-block', `${BigInt(blockNumber)}`];

@@ -15,7 +15,12 @@ const project = fileURLToPath(new URL('../hardhat', import.meta.url));
 const program = join(dirname(createRequire(import.meta.url).resolve('hardhat/package.json')), 'internal/cli/bootstrap.js');
 
 ethereumSuite(import.meta.filename, (ethereum) => {
-  it('runs a project, with time and snapshots', { timeout: HARDHAT_MS_MAX + 10_000 }, async () => {
+  for (const [network, signer] of [['quids', 'Hardhat'], ['remote', 'the node']] as const) {
+    const title = `runs a project, with time and snapshots, where ${signer} signs`;
+    it(title, { timeout: HARDHAT_MS_MAX + 10_000 }, () => run(network));
+  }
+
+  const run = async (network: string) => {
     const out = await mkdtemp(join(tmpdir(), 'quids-hardhat-'));
     const env = {
       ...process.env,
@@ -26,7 +31,7 @@ ethereumSuite(import.meta.filename, (ethereum) => {
     const options = { cwd: project, env, timeout: HARDHAT_MS_MAX, killSignal: 'SIGKILL' as const };
     try {
       const output = await new Promise<string>((resolve, reject) => {
-        const child = execFile(process.execPath, [program, 'test'], options, (error, stdout, stderr) => {
+        const child = execFile(process.execPath, [program, '--network', network, 'test'], options, (error, stdout, stderr) => {
           if (error) reject(new Error(`hardhat ended with ${error.signal ?? error.code}\n${stdout}\n${stderr}`));
           else resolve(stdout);
         });
@@ -36,5 +41,5 @@ ethereumSuite(import.meta.filename, (ethereum) => {
     } finally {
       await rm(out, { recursive: true });
     }
-  });
+  };
 }, 'interval');

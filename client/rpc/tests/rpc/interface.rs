@@ -153,13 +153,15 @@ fn the_reference_is_the_registrys() {
 
 /// Methods and subscriptions over real sockets, unsafe methods in this process; each by list and by name.
 /// What these answer depends on what their connection did before; `chain_head.rs` and `transactions.rs` ask them so.
-const NEED_A_CONNECTION: [&str; 13] = [
+const NEED_A_CONNECTION: [&str; 15] = [
     "eth_getFilterChanges",
     "eth_getFilterLogs",
-    // These refuse everybody.
+    // These need an account that the node has a key of; `eth/running.rs` asks them so.
     "eth_sendTransaction",
     "eth_sign",
     "eth_signTransaction",
+    "eth_signTypedData_v4",
+    "personal_sign",
     "chainHead_v1_body",
     "chainHead_v1_call",
     "chainHead_v1_continue",

@@ -75,28 +75,11 @@ pub fn register(registry: &mut Registry) -> Registered {
                 ..place::state_of(context, arguments.optional("block"))?
             };
             let request = request::call(arguments.value("transaction")?)?;
-            let chain = ask::chain(context, place.hash)?;
-            let mut cap = chain.transaction_gas_limit.min(chain.gas_limit).min(GAS_CAP);
             // A limit below the intrinsic gas stands for none, as in go-ethereum.
-            if request.has_gas && request.message.gas_limit >= 21_000 {
-                cap = cap.min(request.message.gas_limit);
-            }
+            let is_limited = request.has_gas && request.message.gas_limit >= 21_000;
+            let limit = is_limited.then_some(request.message.gas_limit);
             let block = surroundings(context, place, arguments, request)?;
-            let node = &*context.backend;
-            let answer: Result<Result<u64, EvmOutcome>, EvmError> =
-                ask::runtime(node, place.hash, names::QEVM_ESTIMATE, &(block, cap))?;
-            match answer.map_err(ask::refused)? {
-                Ok(gas) => Ok(quantity(gas)),
-                Err(outcome) => {
-                    succeeded(&outcome).map_err(|error| match outcome.status {
-                        EvmStatus::Halt(EvmHalt::OutOfGas) => {
-                            ethereum(format!("gas required exceeds allowance ({cap})"))
-                        }
-                        _ => error,
-                    })?;
-                    Err(ethereum(format!("gas required exceeds allowance ({cap})")))
-                }
-            }
+            estimate(context, place, block, limit).map(quantity)
         },
     )?;
     caller_method(
@@ -113,6 +96,25 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |context, arguments, _| create_access_list(context, arguments),
     )
+}
+
+/// A gas limit, at most `limit`, with which the block's message succeeds.
+pub fn estimate(context: &Context, place: Place, block: SimulatedBlock, limit: Option<u64>) -> Result<u64, RpcError> {
+    let chain = ask::chain(context, place.hash)?;
+    let most = chain.transaction_gas_limit.min(chain.gas_limit).min(GAS_CAP);
+    let cap = limit.map_or(most, |limit| most.min(limit));
+    let node = &*context.backend;
+    let answer: Result<Result<u64, EvmOutcome>, EvmError> =
+        ask::runtime(node, place.hash, names::QEVM_ESTIMATE, &(block, cap))?;
+    let outcome = match answer.map_err(ask::refused)? {
+        Ok(gas) => return Ok(gas),
+        Err(outcome) => outcome,
+    };
+    let too_little = ethereum(format!("gas required exceeds allowance ({cap})"));
+    match succeeded(&outcome) {
+        Err(error) if outcome.status != EvmStatus::Halt(EvmHalt::OutOfGas) => Err(error),
+        _ => Err(too_little),
+    }
 }
 
 /// The block that a call at a place runs in: that block itself, which the runtime knows, or the one to come.

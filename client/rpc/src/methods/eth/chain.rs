@@ -6,25 +6,11 @@ use crate::error::{RpcError, internal};
 use crate::methods::registry::{Registered, Registry, caller_method, method, raw_method};
 use crate::methods::{Context, blocking};
 use crate::spec::{Field, Method, Param, Schema};
-use crate::{Backend, ChainType};
+use crate::{Backend, Development};
 use quids_crypto::keccak_256;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Accounts of the mnemonic `test test … junk`, eth0 to eth9.
-const DEV_ACCOUNTS: [&str; 10] = [
-    "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
-    "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
-    "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc",
-    "0x90f79bf6eb2c4f870365e785982e1f101e93b906",
-    "0x15d34aaf54267db7d7c367839aaf71a00a2c6a65",
-    "0x9965507d1a55bcc2695c58ba16fb37d819b0a4dc",
-    "0x976ea74026e726554db657fa54763abd0c3a0aa9",
-    "0x14dc79964da2c08b23698b3d3cc7ca32193d9955",
-    "0x23618e81e3f5cdf7f54c3d65f7fbc0abf5b21e8f",
-    "0xa0ee7a142d267c1f36714e4a8f75612f20a79720",
-];
 
 const DATA: Param = Param::required("data", Schema::Bytes, "");
 
@@ -79,16 +65,15 @@ pub fn register(registry: &mut Registry) -> Registered {
         const {
             &Method::new(
                 "eth_accounts",
-                "On a development chain the accounts of Ethereum's test mnemonic, which the node holds no keys of; else \
-                 none.",
+                "On a development chain the accounts of Ethereum's test mnemonic, for which the node signs; else none.",
                 &[],
                 Schema::List(&Schema::Address),
             )
             .quick()
         },
-        |node, _| match node.chain_type() {
-            ChainType::Development => Ok(json!(DEV_ACCOUNTS)),
-            ChainType::Local | ChainType::Live => Ok(json!([])),
+        |node, _| {
+            let accounts = node.development().map(Development::accounts).unwrap_or_default();
+            Ok(accounts.into_iter().map(hex).collect())
         },
     )?;
     caller_method(

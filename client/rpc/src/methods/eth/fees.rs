@@ -115,7 +115,7 @@ pub fn register(registry: &mut Registry) -> Registered {
 }
 
 /// Remembered for the best block.
-fn tip(context: &Context) -> Result<u128, RpcError> {
+pub fn tip(context: &Context) -> Result<u128, RpcError> {
     let best = context.backend.best_hash();
     if let Some(known) = context.eth.tips.get(best) {
         return Ok(*known);

@@ -15,6 +15,7 @@ mod place;
 mod render;
 mod request;
 mod shape;
+mod sign;
 mod simulate;
 mod state;
 mod submit;
@@ -63,6 +64,7 @@ pub fn register(registry: &mut Registry) -> Registered {
     filters::register(registry)?;
     logs::register(registry)?;
     otterscan::register(registry)?;
+    sign::register(registry)?;
     simulate::register(registry)?;
     state::register(registry)?;
     submit::register(registry)?;

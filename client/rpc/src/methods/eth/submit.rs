@@ -1,8 +1,8 @@
 //! Transactions into the pool.
 
-use super::shape::{ADDRESS, AMOUNT, CALL_PARAM, RECEIPT};
+use super::shape::{AMOUNT, RECEIPT};
 use super::values::{self, hex};
-use super::{CALL_ERRORS, ERRORS, ask, transaction};
+use super::{ERRORS, ask, transaction};
 use crate::access::Access;
 use crate::error::{RpcError, ethereum};
 use crate::methods::registry::{Registered, Registry, caller_method, raw_method};
@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const ENVELOPE: Param = Param::required("envelope", Schema::Bytes, "EIP-2718 bytes of a signed transaction");
-const MESSAGE: Param = Param::required("message", Schema::Bytes, "");
 const TIMEOUT: Param = Param::optional(
     "timeoutMs",
     AMOUNT,
@@ -27,8 +26,6 @@ const TIMEOUT: Param = Param::optional(
 );
 const TIMEOUT_MS: u64 = 20_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
-
-const NO_KEYS: &str = "Refused: the node signs nothing. Sign in the wallet and use eth_sendRawTransaction.";
 
 pub fn register(registry: &mut Registry) -> Registered {
     caller_method(
@@ -69,23 +66,11 @@ pub fn register(registry: &mut Registry) -> Registered {
             )
             .await
         },
-    )?;
-    for spec in [
-        const { &Method::new("eth_sendTransaction", NO_KEYS, &[CALL_PARAM], Schema::Hash).errors(CALL_ERRORS) },
-        const { &Method::new("eth_signTransaction", NO_KEYS, &[CALL_PARAM], Schema::Any).errors(CALL_ERRORS) },
-        const { &Method::new("eth_sign", NO_KEYS, &[ADDRESS, MESSAGE], Schema::Bytes).errors(CALL_ERRORS) },
-    ] {
-        caller_method(registry, spec, |_, _, _| {
-            Err(ethereum(
-                "unknown account: the node holds no keys for transactions, use eth_sendRawTransaction",
-            ))
-        })?;
-    }
-    Ok(())
+    )
 }
 
 /// Gives a transaction to the pool; its hash.
-fn submit(context: &Context, envelope: &[u8], access: Access) -> Result<H256, RpcError> {
+pub fn submit(context: &Context, envelope: &[u8], access: Access) -> Result<H256, RpcError> {
     let decoded = Transaction::decode(envelope).map_err(|error| ethereum(error.to_string()))?;
     let hash = decoded.hash();
     drop(decoded);

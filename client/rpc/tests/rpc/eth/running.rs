@@ -2,7 +2,7 @@
 
 use super::hash;
 use crate::fake::Fake;
-use crate::fake_evm::{CONTRACT, SENDER, envelope};
+use crate::fake_evm::{CHAIN_ID, CONTRACT, SENDER, envelope};
 use crate::wire::{failure, result};
 use crate::{start_default, start_over};
 use quids_ethereum::Transaction;
@@ -207,7 +207,6 @@ async fn transactions_go_to_the_pool_or_are_refused_in_ethereums_words() {
     let late = failure(addr, "eth_sendRawTransactionSync", json!([hex(&envelope(5, 2)), 50])).await;
     assert_eq!(late.0, -32000);
     assert!(late.1.contains("not processed in time"), "{}", late.1);
-    assert_eq!(failure(addr, "eth_sendTransaction", json!([{}])).await.0, -32000);
     drop(fake);
 }
 
@@ -262,4 +261,146 @@ async fn a_development_chain_is_steered_and_no_other() {
         assert_eq!(failure(server.local_addr(), method, json!([])).await.0, -32601);
     }
     assert!(fake.evm.done.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_development_chain_signs_for_its_accounts() {
+    let (server, fake) = start_default().await;
+    let addr = server.local_addr();
+    let (who, to) = (format!("{SENDER:?}"), format!("{CONTRACT:?}"));
+    let plain = json!({ "from": who, "to": to, "value": "0x1" });
+    // The fake's base fee is 8 and its estimate 21001; its blocks' usual tip is what it is.
+    let tip = result(addr, "eth_maxPriorityFeePerGas", json!([])).await;
+    for (more, expected) in [
+        (
+            json!({}),
+            json!({ "type": "0x2", "nonce": "0x7", "gas": "0x5209", "maxPriorityFeePerGas": tip }),
+        ),
+        (
+            json!({ "maxFeePerGas": "0x64", "maxPriorityFeePerGas": "0x1" }),
+            json!({ "type": "0x2", "maxFeePerGas": "0x64", "maxPriorityFeePerGas": "0x1" }),
+        ),
+        (
+            // The tip is no more than what is paid at most.
+            json!({ "maxFeePerGas": "0x1", "gas": "0x7530" }),
+            json!({ "type": "0x2", "gas": "0x7530", "maxFeePerGas": "0x1", "maxPriorityFeePerGas": "0x1" }),
+        ),
+        (
+            json!({ "gasPrice": "0x64", "nonce": "0x9", "chainId": CHAIN_ID }),
+            json!({ "type": "0x0", "gasPrice": "0x64", "nonce": "0x9" }),
+        ),
+        (
+            json!({ "gasPrice": "0x64", "accessList": [{ "address": to, "storageKeys": [hash(quids_core::Hash::repeat_byte(1))] }] }),
+            json!({ "type": "0x1", "accessList": [{ "address": to, "storageKeys": [hash(quids_core::Hash::repeat_byte(1))] }] }),
+        ),
+    ] {
+        let mut call = plain.clone();
+        call.as_object_mut()
+            .unwrap()
+            .append(&mut more.as_object().unwrap().clone());
+        let signed = result(addr, "eth_signTransaction", json!([call])).await;
+        for (field, value) in expected.as_object().unwrap() {
+            assert_eq!(&signed["tx"][field], value, "{field} of {signed}");
+        }
+        let raw = hex::decode(&signed["raw"].as_str().unwrap()[2..]).unwrap();
+        let decoded = Transaction::decode(&raw).unwrap();
+        assert_eq!((decoded.to(), decoded.chain_id()), (Some(CONTRACT), Some(CHAIN_ID)));
+    }
+    let id = result(addr, "eth_sendTransaction", json!([plain])).await;
+    let pending = result(addr, "eth_getTransactionByHash", json!([id])).await;
+    assert_eq!((&pending["from"], &pending["value"]), (&json!(who), &json!("0x1")));
+
+    for (call, says) in [
+        (
+            json!({ "to": to }),
+            "unknown account 0x0000000000000000000000000000000000000000",
+        ),
+        (json!({ "from": to }), "unknown account 0x"),
+        (json!({ "from": who, "chainId": "0x1" }), "chainId 1 is not the chain's"),
+        (
+            json!({ "from": who, "to": to, "authorizationList": [] }),
+            "no transaction of type 0x4",
+        ),
+        (
+            json!({ "from": who, "to": to, "type": "0x71" }),
+            "no transaction of type 0x71",
+        ),
+        (
+            json!({ "from": who, "to": to, "data": "0x01" }),
+            "execution reverted: no",
+        ),
+    ] {
+        for method in ["eth_signTransaction", "eth_sendTransaction"] {
+            let (_, message, _) = failure(addr, method, json!([call])).await;
+            assert!(message.contains(says), "{message}");
+        }
+    }
+
+    // EIP-191, and the example of EIP-712.
+    let message = "0x19457468657265756d205369676e6564204d6573736167653a0a33616263";
+    let mail = json!({
+        "types": {
+            "EIP712Domain": [
+                { "name": "name", "type": "string" }, { "name": "version", "type": "string" },
+                { "name": "chainId", "type": "uint256" }, { "name": "verifyingContract", "type": "address" },
+            ],
+            "Person": [{ "name": "name", "type": "string" }, { "name": "wallet", "type": "address" }],
+            "Mail": [
+                { "name": "from", "type": "Person" }, { "name": "to", "type": "Person" },
+                { "name": "contents", "type": "string" },
+            ],
+        },
+        "primaryType": "Mail",
+        "domain": {
+            "name": "Ether Mail", "version": "1", "chainId": 1,
+            "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+        },
+        "message": {
+            "from": { "name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826" },
+            "to": { "name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB" },
+            "contents": "Hello, Bob!",
+        },
+    });
+    let typed = "0x1901f2cee375fa42b42143804025fc449deafd50cc031ca257e0b194a650a912090fc52c0ee5d84264471806290a3f2c4c\
+                 ecfc5490626bf912d01f240d7a274b371e";
+    for (method, params, payload) in [
+        ("eth_sign", json!([who, "0x616263"]), message),
+        ("personal_sign", json!(["0x616263", who, ""]), message),
+        ("eth_signTypedData_v4", json!([who, mail]), typed),
+        ("eth_signTypedData_v4", json!([who, mail.to_string()]), typed),
+    ] {
+        fake.evm.done.lock().unwrap().clear();
+        let signature = result(addr, method, params).await;
+        // The fake signs with r = 1, s = 2 and parity 1.
+        assert_eq!(signature, json!(format!("0x{:0>64}{:0>64}1c", 1, 2)), "{method}");
+        assert_eq!(
+            *fake.evm.done.lock().unwrap(),
+            [format!("sign {}", &payload[2..])],
+            "{method}"
+        );
+    }
+    for broken in [
+        json!({}),
+        json!("{"),
+        json!({ "types": {}, "primaryType": "Mail", "domain": {}, "message": {} }),
+    ] {
+        assert_eq!(
+            failure(addr, "eth_signTypedData_v4", json!([who, broken])).await.0,
+            -32602
+        );
+    }
+    assert_eq!(failure(addr, "personal_sign", json!(["0x", to])).await.0, -32000);
+
+    let other = Fake {
+        is_development: false,
+        ..Fake::default()
+    };
+    let (server, _fake) = start_over(Config::default(), other).await;
+    assert_eq!(result(server.local_addr(), "eth_accounts", json!([])).await, json!([]));
+    assert_eq!(
+        failure(server.local_addr(), "eth_sendTransaction", json!([plain]))
+            .await
+            .0,
+        -32000
+    );
 }
