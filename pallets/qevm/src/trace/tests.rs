@@ -70,7 +70,7 @@ fn h160(address: Address) -> H160 {
 }
 
 fn slot(value: u64) -> H256 {
-    H256::from_low_u64_be(value)
+    H256(Word::from(value).to_be_bytes())
 }
 
 fn database(contracts: &[(Address, Vec<u8>)]) -> InMemoryDB {

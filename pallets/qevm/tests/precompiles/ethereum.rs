@@ -96,7 +96,7 @@ fn a_provider_tells_when_its_addresses_change() {
 
 #[test]
 fn a_moved_precompile_is_at_its_new_address_alone() {
-    let (from, to) = (H160::from_low_u64_be(2), H160::repeat_byte(0x99));
+    let (from, to) = (H160(Address::with_last_byte(2).into_array()), H160::repeat_byte(0x99));
     let nothing = H160::repeat_byte(0x77);
     let ours = PrecompileMap::QUIDS.blake3_256;
     let mut provider = QuidsPrecompiles::new(Some(PrecompileMap::QUIDS), no_key).with_moved([
@@ -113,7 +113,10 @@ fn a_moved_precompile_is_at_its_new_address_alone() {
     assert_eq!(at(ours), None);
     assert_eq!(at(nothing), None);
     assert_eq!(at(H160::repeat_byte(0x78)), None);
-    assert_eq!(at(H160::from_low_u64_be(4)), Some(b"message".to_vec()));
+    assert_eq!(
+        at(H160(Address::with_last_byte(4).into_array())),
+        Some(b"message".to_vec())
+    );
     let addresses = addresses(&mut provider, SpecId::OSAKA);
     let has = |at: H160| addresses.contains(&Address::new(at.0));
     assert!(has(to) && has(from) && !has(ours) && !has(nothing));

@@ -48,7 +48,8 @@ fn check(number: u64, input: &str, expected: &str, expected_gas: u64) {
     pallet_qevm::install_crypto();
     let mut provider = QuidsPrecompiles::new(Some(PrecompileMap::QUIDS), no_key);
     let input = hex::decode(input).unwrap();
-    let result = run(&mut provider, H160::from_low_u64_be(number), &input);
+    let at = Address::from_word(U256::from(number).into());
+    let result = run(&mut provider, H160(at.into_array()), &input);
     assert!(result.result.is_ok(), "{:?}", result.result);
     assert_eq!(hex::encode(&result.output), expected);
     assert_eq!(result.gas.total_gas_spent(), expected_gas);
