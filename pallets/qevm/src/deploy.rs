@@ -38,7 +38,8 @@ pub fn is_quantum_compatible<T: Config>(hash: H256, code: &[u8]) -> bool {
 }
 
 fn report<T: Config>(hash: H256, code: &[u8], forwards: u32) -> ContractSafety {
-    let mut own = Safety::<T>::get(&hash).unwrap_or_else(|| safety::analyse(hash, code));
+    let known = Safety::<T>::get(&hash).filter(|known| known.version == safety::VERSION);
+    let mut own = known.unwrap_or_else(|| safety::analyse(hash, code));
     let target = safety::forwards_to(code).filter(|_| forwards > 0);
     let target = target.and_then(|target| {
         let hash = CodeHashes::<T>::get(&AccountId20(target.0))?;

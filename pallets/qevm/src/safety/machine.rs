@@ -1,19 +1,13 @@
 //! Runs code on states instead of words, along every way that execution may take.
 
 use super::{
-    Findings, immediate_len, jump_destinations, pushed,
+    Findings, immediate_len, instructions, jump_destinations, pushed,
     state::{STACK_LEN_MAX, State},
     value::{Traits, Value, Words},
 };
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, vec::Vec};
 use alloy_primitives::U256;
 use revm::bytecode::opcode;
-
-/// How often a place is looked at on its own, once per set of return addresses on the stack.
-pub const CONTEXTS_MAX: u32 = 16;
 
 /// What an analysis of so many bytes may cost: one for every instruction and for every value that is moved or joined.
 pub fn budget(code_len: usize) -> usize {
@@ -24,41 +18,81 @@ const BUDGET_PER_BYTE: usize = 200;
 /// What an instruction costs that looks constants up or writes memory.
 const LOOKUP_COST: usize = 8;
 
+/// How many places where no states are kept are passed at a time.
+const PASSED_MAX: usize = 32;
+
 /// The budget is spent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Exhausted;
 
-/// Where to go on: a place of the code, and in which context.
-type Site = (usize, Context);
+/// Why states of one place are kept apart: hashes of the length of the stack, of where return addresses lie on it, and
+/// of which they are. Hashes that collide join states, which does no harm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Context {
+    returns: u64,
+    /// The same without which they are. States that have this in common join return addresses with each other and never
+    /// with other words: where a function returns to stays known.
+    layout: u64,
+}
 
-/// Why states of one place are kept apart.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Context {
-    /// A hash of the return addresses on the stack. Two that collide are joined, which does no harm.
-    Returns(u64),
-    /// There are too many of the above.
-    Joined,
-    /// After a jump that may go anywhere.
-    Anywhere,
+/// States of one place: each with its place in [`Machine::states`].
+#[derive(Clone, Default)]
+struct Contexts {
+    returns: Vec<(u64, usize)>,
+    /// For which there is no room above.
+    layouts: Vec<(u64, usize)>,
+    /// For which there is no room at all.
+    joined: Option<usize>,
+}
+
+impl Contexts {
+    const RETURNS_MAX: usize = 16;
+    const LAYOUTS_MAX: usize = 64;
+
+    /// Where the state of `context` is, or `new` if there is none, where it is from now on.
+    fn place(&mut self, context: Context, new: usize) -> usize {
+        let kinds = [
+            (&mut self.returns, context.returns, Self::RETURNS_MAX),
+            (&mut self.layouts, context.layout, Self::LAYOUTS_MAX),
+        ];
+        for (known, hash, len_max) in kinds {
+            if let Some((_, place)) = known.iter().find(|(other, _)| *other == hash) {
+                return *place;
+            }
+            if known.len() < len_max {
+                known.push((hash, new));
+                return new;
+            }
+        }
+        *self.joined.get_or_insert(new)
+    }
 }
 
 /// Explores `code` from its start.
 pub fn explore(code: &[u8]) -> Result<Findings, Exhausted> {
+    let destinations = jump_destinations(code);
     let mut machine = Machine {
         code,
-        destinations: jump_destinations(code),
-        words: Words::default(),
-        states: BTreeMap::new(),
-        contexts: BTreeMap::new(),
-        queue: BTreeSet::new(),
+        answers: alloc::vec![None; code.len()],
+        contexts: alloc::vec![Contexts::default(); destinations.len()],
+        keeps: branches(code),
+        words: Words::new(destinations),
+        states: Vec::new(),
         anywhere: None,
+        queue: BTreeSet::new(),
         findings: Findings::default(),
         budget: budget(code.len()),
     };
-    machine.walk(0, State::entry())?;
-    while let Some((place, context)) = machine.queue.pop_first() {
-        if let Some(state) = machine.states.get(&(place, context)).cloned() {
-            machine.walk(place, state)?;
+    let mut state = State::entry();
+    machine.walk(0, &mut state)?;
+    while let Some((place, index)) = machine.queue.pop_first() {
+        let known = match index {
+            Some(index) => machine.states.get(index),
+            None => machine.anywhere.as_ref(),
+        };
+        if let Some(known) = known {
+            state.clone_from(known);
+            machine.walk(place, &mut state)?;
         }
     }
     Ok(machine.findings)
@@ -66,18 +100,49 @@ pub fn explore(code: &[u8]) -> Result<Findings, Exhausted> {
 
 struct Machine<'a> {
     code: &'a [u8],
-    /// Sorted.
-    destinations: Vec<usize>,
     words: Words,
-    /// What holds at a `JUMPDEST`.
-    states: BTreeMap<Site, State>,
-    /// Contexts of a place so far.
-    contexts: BTreeMap<usize, u32>,
-    queue: BTreeSet<Site>,
+    /// By place: what the pure instruction there last answered to what.
+    answers: Vec<Option<([Value; 2], Value)>>,
+    /// What holds at a `JUMPDEST`, in a context.
+    states: Vec<State>,
+    /// Of each `JUMPDEST`, as [`Words::destinations`].
+    contexts: Vec<Contexts>,
+    /// The same: whether states are kept there, which is where the code branches. Any loop that ends has such a place.
+    keeps: Vec<bool>,
     /// What holds after a jump to an address that is not known.
     anywhere: Option<State>,
+    /// Where to go on: a `JUMPDEST`, and which of `states` holds there; `None`: `anywhere`.
+    queue: BTreeSet<(usize, Option<usize>)>,
     findings: Findings,
     budget: usize,
+}
+
+/// The word on top, or the one below a target to jump to, is zero or not as a value is that is still on the stack.
+#[derive(Clone, Copy)]
+struct Copied {
+    /// Of that value, without the copy.
+    depth: usize,
+    is_negated: bool,
+}
+
+impl Copied {
+    /// After `op`, of `DUP`, any number of `ISZERO` and a `PUSH` right before the `JUMPI`.
+    fn after(op: u8, next: Option<u8>, before: Option<Self>) -> Option<Self> {
+        let is_target = next == Some(opcode::JUMPI);
+        match op {
+            opcode::PUSH1..=opcode::PUSH32 if is_target => before,
+            _ if is_target => None,
+            opcode::DUP1..=opcode::DUP16 => Some(Self {
+                depth: usize::from(op.saturating_sub(opcode::DUP1)),
+                is_negated: false,
+            }),
+            opcode::ISZERO => before.map(|Self { depth, is_negated }| Self {
+                depth,
+                is_negated: !is_negated,
+            }),
+            _ => None,
+        }
+    }
 }
 
 impl Machine<'_> {
@@ -86,50 +151,80 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Executes from `start` until the code ends, or jumps, or comes to a `JUMPDEST`.
-    fn walk(&mut self, start: usize, mut state: State) -> Result<(), Exhausted> {
+    /// Executes from `start` until the code ends, or comes to a `JUMPDEST` where states are kept.
+    fn walk(&mut self, start: usize, state: &mut State) -> Result<(), Exhausted> {
         self.spend(state.size())?;
-        let mut place = start;
+        let (mut place, mut entered, mut passed) = (start, start, 0_usize);
+        let mut copied = None;
         while let Some(op) = self.code.get(place).copied() {
             self.spend(1)?;
-            let next = place.saturating_add(1).saturating_add(immediate_len(op));
-            match op {
-                opcode::JUMPDEST if place != start => return self.flow(place, &state),
+            let arrives = match op {
+                opcode::JUMPDEST if place != entered => self.words.destinations().binary_search(&place).ok(),
                 opcode::JUMP => {
                     let Some(target) = state.pop() else { return Ok(()) };
-                    return self.jump(target, &state);
-                }
-                opcode::JUMPI => {
-                    let (Some(target), Some(condition)) = (state.pop(), state.pop()) else {
-                        return Ok(());
-                    };
-                    let words = self.words.possible(condition);
-                    let may = |zero: bool| {
-                        words
-                            .as_ref()
-                            .is_none_or(|all| all.iter().any(|one| one.is_zero() == zero))
-                    };
-                    let (stays, goes) = (may(true), may(false));
-                    if goes {
-                        self.jump(target, &state)?;
+                    let known = self.words.target(target);
+                    if known.is_none() {
+                        return self.jump(target, state);
                     }
-                    if !stays {
+                    known
+                }
+                _ => None,
+            };
+            if let Some(which) = arrives {
+                let keeps = self.keeps.get(which).copied().unwrap_or(true);
+                let Some(at) = self
+                    .words
+                    .destinations()
+                    .get(which)
+                    .filter(|_| !keeps && passed < PASSED_MAX)
+                else {
+                    return self.flow(which, state);
+                };
+                passed = passed.saturating_add(1);
+                (place, entered, copied) = (*at, *at, None);
+                continue;
+            }
+            let next = place.saturating_add(1).saturating_add(immediate_len(op));
+            match op {
+                opcode::JUMPI => {
+                    if self.branch(copied, state)?.is_none() {
                         return Ok(());
                     }
                 }
                 op => {
-                    if self.execute(op, place, next, &mut state)?.is_none() {
+                    if self.execute(op, place, state)?.is_none() {
                         return Ok(());
                     }
                 }
             }
+            copied = Copied::after(op, self.code.get(next).copied(), copied);
             place = next;
         }
         Ok(())
     }
 
+    /// `JUMPI`; `None` if it certainly jumps. Where its condition says that a word on the stack is zero, it is.
+    fn branch(&mut self, copied: Option<Copied>, state: &mut State) -> Result<Option<()>, Exhausted> {
+        let (Some(target), Some(condition)) = (state.pop(), state.pop()) else {
+            return Ok(None);
+        };
+        let (stays, jumps) = self.words.may_be_zero(condition);
+        if jumps {
+            let narrowed = copied.filter(|copied| copied.is_negated).map(|copied| copied.depth);
+            let before = narrowed.and_then(|depth| state.replace(depth, Words::ZERO));
+            self.jump(target, state)?;
+            if let (Some(depth), Some(before)) = (narrowed, before) {
+                state.replace(depth, before);
+            }
+        }
+        if let Some(copied) = copied.filter(|copied| !copied.is_negated) {
+            state.replace(copied.depth, Words::ZERO);
+        }
+        Ok(stays.then_some(()))
+    }
+
     /// Everything but jumps; `None` where execution ends.
-    fn execute(&mut self, op: u8, place: usize, next: usize, state: &mut State) -> Result<Option<()>, Exhausted> {
+    fn execute(&mut self, op: u8, place: usize, state: &mut State) -> Result<Option<()>, Exhausted> {
         match op {
             opcode::STOP | opcode::RETURN | opcode::REVERT | opcode::INVALID => return Ok(None),
             opcode::SELFDESTRUCT => {
@@ -139,10 +234,7 @@ impl Machine<'_> {
                 return Ok(None);
             }
             opcode::PUSH0..=opcode::PUSH32 => {
-                self.spend(LOOKUP_COST)?;
-                let end = next.min(self.code.len());
-                let immediate = self.code.get(place.saturating_add(1)..end).unwrap_or_default();
-                let value = self.words.constant(pushed(op, immediate));
+                let value = self.pure(op, place, &[])?;
                 state.push(value, &self.words);
             }
             opcode::DUP1..=opcode::DUP16 => {
@@ -167,6 +259,33 @@ impl Machine<'_> {
         Ok(Some(()))
     }
 
+    /// What a pure instruction of at most two arguments answers. The last answer at its place is kept: mostly the same
+    /// is asked again.
+    fn pure(&mut self, op: u8, place: usize, arguments: &[Value]) -> Result<Value, Exhausted> {
+        let key = [0, 1].map(|at| arguments.get(at).copied().unwrap_or(Value::ANY));
+        if let Some(Some((known, answer))) = self.answers.get(place)
+            && *known == key
+        {
+            return Ok(*answer);
+        }
+        self.spend(LOOKUP_COST)?;
+        let answer = match op {
+            opcode::PUSH0..=opcode::PUSH32 => {
+                let start = place.saturating_add(1);
+                let end = start.saturating_add(immediate_len(op)).min(self.code.len());
+                let immediate = self.code.get(start..end).unwrap_or_default();
+                self.words.constant(pushed(op, immediate))
+            }
+            opcode::PC => self.words.constant(U256::from(place)),
+            opcode::CODESIZE => self.words.constant(U256::from(self.code.len())),
+            op => self.words.compute(op, arguments),
+        };
+        if let Some(kept) = self.answers.get_mut(place) {
+            *kept = Some((key, answer));
+        }
+        Ok(answer)
+    }
+
     /// An instruction that takes so many words and leaves one, or none.
     fn generic(&mut self, op: u8, place: usize, state: &mut State) -> Result<Option<()>, Exhausted> {
         // Of a fork to come, with immediates of their own: left to the cruder judgement.
@@ -183,23 +302,24 @@ impl Machine<'_> {
             let Some(value) = state.pop() else { return Ok(None) };
             *argument = value;
         }
-        self.spend(LOOKUP_COST)?;
         let [first, second, ..] = arguments;
-        let offset = self.words.known(first);
         let answer = match op {
             opcode::SLOAD => Value::Unknown(Traits::STORAGE),
-            opcode::PC => self.words.constant(U256::from(place)),
-            opcode::CODESIZE => self.words.constant(U256::from(self.code.len())),
-            opcode::MLOAD => state.load(offset),
+            opcode::MLOAD => {
+                self.spend(LOOKUP_COST)?;
+                state.load(self.words.known(first))
+            }
             opcode::MSTORE => {
-                state.store(offset, second, &self.words);
+                self.spend(LOOKUP_COST)?;
+                state.store(self.words.known(first), second, &self.words);
                 Value::ANY
             }
             op if writes_memory(op) => {
+                self.spend(LOOKUP_COST)?;
                 state.blur_memory(&self.words);
                 Value::ANY
             }
-            op => self.words.compute(op, arguments.get(..inputs).unwrap_or_default()),
+            op => self.pure(op, place, arguments.get(..inputs).unwrap_or_default())?,
         };
         if outputs > 0 {
             state.push(answer, &self.words);
@@ -211,25 +331,19 @@ impl Machine<'_> {
     fn call(&mut self, op: u8, target: Value) {
         let traits = self.words.traits(target);
         self.findings.calls = self.findings.calls | traits;
-        if self.words.possible(target).is_none() {
+        if matches!(target, Value::Unknown(_)) {
             self.findings.unknown_calls = true;
             let delegates = matches!(op, opcode::DELEGATECALL | opcode::CALLCODE);
             self.findings.delegatecall_to_storage |= delegates && traits.has(Traits::STORAGE);
         }
     }
 
-    fn jump(&mut self, target: Value, state: &State) -> Result<(), Exhausted> {
-        let Some(targets) = self.words.possible(target) else {
+    fn jump(&mut self, target: Value, state: &mut State) -> Result<(), Exhausted> {
+        let Some(targets) = self.words.targets(target) else {
             return self.jump_anywhere(state);
         };
-        for target in targets {
-            // Anything else is an exceptional halt.
-            if let Some(place) = usize::try_from(target)
-                .ok()
-                .filter(|place| is_destination(&self.destinations, *place))
-            {
-                self.flow(place, state)?;
-            }
+        for which in targets {
+            self.flow(which, state)?;
         }
         Ok(())
     }
@@ -237,50 +351,41 @@ impl Machine<'_> {
     fn jump_anywhere(&mut self, state: &State) -> Result<(), Exhausted> {
         self.spend(STACK_LEN_MAX)?;
         let mut state = state.clone();
+        state.settle(&self.words);
         state.forget(&self.words);
-        if let Some(known) = &mut self.anywhere {
-            if !known.join(&state, &mut self.words, |_| false) {
-                return Ok(());
+        match &mut self.anywhere {
+            Some(known) => {
+                if !known.join(&state, &mut self.words) {
+                    return Ok(());
+                }
             }
-            state = known.clone();
-        } else {
-            self.anywhere = Some(state.clone());
+            None => self.anywhere = Some(state),
         }
-        self.spend(self.destinations.len().saturating_mul(state.size()))?;
-        for place in &self.destinations {
-            let site = (*place, Context::Anywhere);
-            self.states.insert(site, state.clone());
-            self.queue.insert(site);
-        }
+        self.spend(self.words.destinations().len().saturating_mul(LOOKUP_COST))?;
+        let sites = self.words.destinations().iter();
+        self.queue.extend(sites.map(|place| (*place, None)));
         Ok(())
     }
 
-    /// Execution comes to the `JUMPDEST` at `place`.
-    fn flow(&mut self, place: usize, state: &State) -> Result<(), Exhausted> {
+    /// Execution comes to a `JUMPDEST`: one of [`Words::destinations`].
+    fn flow(&mut self, which: usize, state: &mut State) -> Result<(), Exhausted> {
+        state.settle(&self.words);
         self.spend(state.size().saturating_mul(2))?;
-        let mut context = self.context(state);
-        if !self.states.contains_key(&(place, context)) {
-            let count = self.contexts.entry(place).or_default();
-            if *count >= CONTEXTS_MAX {
-                context = Context::Joined;
-            } else {
-                *count = count.saturating_add(1);
-            }
-        }
-        let site = (place, context);
-        let destinations = &self.destinations;
-        let changed = match self.states.get_mut(&site) {
-            Some(known) => {
-                let is_jump = |word| usize::try_from(word).is_ok_and(|place| is_destination(destinations, place));
-                known.join(state, &mut self.words, is_jump)
-            }
+        let (context, new) = (self.context(state), self.states.len());
+        let Some(contexts) = self.contexts.get_mut(which) else {
+            return Ok(());
+        };
+        let index = contexts.place(context, new);
+        let has_changed = match self.states.get_mut(index) {
+            Some(known) => known.join(state, &mut self.words),
             None => {
-                self.states.insert(site, state.clone());
+                self.states.push(state.clone());
                 true
             }
         };
-        if changed {
-            self.queue.insert(site);
+        if has_changed {
+            let place = self.words.destinations().get(which);
+            self.queue.extend(place.map(|place| (*place, Some(index))));
             // Joined words may have become sets.
             self.spend(state.size().saturating_mul(LOOKUP_COST))?;
         }
@@ -288,19 +393,46 @@ impl Machine<'_> {
     }
 
     fn context(&self, state: &State) -> Context {
-        let addresses = state
-            .stack()
-            .filter_map(|value| usize::try_from(self.words.known(value)?).ok());
-        let returns = addresses.filter(|place| is_destination(&self.destinations, *place));
         // FNV-1a.
-        Context::Returns(returns.fold(0xcbf2_9ce4_8422_2325, |hash: u64, place| {
-            (hash ^ u64::try_from(place).unwrap_or(u64::MAX)).wrapping_mul(0x0100_0000_01b3)
-        }))
+        let mix = |hash: u64, number: u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
+        let start = mix(0xcbf2_9ce4_8422_2325, number(state.stack().len()));
+        let (mut returns, mut layout) = (start, start);
+        for (place, value) in (0..).zip(state.stack()) {
+            if let Some(which) = self.words.returns_to(*value) {
+                returns = mix(mix(returns, place), which);
+                layout = mix(layout, place);
+            }
+        }
+        Context { returns, layout }
     }
 }
 
-fn is_destination(destinations: &[usize], place: usize) -> bool {
-    destinations.binary_search(&place).is_ok()
+/// For each `JUMPDEST` whether a `JUMPI` follows before execution ends, jumps or comes to the next.
+fn branches(code: &[u8]) -> Vec<bool> {
+    let mut branches = Vec::new();
+    let mut is_open = false;
+    for (_, op, _) in instructions(code) {
+        match op {
+            opcode::JUMPDEST => {
+                branches.push(false);
+                is_open = true;
+            }
+            opcode::JUMPI if is_open => {
+                branches.pop();
+                branches.push(true);
+                is_open = false;
+            }
+            opcode::JUMP | opcode::STOP | opcode::RETURN | opcode::REVERT | opcode::INVALID | opcode::SELFDESTRUCT => {
+                is_open = false
+            }
+            _ => {}
+        }
+    }
+    branches
+}
+
+fn number(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
 }
 
 /// Whether an instruction writes to memory what this does not follow.

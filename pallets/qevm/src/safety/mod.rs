@@ -2,11 +2,11 @@
 //! may call, whether it may destroy itself or delegate to an address from storage. Decided once per code hash, at
 //! deployment, from the code alone.
 //!
-//! An abstract interpretation: stacks of [`value::Value`]s flow from the entry along the jumps. A block is looked at
-//! once per set of return addresses below it (so a function that many places call answers each of them on its own),
-//! up to [`machine::CONTEXTS_MAX`]; more are joined. A jump to an address that is not known may go to every
-//! `JUMPDEST`. Work is limited by [`machine::budget`], linear in the code's size; code that needs more is judged by
-//! [`crude`], on the side of caution.
+//! An abstract interpretation: stacks of [`value::Value`]s flow from the entry along the jumps. What holds at a place
+//! where the code branches is kept, apart for each set of return addresses below it (so a function that many places call
+//! answers each of them on its own); if these are too many, apart for where on the stack return addresses lie; if even
+//! these are too many, joined. A jump to an address that is not known may go to every `JUMPDEST`. Work is limited by
+//! [`machine::budget`], linear in the code's size; code that needs more is judged by [`crude`], on the side of caution.
 //!
 //! The answer is about *may*: code that is flagged might never do it. Code that hides an address (from calldata,
 //! from storage, from arithmetic on either) has `unknown_calls`.
@@ -25,7 +25,7 @@ use revm::bytecode::opcode;
 use value::Traits;
 
 /// Version of the analysis, which is kept with its results: code that an older one judged is judged anew.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Analyses `code`, as it lies in the state, whose Keccak-256 is `code_hash`. Total: every byte string has an answer,
 /// the same each time.

@@ -1,30 +1,47 @@
 //! What is known before an instruction: the top of the stack and a few words of memory.
 
 use super::value::{Traits, Value, Words};
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::vec::Vec;
 use alloy_primitives::U256;
 
-/// Values of a stack that are kept apart; what lies deeper is one.
+/// Values of a stack that are kept apart where states are kept; what lies deeper is one.
 pub const STACK_LEN_MAX: usize = 64;
 /// Words of memory that are followed.
 const MEMORY_LEN_MAX: usize = 8;
 
 /// What is known at a place of the code, whichever way led there.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct State {
     /// The top is the last.
-    stack: VecDeque<Value>,
+    stack: Vec<Value>,
     /// What lies below: nothing, or any number of such words.
     below: Option<Traits>,
     /// Offset and word.
     memory: Vec<(U256, Value)>,
 }
 
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self {
+            stack: self.stack.clone(),
+            below: self.below,
+            memory: self.memory.clone(),
+        }
+    }
+
+    /// Keeps the allocations.
+    fn clone_from(&mut self, source: &Self) {
+        self.stack.clone_from(&source.stack);
+        self.below = source.below;
+        self.memory.clone_from(&source.memory);
+    }
+}
+
 impl State {
     /// A call begins with an empty stack.
     pub fn entry() -> Self {
         Self {
-            stack: VecDeque::new(),
+            stack: Vec::new(),
             below: None,
             memory: Vec::new(),
         }
@@ -36,38 +53,44 @@ impl State {
     }
 
     /// The values that are kept, from the deepest to the top.
-    pub fn stack(&self) -> impl Iterator<Item = Value> {
-        self.stack.iter().copied()
+    pub fn stack(&self) -> &[Value] {
+        &self.stack
     }
 
     /// Takes the top; `None` if there is none, which ends the execution.
     pub fn pop(&mut self) -> Option<Value> {
-        self.stack.pop_back().or(self.below.map(Value::Unknown))
+        self.stack.pop().or(self.below.map(Value::Unknown))
     }
 
     /// Puts a value on top. More than the EVM's stack holds is not an error here.
     pub fn push(&mut self, value: Value, words: &Words) {
-        if self.stack.len() >= STACK_LEN_MAX
-            && let Some(deepest) = self.stack.pop_front()
-        {
-            self.bury(deepest, words);
+        // Not one by one: each time, all that stay are moved.
+        if self.stack.len() >= STACK_LEN_MAX.saturating_mul(2) {
+            self.settle(words);
         }
-        self.stack.push_back(value);
+        self.stack.push(value);
+    }
+
+    /// Keeps no more than [`STACK_LEN_MAX`] values apart.
+    pub fn settle(&mut self, words: &Words) {
+        self.bury(self.stack.len().saturating_sub(STACK_LEN_MAX), words);
     }
 
     /// The value `depth` below the top.
     pub fn peek(&mut self, depth: usize) -> Option<Value> {
-        self.unearth(depth)?;
-        self.stack
-            .get(self.stack.len().checked_sub(depth.checked_add(1)?)?)
-            .copied()
+        self.place(depth).copied()
+    }
+
+    /// Puts another value `depth` below the top, and gives the one that was there.
+    pub fn replace(&mut self, depth: usize, value: Value) -> Option<Value> {
+        Some(core::mem::replace(self.place(depth)?, value))
     }
 
     /// Exchanges the top and the value `depth` below it.
     pub fn swap(&mut self, depth: usize) -> Option<()> {
-        self.unearth(depth)?;
-        let top = self.stack.len().checked_sub(1)?;
-        self.stack.swap(top, top.checked_sub(depth)?);
+        let top = self.peek(0)?;
+        let lower = self.replace(depth, top)?;
+        self.replace(0, lower)?;
         Some(())
     }
 
@@ -112,47 +135,48 @@ impl State {
     }
 
     /// Makes this hold of `other` too. Says whether it holds less than before.
-    pub fn join(&mut self, other: &Self, words: &mut Words, is_jump: impl Fn(U256) -> bool) -> bool {
-        let before = self.clone();
-        let mut other = other.clone();
+    pub fn join(&mut self, other: &Self, words: &mut Words) -> bool {
+        let mut has_changed = false;
         // Stacks are compared from the top.
+        let depth = self.stack.len().min(other.stack.len());
+        let (deep, other_stack) = other.stack.split_at(other.stack.len().saturating_sub(depth));
         if self.stack.len() != other.stack.len() || self.below != other.below {
-            let depth = self.stack.len().min(other.stack.len());
-            self.cut(depth, words);
-            other.cut(depth, words);
-            let below = self.below.unwrap_or_default() | other.below.unwrap_or_default();
-            self.below = Some(below);
+            let (before, len) = (self.below, self.stack.len());
+            let below = deep.iter().map(|value| words.traits(*value));
+            let below = below.fold(other.below.unwrap_or_default(), |all, traits| all | traits);
+            self.below = Some(self.below.unwrap_or_default() | below);
+            self.bury(len.saturating_sub(depth), words);
+            has_changed = self.below != before || self.stack.len() != len;
         }
-        for (mine, theirs) in self.stack.iter_mut().zip(&other.stack) {
-            *mine = words.join(*mine, *theirs, &is_jump);
+        let mut joined = |mine: &mut Value, theirs: Value| {
+            let value = words.join(*mine, theirs);
+            has_changed |= value != *mine;
+            *mine = value;
+        };
+        for (mine, theirs) in self.stack.iter_mut().zip(other_stack) {
+            joined(mine, *theirs);
         }
+        let len = self.memory.len();
         self.memory.retain_mut(|(offset, value)| {
-            let Some((_, theirs)) = other.memory.iter().find(|(place, _)| place == offset) else {
-                return false;
-            };
-            *value = words.join(*value, *theirs, &is_jump);
-            true
+            let theirs = other.memory.iter().find(|(place, _)| place == offset);
+            theirs.map(|(_, theirs)| joined(value, *theirs)).is_some()
         });
-        *self != before
+        has_changed || self.memory.len() != len
     }
 
-    /// Keeps the `depth` topmost values apart.
-    fn cut(&mut self, depth: usize, words: &Words) {
-        while self.stack.len() > depth {
-            let Some(deepest) = self.stack.pop_front() else { return };
-            self.bury(deepest, words);
+    /// Keeps the `count` deepest values apart no more.
+    fn bury(&mut self, count: usize, words: &Words) {
+        for value in self.stack.drain(..count.min(self.stack.len())) {
+            self.below = Some(self.below.unwrap_or_default() | words.traits(value));
         }
     }
 
-    fn bury(&mut self, value: Value, words: &Words) {
-        self.below = Some(self.below.unwrap_or_default() | words.traits(value));
-    }
-
-    /// Sees to it that the value `depth` below the top is kept apart.
-    fn unearth(&mut self, depth: usize) -> Option<()> {
+    /// The value `depth` below the top, which is kept apart from now on.
+    fn place(&mut self, depth: usize) -> Option<&mut Value> {
         while self.stack.len() <= depth {
-            self.stack.push_front(Value::Unknown(self.below?));
+            self.stack.insert(0, Value::Unknown(self.below?));
         }
-        Some(())
+        let place = self.stack.len().checked_sub(depth.checked_add(1)?)?;
+        self.stack.get_mut(place)
     }
 }

@@ -68,24 +68,66 @@ const SET_LEN_MAX: usize = 4;
 const JUMP_SET_LEN_MAX: usize = 64;
 
 /// Every constant and set of constants that the analysis of one code met, each once.
-#[derive(Default)]
 pub struct Words {
-    constants: Vec<U256>,
+    /// Places of the code that may be jumped to, sorted.
+    destinations: Vec<usize>,
+    constants: Vec<Constant>,
     constant_places: BTreeMap<U256, u32>,
-    /// Sorted places of constants.
-    sets: Vec<Vec<u32>>,
+    sets: Vec<Set>,
     set_places: BTreeMap<Vec<u32>, u32>,
 }
 
+struct Constant {
+    word: U256,
+    traits: Traits,
+    /// Which of `destinations` it is.
+    destination: Option<usize>,
+}
+
+struct Set {
+    /// Places of constants, sorted, at least two.
+    places: Vec<u32>,
+    /// Of any of them.
+    traits: Traits,
+    /// Whether all of them are `destinations`.
+    are_destinations: bool,
+}
+
 impl Words {
+    pub const ZERO: Value = Value::Constant(0);
+
+    /// `destinations`: places of the code that may be jumped to, sorted.
+    pub fn new(destinations: Vec<usize>) -> Self {
+        let mut words = Self {
+            destinations,
+            constants: Vec::new(),
+            constant_places: BTreeMap::new(),
+            sets: Vec::new(),
+            set_places: BTreeMap::new(),
+        };
+        words.constant(U256::ZERO);
+        words
+    }
+
+    /// Places of the code that may be jumped to, sorted.
+    pub fn destinations(&self) -> &[usize] {
+        &self.destinations
+    }
+
     pub fn constant(&mut self, word: U256) -> Value {
         if let Some(place) = self.constant_places.get(&word) {
             return Value::Constant(*place);
         }
+        let traits = Traits::of_address(word);
         let Ok(place) = u32::try_from(self.constants.len()) else {
-            return Value::Unknown(Traits::of_address(word));
+            return Value::Unknown(traits);
         };
-        self.constants.push(word);
+        let destination = usize::try_from(word).ok();
+        self.constants.push(Constant {
+            word,
+            traits,
+            destination: destination.and_then(|place| self.destinations.binary_search(&place).ok()),
+        });
         self.constant_places.insert(word, place);
         Value::Constant(place)
     }
@@ -93,21 +135,45 @@ impl Words {
     /// The value of a word that has one.
     pub fn known(&self, value: Value) -> Option<U256> {
         match value {
-            Value::Constant(place) => self.constants.get(usize_of(place)).copied(),
+            Value::Constant(place) => Some(self.constant_at(place)?.word),
             _ => None,
         }
     }
 
-    /// The values that a word may have, if they can be told.
-    pub fn possible(&self, value: Value) -> Option<Vec<U256>> {
+    /// Whether a word may be zero, and whether it may be anything else.
+    pub fn may_be_zero(&self, value: Value) -> (bool, bool) {
+        let Some(places) = self.places(&value) else {
+            return (true, true);
+        };
+        let zeros = self.constants_at(places).filter(|one| one.word.is_zero()).count();
+        (zeros > 0, zeros < places.len())
+    }
+
+    /// Where a jump to a word may go, if that can be told: which of the destinations. To anywhere else it is an
+    /// exceptional halt.
+    pub fn targets(&self, value: Value) -> Option<Vec<usize>> {
+        let places = self.places(&value)?;
+        Some(self.constants_at(places).filter_map(|one| one.destination).collect())
+    }
+
+    /// The same of a word that is known, if it is a destination.
+    pub fn target(&self, value: Value) -> Option<usize> {
         match value {
-            Value::Constant(_) => Some(alloc::vec![self.known(value)?]),
+            Value::Constant(place) => self.constant_at(place)?.destination,
+            _ => None,
+        }
+    }
+
+    /// A number for the return address, or the set of them, that a word certainly is.
+    pub fn returns_to(&self, value: Value) -> Option<u64> {
+        match value {
+            Value::Constant(place) => {
+                self.constant_at(place)?.destination?;
+                Some(u64::from(place))
+            }
             Value::OneOf(place) => {
-                let places = self.sets.get(usize_of(place))?;
-                places
-                    .iter()
-                    .map(|place| self.constants.get(usize_of(*place)).copied())
-                    .collect()
+                self.set_at(place).filter(|set| set.are_destinations)?;
+                Some(u64::from(place) | 1 << 32)
             }
             Value::Unknown(_) => None,
         }
@@ -116,14 +182,11 @@ impl Words {
     /// What a word may be or may come from.
     pub fn traits(&self, value: Value) -> Traits {
         match value {
-            Value::Unknown(traits) => traits,
-            value => {
-                let words = self.possible(value).unwrap_or_default();
-                words
-                    .into_iter()
-                    .fold(Traits::NONE, |all, word| all | Traits::of_address(word))
-            }
+            Value::Constant(place) => self.constant_at(place).map(|one| one.traits),
+            Value::OneOf(place) => self.set_at(place).map(|set| set.traits),
+            Value::Unknown(traits) => Some(traits),
         }
+        .unwrap_or_default()
     }
 
     /// The word without its value.
@@ -131,36 +194,22 @@ impl Words {
         Value::Unknown(self.traits(value))
     }
 
-    /// What holds of a word that is either. `is_jump` tells places to jump to.
-    pub fn join(&mut self, one: Value, other: Value, is_jump: impl Fn(U256) -> bool) -> Value {
+    /// What holds of a word that is either.
+    pub fn join(&mut self, one: Value, other: Value) -> Value {
         if one == other {
             return one;
         }
-        let union = match (self.places(one), self.places(other)) {
-            (Some(mut places), Some(more)) => {
-                places.extend(more);
-                places.sort_unstable();
-                places.dedup();
-                Some(places)
-            }
-            _ => None,
+        let places = match (self.places(&one), self.places(&other)) {
+            (Some(places), Some(more)) => [places, more].concat(),
+            _ => return Value::Unknown(self.traits(one) | self.traits(other)),
         };
-        let fitting = union.filter(|places| {
-            let constant = |place: &u32| self.constants.get(usize_of(*place)).copied();
-            let all_jumps = || places.iter().filter_map(constant).all(&is_jump);
-            places.len() <= SET_LEN_MAX || (places.len() <= JUMP_SET_LEN_MAX && all_jumps())
-        });
-        match fitting {
-            Some(places) => self.set(places),
-            None => Value::Unknown(self.traits(one) | self.traits(other)),
-        }
+        self.any_of(places)
     }
 
     /// The outcome of a pure instruction on `arguments`, the top of the stack first.
     pub fn compute(&mut self, op: u8, arguments: &[Value]) -> Value {
-        let known: Option<Vec<U256>> = arguments.iter().map(|argument| self.known(*argument)).collect();
-        if let Some(word) = known.and_then(|words| evaluate(op, &words)) {
-            return self.constant(word);
+        if let Some(value) = self.calculated(op, arguments) {
+            return value;
         }
         let all = arguments
             .iter()
@@ -180,25 +229,88 @@ impl Words {
         Value::Unknown(kept)
     }
 
-    fn places(&self, value: Value) -> Option<Vec<u32>> {
+    /// The same where every argument is known, or as good as known.
+    fn calculated(&mut self, op: u8, arguments: &[Value]) -> Option<Value> {
+        let word = match *arguments {
+            [one] => evaluate(op, &[self.known(one)?])?,
+            [one, two] => match (self.known(one), self.known(two)) {
+                (Some(one), Some(two)) => evaluate(op, &[one, two])?,
+                (Some(mask), None) if op == opcode::AND => return self.masked(two, mask),
+                (None, Some(mask)) if op == opcode::AND => return self.masked(one, mask),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(self.constant(word))
+    }
+
+    /// One of several words behind a mask, as compilers put it on pointers to functions.
+    fn masked(&mut self, value: Value, mask: U256) -> Option<Value> {
+        let places = self.places(&value)?;
+        let words: Vec<U256> = self.constants_at(places).map(|one| one.word & mask).collect();
+        let mut masked = Vec::with_capacity(words.len());
+        for word in words {
+            let Value::Constant(place) = self.constant(word) else {
+                return None;
+            };
+            masked.push(place);
+        }
+        Some(self.any_of(masked))
+    }
+
+    /// What holds of a word that is one of several constants, at least one.
+    fn any_of(&mut self, mut places: Vec<u32>) -> Value {
+        places.sort_unstable();
+        places.dedup();
+        if let [place] = places.as_slice() {
+            return Value::Constant(*place);
+        }
+        if let Some(place) = self.set_places.get(&places) {
+            return Value::OneOf(*place);
+        }
+        let traits = self
+            .constants_at(&places)
+            .fold(Traits::NONE, |all, one| all | one.traits);
+        let are_destinations = self.constants_at(&places).all(|one| one.destination.is_some());
+        let len_max = if are_destinations {
+            JUMP_SET_LEN_MAX
+        } else {
+            SET_LEN_MAX
+        };
+        let Ok(place) = u32::try_from(self.sets.len()) else {
+            return Value::Unknown(traits);
+        };
+        if places.len() > len_max {
+            return Value::Unknown(traits);
+        }
+        self.sets.push(Set {
+            places: places.clone(),
+            traits,
+            are_destinations,
+        });
+        self.set_places.insert(places, place);
+        Value::OneOf(place)
+    }
+
+    /// The constants that a word may be, if they can be told.
+    fn places<'a>(&'a self, value: &'a Value) -> Option<&'a [u32]> {
         match value {
-            Value::Constant(place) => Some(alloc::vec![place]),
-            Value::OneOf(place) => self.sets.get(usize_of(place)).cloned(),
+            Value::Constant(place) => Some(core::slice::from_ref(place)),
+            Value::OneOf(place) => Some(&self.set_at(*place)?.places),
             Value::Unknown(_) => None,
         }
     }
 
-    /// `places`: sorted, at least two.
-    fn set(&mut self, places: Vec<u32>) -> Value {
-        if let Some(place) = self.set_places.get(&places) {
-            return Value::OneOf(*place);
-        }
-        let Ok(place) = u32::try_from(self.sets.len()) else {
-            return Value::ANY;
-        };
-        self.sets.push(places.clone());
-        self.set_places.insert(places, place);
-        Value::OneOf(place)
+    fn constants_at(&self, places: &[u32]) -> impl Iterator<Item = &Constant> {
+        places.iter().filter_map(|place| self.constant_at(*place))
+    }
+
+    fn constant_at(&self, place: u32) -> Option<&Constant> {
+        self.constants.get(usize_of(place))
+    }
+
+    fn set_at(&self, place: u32) -> Option<&Set> {
+        self.sets.get(usize_of(place))
     }
 }
 

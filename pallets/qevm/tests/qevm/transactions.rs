@@ -4,7 +4,7 @@ use crate::mock::*;
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, TxKind, U256};
 use pallet_system::ChainPhase;
-use quids_api::{InvalidTransaction, TransactionValidityError, evm::EvmErrorKind, evm::EvmStatus};
+use quids_api::{InvalidTransaction, TransactionValidityError, evm::ContractSafety, evm::EvmErrorKind, evm::EvmStatus};
 use quids_core::{AccountId20, H160, H256, Nonce};
 use quids_crypto::SignatureScheme;
 
@@ -57,7 +57,10 @@ fn contracts_keep_state_and_log() {
             assert_eq!(outcome.output, U256::from(count).to_be_bytes::<32>());
             assert_eq!(outcome.logs[0].data, outcome.output);
         }
-        assert_eq!(Qevm::storage_at(contract, H256::zero()), H256::from_low_u64_be(3));
+        assert_eq!(
+            Qevm::storage_at(contract, H256::zero()),
+            H256(U256::from(3).to_be_bytes())
+        );
         let block = Qevm::block();
         assert_eq!(block.transactions.len(), 4);
         assert_eq!(block.transactions[3].receipt.cumulative_gas_used, block.gas_used);
@@ -201,6 +204,15 @@ fn phases_refuse_what_a_quantum_computer_breaks() {
         succeed(&alice.sign(deploy(0, RECOVERS)));
         let safety = Qevm::contract_safety(created(alice.account(), 0)).unwrap();
         assert!(safety.ecrecover && !safety.is_quantum_compatible);
+        // What an earlier version of the analysis said does not count.
+        let earlier = ContractSafety {
+            version: safety.version - 1,
+            ecrecover: false,
+            is_quantum_compatible: true,
+            ..safety.clone()
+        };
+        pallet_qevm::Safety::<Runtime>::insert(&safety.code_hash, earlier);
+        assert_eq!(Qevm::contract_safety(created(alice.account(), 0)), Some(safety));
 
         pallet_system::Phase::<Runtime>::put(ChainPhase::Hybrid);
         let (_, refused) = apply(&alice.sign(deploy(1, RECOVERS))).unwrap();

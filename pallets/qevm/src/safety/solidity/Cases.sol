@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 // Contracts whose judgement is known. The name of each says which flags the analysis must raise, in the order of
-// `tests.rs`; `Plain` means none. `compiled.json` is what solc 0.8.37 makes of them, in three ways; how: README.md.
+// `tests.rs`; `Plain` means none. `compiled.json` is what solc 0.8.37 makes of them, in four ways; how: README.md.
 
 abstract contract Token {
     mapping(address => uint256) public balanceOf;
