@@ -20,4 +20,6 @@ mod world;
 fuzz_target!(|bytes: &[u8]| {
     let world = world::World::from_bytes(bytes);
     assert_eq!(ours::run(&world, &mut ours::native), reference::run(&world), "{world:#?}");
+    let frames = reference::frames(&world);
+    assert_eq!(ours::frames(&world, &frames, &mut ours::native), frames, "{world:#?}");
 });

@@ -1,5 +1,6 @@
 //! Random bytecode and transactions through the runtime and through plain revm: status, gas, output, logs and state
-//! afterwards are the same. What a row of bytes means is in `world.rs`; the fuzz target `evm` reads it likewise.
+//! afterwards are the same, and so is how each call and creation within a transaction ends, as its trace says. What a
+//! row of bytes means is in `world.rs`; the fuzz target `evm` reads it likewise.
 //!
 //! `QUIDS_FUZZ_CASES` is the number of cases (in the long run, millions), `QUIDS_FUZZ_SEED` the first seed.
 
@@ -10,7 +11,6 @@ mod program;
 mod reference;
 mod world;
 
-use outcome::Ended;
 use quids_api::names;
 use quids_executor::{Executor, ExecutorConfig};
 use quids_io::MemoryExternalities;
@@ -26,31 +26,40 @@ fn from_env(name: &str, default: u64) -> u64 {
     })
 }
 
-/// Runs worlds through both and counts how transactions ended.
-fn check(cases: u64, call: ours::Call<'_>) -> BTreeMap<String, usize> {
+/// How often what ended how.
+type Ends = BTreeMap<String, usize>;
+
+/// Runs worlds through both. Counts how transactions ended, and how calls and creations within them did.
+fn check(cases: u64, call: ours::Call<'_>) -> (Ends, Ends) {
     let first = from_env("QUIDS_FUZZ_SEED", 1);
-    let mut ends = BTreeMap::new();
+    let (mut ends, mut inner) = (Ends::new(), Ends::new());
     for seed in first..first + from_env("QUIDS_FUZZ_CASES", cases) {
         let world = World::from_bytes(&dice::bytes_of(seed, BYTES));
         let expected = reference::run(&world);
         let found = ours::run(&world, call);
         assert_eq!(found, expected, "QUIDS_FUZZ_SEED={seed} QUIDS_FUZZ_CASES=1: {world:#?}");
+        let frames = reference::frames(&world);
+        let found = ours::frames(&world, &frames, call);
+        assert_eq!(found, frames, "QUIDS_FUZZ_SEED={seed} QUIDS_FUZZ_CASES=1: {world:#?}");
         for outcome in expected.outcomes {
-            let end = match outcome.ended {
-                Ended::Halt(halt) => format!("{halt:?}"),
-                other => format!("{other:?}"),
-            };
-            *ends.entry(end).or_default() += 1;
+            *ends.entry(outcome.ended.to_string()).or_default() += 1;
+        }
+        for ended in frames.iter().flat_map(|frames| frames.iter().skip(1)) {
+            *inner.entry(ended.to_string()).or_default() += 1;
         }
     }
-    println!("{ends:?}");
-    ends
+    println!("transactions {ends:?}, within them {inner:?}");
+    (ends, inner)
 }
 
 #[test]
 fn the_runtime_natively_agrees_with_revm() {
-    let ends = check(2000, &mut ours::native);
-    // The worlds are worth running: transactions succeed, and fail in many ways.
+    let (ends, inner) = check(2000, &mut ours::native);
+    // The worlds are worth running: transactions succeed, and fail in many ways. A long run may begin at any seed; a
+    // short one by hand may be of one world.
+    if std::env::var_os("QUIDS_FUZZ_CASES").is_some() {
+        return;
+    }
     for end in [
         "Success",
         "Revert",
@@ -60,11 +69,11 @@ fn the_runtime_natively_agrees_with_revm() {
         "InvalidOpcode",
         "StackOverflow",
     ] {
-        // A long run may begin at any seed; a short one by hand may be of one world.
-        assert!(
-            ends.contains_key(end) || std::env::var_os("QUIDS_FUZZ_CASES").is_some(),
-            "no {end}: {ends:?}"
-        );
+        assert!(ends.contains_key(end), "no {end}: {ends:?}");
+    }
+    // No transaction is a static call itself.
+    for end in ["Success", "Revert", "OutOfGas", "StaticStateChange"] {
+        assert!(inner.contains_key(end), "no {end} within: {inner:?}");
     }
 }
 

@@ -4,14 +4,24 @@ use quids_api::evm::{EvmHalt, EvmLog};
 use quids_core::{H160, H256, U256};
 use std::collections::BTreeMap;
 
-/// How a transaction ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// How a transaction ended, or a call or creation within it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ended {
     /// No block may have it.
     Refused,
     Success,
     Revert,
     Halt(EvmHalt),
+}
+
+impl std::fmt::Display for Ended {
+    /// The name, of an error that of the error.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Halt(halt) => write!(f, "{halt:?}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
 }
 
 /// What came of a transaction.

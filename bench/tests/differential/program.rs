@@ -1,6 +1,9 @@
 //! Random programs that get somewhere: operands are on the stack, offsets are small, jumps mostly land.
 
-use super::{dice::Dice, world::ADDRESSES};
+use super::{
+    dice::Dice,
+    world::{ADDRESSES, CONTRACTS},
+};
 use revm::bytecode::opcode as op;
 
 /// Bytes of one program, before what ends it.
@@ -15,6 +18,10 @@ pub fn program(dice: &mut Dice<'_>, depth: usize) -> Vec<u8> {
     if dice.once_in(40) {
         let length = dice.below(80) as usize;
         return dice.bytes(length);
+    }
+    // What a static call must not, before anything that fails.
+    if dice.once_in(6) {
+        write(&mut code, dice, depth);
     }
     let snippets = 1 + dice.below(25);
     for _ in 0..snippets {
@@ -58,37 +65,27 @@ fn snippet(code: &mut Vec<u8>, dice: &mut Dice<'_>, depth: usize, nesting: usize
             small(code, dice);
             code.push(dice.pick(&[op::MSTORE, op::MSTORE, op::MSTORE8]));
         }
-        4 | 5 => {
-            value(code, dice);
-            key(code, dice);
-            code.push(op::SSTORE);
-        }
+        4 | 5 => store(code, dice, op::SSTORE),
         6 => {
             key(code, dice);
             code.push(op::SLOAD);
         }
         7 => {
             if dice.once_in(2) {
-                value(code, dice);
-                key(code, dice);
-                code.push(op::TSTORE);
+                store(code, dice, op::TSTORE);
             } else {
                 key(code, dice);
                 code.push(op::TLOAD);
             }
         }
-        8..=11 => call(code, dice),
+        8..=11 => {
+            let kind = dice.pick(&[op::CALL, op::CALL, op::CALLCODE, op::DELEGATECALL, op::STATICCALL]);
+            let value = dice.once_in(3).then(|| dice.byte());
+            call(code, dice, kind, value);
+        }
         12 => create(code, dice, depth),
         13 => copy(code, dice),
-        14 => {
-            let topics = dice.below(5) as u8;
-            for _ in 0..topics {
-                value(code, dice);
-            }
-            small(code, dice);
-            small(code, dice);
-            code.push(op::LOG0 + topics);
-        }
+        14 => log(code, dice),
         15 => {
             address(code, dice);
             code.push(dice.pick(&[op::BALANCE, op::EXTCODESIZE, op::EXTCODEHASH]));
@@ -181,21 +178,58 @@ fn arithmetic(code: &mut Vec<u8>, dice: &mut Dice<'_>) {
     }
 }
 
-/// Calls somebody with a bit of memory.
-fn call(code: &mut Vec<u8>, dice: &mut Dice<'_>) {
-    let kind = dice.pick(&[op::CALL, op::CALL, op::CALLCODE, op::DELEGATECALL, op::STATICCALL]);
+/// Changes the state, or would.
+fn write(code: &mut Vec<u8>, dice: &mut Dice<'_>, depth: usize) {
+    match dice.below(6) {
+        0 => store(code, dice, op::SSTORE),
+        1 => store(code, dice, op::TSTORE),
+        2 => log(code, dice),
+        3 => create(code, dice, depth),
+        4 => {
+            let value = dice.byte().max(1);
+            call(code, dice, op::CALL, Some(value));
+        }
+        _ => {
+            address(code, dice);
+            code.push(op::SELFDESTRUCT);
+        }
+    }
+}
+
+fn store(code: &mut Vec<u8>, dice: &mut Dice<'_>, kind: u8) {
+    value(code, dice);
+    key(code, dice);
+    code.push(kind);
+}
+
+fn log(code: &mut Vec<u8>, dice: &mut Dice<'_>) {
+    let topics = dice.below(5) as u8;
+    for _ in 0..topics {
+        value(code, dice);
+    }
+    small(code, dice);
+    small(code, dice);
+    code.push(op::LOG0 + topics);
+}
+
+/// Calls somebody with a bit of memory, and with a value if that kind of call has one.
+fn call(code: &mut Vec<u8>, dice: &mut Dice<'_>, kind: u8, value_sent: Option<u8>) {
     // Size and offset of the output, and of the input.
     for _ in 0..4 {
         small(code, dice);
     }
     if matches!(kind, op::CALL | op::CALLCODE) {
-        if dice.once_in(3) {
-            push(code, &[dice.byte()]);
-        } else {
-            code.push(op::PUSH0);
+        match value_sent {
+            Some(wei) => push(code, &[wei]),
+            None => code.push(op::PUSH0),
         }
     }
-    address(code, dice);
+    // A static call is to somebody who has code.
+    if kind == op::STATICCALL && !dice.once_in(3) {
+        push(code, &dice.pick(&ADDRESSES[CONTRACTS]));
+    } else {
+        address(code, dice);
+    }
     match dice.below(6) {
         0 => value(code, dice),
         1 => push(code, &dice.bytes(2)),

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, TxKind, U256};
 use quids_api::evm::{EvmHalt, EvmLog, EvmMessage};
 use quids_core::{H160, H256};
 use revm::{
-    Context, ExecuteCommitEvm, MainBuilder, MainContext,
+    Context, ExecuteCommitEvm, InspectCommitEvm, Inspector, MainBuilder, MainContext,
     bytecode::Bytecode,
     context::{BlockEnv, CfgEnv, TxEnv},
     context_interface::{
@@ -18,31 +18,26 @@ use revm::{
         transaction::{AccessList, AccessListItem, Authorization, RecoveredAuthority, RecoveredAuthorization},
     },
     database::{CacheDB, EmptyDB},
+    handler::MainnetContext,
+    interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, SuccessOrHalt},
     primitives::{eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE, hardfork::SpecId},
     state::AccountInfo,
 };
 
 pub fn run(world: &World) -> Aftermath {
-    let spec = SpecId::try_from_u8(world.spec).expect("the fork is known");
-    let mut evm = Context::mainnet()
-        .with_db(database(world))
-        .with_cfg(CfgEnv::new_with_spec(spec).with_chain_id(CHAIN_ID))
-        .with_block(block(spec))
-        .build_mainnet();
-    let outcomes = world
-        .messages
-        .iter()
-        .map(|message| match evm.transact_commit(transaction(message)) {
-            Ok(result) => outcome(result),
-            Err(_) => Outcome {
-                ended: Ended::Refused,
-                gas_used: 0,
-                output: Vec::new(),
-                contract: None,
-                logs: Vec::new(),
-            },
+    let mut evm = context(world).build_mainnet();
+    let outcomes = world.messages.iter().map(|message| {
+        let done = evm.transact_commit(transaction(message));
+        forget_empty(&mut evm.ctx.journaled_state.database, world);
+        done.map(outcome).unwrap_or_else(|_| Outcome {
+            ended: Ended::Refused,
+            gas_used: 0,
+            output: Vec::new(),
+            contract: None,
+            logs: Vec::new(),
         })
-        .collect();
+    });
+    let outcomes = outcomes.collect();
     let database = &evm.ctx.journaled_state.database;
     let accounts = database.cache.accounts.iter().map(|(address, account)| {
         let code = database.cache.contracts.get(&account.info.code_hash);
@@ -56,6 +51,80 @@ pub fn run(world: &World) -> Aftermath {
         (H160(address.into_array()), kept)
     });
     Aftermath::new(outcomes, accounts)
+}
+
+/// How the frames of each transaction ended, its own first, in the order of their beginning; none of one that is
+/// refused.
+pub fn frames(world: &World) -> Vec<Vec<Ended>> {
+    let mut evm = context(world).build_mainnet_with_inspector(Frames::default());
+    let frames = world.messages.iter().map(|message| {
+        let done = evm.inspect_tx_commit(transaction(message));
+        forget_empty(&mut evm.ctx.journaled_state.database, world);
+        let frames = std::mem::take(&mut evm.inspector).ended;
+        done.map(|_| frames).unwrap_or_default()
+    });
+    frames.collect()
+}
+
+/// Watches how frames end.
+#[derive(Default)]
+struct Frames {
+    ended: Vec<Ended>,
+    /// Places of those that have not.
+    open: Vec<usize>,
+}
+
+impl Frames {
+    fn begin(&mut self) {
+        self.open.push(self.ended.len());
+        self.ended.push(Ended::Refused);
+    }
+
+    fn end(&mut self, result: InstructionResult) {
+        let place = self.open.pop().expect("what ends has begun");
+        self.ended[place] = match SuccessOrHalt::<HaltReason>::from(result) {
+            SuccessOrHalt::Success(_) => Ended::Success,
+            SuccessOrHalt::Revert => Ended::Revert,
+            SuccessOrHalt::Halt(reason) => Ended::Halt(halt(&reason)),
+            SuccessOrHalt::FatalExternalError | SuccessOrHalt::Internal(_) => panic!("no end of a frame: {result:?}"),
+        };
+    }
+}
+
+impl<CTX> Inspector<CTX> for Frames {
+    fn call(&mut self, _: &mut CTX, _: &mut CallInputs) -> Option<CallOutcome> {
+        self.begin();
+        None
+    }
+
+    fn call_end(&mut self, _: &mut CTX, _: &CallInputs, outcome: &mut CallOutcome) {
+        self.end(outcome.result.result);
+    }
+
+    fn create(&mut self, _: &mut CTX, _: &mut CreateInputs) -> Option<CreateOutcome> {
+        self.begin();
+        None
+    }
+
+    fn create_end(&mut self, _: &mut CTX, _: &CreateInputs, outcome: &mut CreateOutcome) {
+        self.end(outcome.result.result);
+    }
+}
+
+fn context(world: &World) -> MainnetContext<CacheDB<EmptyDB>> {
+    let spec = SpecId::try_from_u8(world.spec).expect("the fork is known");
+    Context::mainnet()
+        .with_db(database(world))
+        .with_cfg(CfgEnv::new_with_spec(spec).with_chain_id(CHAIN_ID))
+        .with_block(block(spec))
+}
+
+/// What revm leaves to the database: since EIP-161 no account is left empty. An authorisation of EIP-7702 has a refund
+/// if its account is there.
+fn forget_empty(database: &mut CacheDB<EmptyDB>, world: &World) {
+    if world.spec >= SpecId::SPURIOUS_DRAGON as u8 {
+        database.cache.accounts.retain(|_, account| !account.info.is_empty());
+    }
 }
 
 fn database(world: &World) -> CacheDB<EmptyDB> {

@@ -31,7 +31,8 @@ pub const ADDRESSES: [[u8; 20]; 8] = [
     somebody(0xd0, 0),
 ];
 const SENDERS: usize = 2;
-const CONTRACTS: std::ops::Range<usize> = 2..7;
+/// Which of them are contracts.
+pub const CONTRACTS: std::ops::Range<usize> = 2..7;
 /// Who gets the tips.
 pub const BENEFICIARY: H160 = H160(somebody(0xb0, 0));
 pub const BASE_FEE: u64 = 7;
