@@ -12,6 +12,7 @@ mod precompiles;
 mod rpc;
 mod statistics;
 mod transfers;
+mod trie;
 
 use args::Args;
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ const USAGE: &str = "\
 usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench transfers [--accounts 10000,100000,1000000] [--transfers 10000] [--runs 7] [--scheme ml-dsa-87]
                              [--cache-mb 1024] [--json]
+       quids bench trie      [--states 100000,1000000,3000000] [--batches 1000,10000,100000] [--runs 5] [--cache-mb 768]
+                             [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let run: fn(Args) -> Result = match command.as_str() {
         "crypto" => crypto::run,
         "transfers" => transfers::run,
+        "trie" => trie::run,
         "node" => node::run,
         "rpc" => rpc::run,
         "pool" => pool::run,

@@ -10,7 +10,7 @@ use quids_crypto::{AccountSignature, PublicKey, SignatureScheme};
 use quids_executor::{Executor, ExecutorConfig, Session};
 use quids_io::{Externalities, within};
 use quids_runtime::{Extrinsic, RuntimeCall};
-use quids_state::{EMPTY_ROOT, MemoryNodes, Overlay, SharedCache, TrieBackend};
+use quids_state::{EMPTY_ROOT, MemoryState, Overlay, SharedCache, StateStore, StateView};
 use quids_support::extrinsic::Era;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ enum Engine {
 
 struct Chain {
     engine: Engine,
-    nodes: Arc<MemoryNodes>,
+    states: Arc<MemoryState>,
     cache: Arc<SharedCache>,
     root: Hash,
 }
@@ -57,7 +57,7 @@ impl Chain {
     fn new(engine: Engine) -> Self {
         Self {
             engine,
-            nodes: Arc::default(),
+            states: Arc::default(),
             cache: Arc::new(SharedCache::new(1 << 20)),
             root: EMPTY_ROOT,
         }
@@ -65,13 +65,14 @@ impl Chain {
 
     /// Runs `f` on the last state and makes what it changes the next.
     fn commit<R>(&mut self, f: impl FnOnce(&mut Engine, &mut dyn Externalities) -> R) -> R {
-        let backend = TrieBackend::new(self.nodes.clone(), self.cache.clone(), self.root);
+        let height = self.states.tip().height;
+        let backend = StateView::new(self.states.clone(), self.cache.clone(), height, self.root);
         // Signatures are made up, so every one verifies.
         let mut state = Overlay::new(backend).with_verifier(Arc::new(|_, _, _, _| true));
         let result = f(&mut self.engine, &mut state);
-        let (commit, _) = state.into_commit().unwrap();
-        self.nodes.insert(commit.nodes);
+        let commit = state.into_commit().unwrap();
         self.root = commit.root;
+        self.states.apply(height.next().unwrap(), commit);
         result
     }
 }

@@ -161,7 +161,15 @@ fn a_block_has_the_same_result_under_other_memory_settings_threads_and_load() {
     let expected: Vec<_> = blocks.iter().map(|block| block.header.state_root).collect();
     for (cache_mb, threads, load) in [(1, 1, 0), (256, 4, 0), (1, 2, 3)] {
         let folder = tempfile::tempdir().unwrap();
-        let twin = TestChain::open(folder.path(), &ChainOptions { cache_mb, sync: false }).unwrap();
+        let twin = TestChain::open(
+            folder.path(),
+            &ChainOptions {
+                cache_mb,
+                states_kept: None,
+                sync: false,
+            },
+        )
+        .unwrap();
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             for _ in 0..load {

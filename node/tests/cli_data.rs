@@ -191,12 +191,14 @@ fn an_import_that_is_killed_goes_on() {
 fn a_folder_is_shown_guarded_and_purged() {
     let folder = some_chain();
     let info = done(folder.path(), &["db", "info"]);
-    assert_eq!((&info["format"], &info["finalised"]), (&2.into(), &info["best"]));
+    assert_eq!((&info["format"], &info["finalised"]), (&3.into(), &info["best"]));
     let columns = info["columns"].as_array().unwrap();
     let names: Vec<_> = columns.iter().map(|column| column["name"].as_str().unwrap()).collect();
     let evm = ["evm_blocks", "evm_transactions", "evm_logs", "evm_postings"];
-    assert_eq!(names[..6], ["meta", "headers", "numbers", "bodies", "nodes", "extras"]);
-    assert_eq!(names[6..], evm);
+    let state = ["state", "branches", "diffs", "changes"];
+    assert_eq!(names[..4], ["meta", "headers", "numbers", "bodies"]);
+    assert_eq!((&names[4..8], names[8]), (&state[..], "extras"));
+    assert_eq!(names[9..], evm);
     assert_eq!(columns[1]["entries_estimate"], BLOCKS + 1);
     assert!(columns[4]["bytes"].as_u64().unwrap() > 100_000);
 

@@ -45,7 +45,7 @@ const LOG: &str = "log";
 
 /// Waits until the node has made a block, and then so long.
 fn live_for(base: &Path, node: &mut Child, time: Duration) {
-    let has_block = || std::fs::read_to_string(base.join(LOG)).is_ok_and(|log| log.contains(" block "));
+    let has_block = || std::fs::read_to_string(base.join(LOG)).is_ok_and(|log| log.contains(" extrinsics, "));
     for _ in 0..1200 {
         if has_block() {
             return std::thread::sleep(time);

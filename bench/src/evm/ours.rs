@@ -49,9 +49,8 @@ pub fn genesis(engine: &mut Engine, state: &InMemoryDB) -> Result<FlatBackend> {
     let built: std::result::Result<(), String> =
         engine.call_typed(&mut overlay, names::GENESIS_BUILD, &config.to_string().into_bytes())?;
     built?;
-    let (_, changes) = overlay.into_commit()?;
     let mut backend = FlatBackend::default();
-    backend.apply(changes);
+    backend.apply(overlay.into_commit()?.values);
     Ok(backend)
 }
 

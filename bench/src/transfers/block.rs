@@ -13,7 +13,7 @@ use quids_api::{ApplyExtrinsicResult, ExtrinsicsCommitment, InherentData, TIMEST
 use quids_core::{Header, OpaqueExtrinsic};
 use quids_io::Externalities;
 use quids_runtime::Runtime;
-use quids_state::{Changes, Commit, Overlay, StateBackend};
+use quids_state::{Commit, Overlay, StateBackend};
 use std::sync::Arc;
 
 /// How long the steps took.
@@ -25,7 +25,7 @@ pub struct Steps {
     pub commitment: Lap,
     /// `BlockBuilder_finalize_block` without the state's root.
     pub finalization: Lap,
-    /// The state's root, with the nodes that have to be stored.
+    /// The state's root, with all that has to be stored.
     pub root: Lap,
 }
 
@@ -34,8 +34,6 @@ pub struct Outcome {
     pub steps: Steps,
     pub header: Header,
     pub commit: Commit,
-    /// What differs from the parent's state.
-    pub changes: Changes,
     /// What the transfers asked of the host, if that was metered.
     pub tally: Tally,
 }
@@ -97,12 +95,11 @@ pub fn execute<B: StateBackend>(
         wall: lap.wall.saturating_sub(steps.root.wall),
         cpu: lap.cpu.saturating_sub(steps.root.cpu),
     };
-    let (commit, changes) = state.into_commit()?;
+    let commit = state.into_commit()?;
     Ok(Outcome {
         steps,
         header,
         commit,
-        changes,
         tally,
     })
 }

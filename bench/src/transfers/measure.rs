@@ -17,9 +17,13 @@ use quids_api::names;
 use quids_core::{Header, Height, OpaqueExtrinsic};
 use quids_crypto::SignatureScheme;
 use quids_db::{BlockCommit, Database};
-use quids_state::{Changes, EMPTY_ROOT, NodeStore, Overlay, SharedCache, TrieBackend};
+use quids_state::{Commit, EMPTY_ROOT, MemoryState, NodeChange, Overlay, SharedCache, StateView};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 const EMPTY_CALLS: usize = 10_000;
 
@@ -80,18 +84,26 @@ pub fn size(accounts: usize, options: &Options, engines: &mut [Engine; 2]) -> Re
     let pairs = world::pairs(accounts, options.transfers);
     let transfers = world::transfers(&pairs, options.scheme)?;
     let folder = tempfile::tempdir()?;
-    let db = Arc::new(Database::open(folder.path(), quids_db::Options::default())?);
+    let open = |name: &str| {
+        let db_options = quids_db::Options {
+            cache_size_mb: options.cache_mb,
+            ..Default::default()
+        };
+        Database::open(folder.path().join(name), db_options)
+    };
+    // Blocks are executed on the state of one, and stored, one after the other, in the other.
+    let (db, sink) = (Arc::new(open("state")?), open("blocks")?);
     let cache = Arc::new(SharedCache::new(options.cache_mb * 1024 * 1024));
-    let store: Arc<dyn NodeStore> = db.clone();
-    let empty = TrieBackend::new(store, cache, EMPTY_ROOT);
-    let mut state = Overlay::new(empty.clone());
+    let nothing = Arc::new(MemoryState::default());
+    let mut state = Overlay::new(StateView::new(nothing, cache.clone(), Height(0), EMPTY_ROOT));
     world::build_genesis(&mut state, &mut engines[1], accounts, &pairs, options.scheme)?;
-    let (commit, changes) = state.into_commit()?;
+    let commit = state.into_commit()?;
     let mut flat = FlatBackend::default();
-    flat.apply(changes);
+    flat.apply(commit.values.iter().cloned());
     let genesis = world::genesis_header(commit.root);
-    let trie = empty.at(commit.root);
-    db.write_genesis(block_commit(genesis.clone(), &[], commit.nodes))?;
+    db.write_genesis(block_commit(genesis.clone(), &[], commit.clone()))?;
+    sink.write_genesis(block_commit(genesis.clone(), &[], commit))?;
+    let trie = StateView::new(db, cache, Height(0), genesis.state_root);
 
     let header = world::first_header(genesis.hash());
     let mut figures = check(engines, &flat, &trie, &header, &transfers)?;
@@ -119,7 +131,7 @@ pub fn size(accounts: usize, options: &Options, engines: &mut [Engine; 2]) -> Re
             of.root.push(per_transfer(root));
             seconds[which] = [flat.steps.execution.cpu.as_secs_f64(), execution.cpu.as_secs_f64()];
             if turn == 1 {
-                parent = store_block(&db, parent, outcome, &transfers, &mut figures)?;
+                parent = store_block(&sink, parent, outcome, &transfers, &mut figures)?;
             }
         }
         figures.flat_ratio.push(seconds[0][0] / seconds[1][0]);
@@ -132,7 +144,7 @@ pub fn size(accounts: usize, options: &Options, engines: &mut [Engine; 2]) -> Re
 fn check(
     engines: &mut [Engine; 2],
     flat: &FlatBackend,
-    trie: &TrieBackend,
+    trie: &StateView,
     header: &Header,
     transfers: &[Vec<u8>],
 ) -> Result<Figures> {
@@ -141,11 +153,11 @@ fn check(
         let on_flat = execute(engine, flat, header, transfers, false)?;
         execute(engine, trie, header, transfers, false)?;
         let on_trie = execute(engine, trie, header, transfers, true)?;
-        agree(engine.name(), &on_flat.changes, "on the trie", &on_trie.changes)?;
+        agree(engine.name(), &on_flat.commit, "on the trie", &on_trie.commit)?;
         outcomes.push(on_trie);
     }
     let [wasm, outcome] = outcomes.try_into().map_err(|_| "two engines make two outcomes")?;
-    agree("WASM", &wasm.changes, "natively", &outcome.changes)?;
+    agree("WASM", &wasm.commit, "natively", &outcome.commit)?;
     if wasm.header != outcome.header {
         return Err(format!("WASM makes {:?}, native code {:?}", wasm.header, outcome.header).into());
     }
@@ -164,20 +176,20 @@ fn check(
         trie_ratio: Samples::default(),
         database: Samples::default(),
         block_bytes: transfers.iter().map(Vec::len).sum(),
-        changed: outcome.changes.len(),
-        nodes: outcome.commit.nodes.len(),
-        node_bytes: outcome
-            .commit
-            .nodes
-            .iter()
-            .map(|(hash, node)| hash.0.len() + node.len())
-            .sum(),
+        changed: outcome.commit.values.len(),
+        nodes: branches(&outcome.commit).count(),
+        node_bytes: branches(&outcome.commit).map(<[u8]>::len).sum(),
         meter: meter::overhead(),
     })
 }
 
 /// Both made the same changes, or an error that names the first key where they did not.
-fn agree(one: &str, of_one: &Changes, other: &str, of_other: &Changes) -> Result {
+fn agree(one: &str, of_one: &Commit, other: &str, of_other: &Commit) -> Result {
+    let changes = |commit: &Commit| -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+        let values = commit.values.iter();
+        values.map(|change| (change.key.clone(), change.new.clone())).collect()
+    };
+    let (of_one, of_other) = (changes(of_one), changes(of_other));
     let hex = |bytes: &[u8]| {
         bytes
             .iter()
@@ -205,13 +217,18 @@ fn agree(one: &str, of_one: &Changes, other: &str, of_other: &Changes) -> Result
     Ok(())
 }
 
-fn block_commit(header: Header, body: &[Vec<u8>], nodes: Vec<(quids_core::Hash, Vec<u8>)>) -> BlockCommit {
+/// The branches that a commit stores.
+fn branches(commit: &Commit) -> impl Iterator<Item = &[u8]> {
+    let new = commit.nodes.iter().filter_map(|NodeChange { new, .. }| new.as_ref());
+    new.map(|branch| &*branch.bytes)
+}
+
+fn block_commit(header: Header, body: &[Vec<u8>], state: Commit) -> BlockCommit {
     let body = body.iter().cloned().map(OpaqueExtrinsic).collect();
     BlockCommit {
         header,
         body,
-        nodes,
-        finalised: true,
+        state,
         aux: Vec::new(),
         evm: None,
     }
@@ -230,7 +247,7 @@ fn store_block(
         number: Height(parent.number.0 + 1),
         ..outcome.header
     };
-    let block = block_commit(header.clone(), transfers, outcome.commit.nodes);
+    let block = block_commit(header.clone(), transfers, outcome.commit);
     let (stored, lap) = timed(|| db.commit_block(block));
     stored?;
     figures.database.push(micros(lap.wall, transfers.len()));

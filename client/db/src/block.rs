@@ -1,43 +1,52 @@
-//! Writing blocks: one atomic batch each, and what becomes of the tips.
+//! Writing blocks: one atomic batch each, one after the other; and taking them back.
 
 use crate::{
     columns::Column,
     crash::crash_point,
-    database::{Database, Tips, meta},
+    database::{ChainTip, Database, meta},
     error::DbError,
 };
 use codec::Encode;
 use quids_api::evm::EvmBlock;
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_state::{BackendError, Commit, SharedCache, StateBackend, StateStore, StateView, Tip};
 use rocksdb::WriteBatch;
-use std::{collections::BTreeMap, time::Instant};
-
-/// Nodes of a genesis state are written ahead of it in batches of about this size.
-const GENESIS_BATCH_BYTES: usize = 16 * 1024 * 1024;
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// The most blocks that are taken back at once: their entries go in one batch, which lies in memory.
 const TAKEN_BACK_MAX: u32 = 100_000;
+
+/// Memory for nodes while blocks are taken back.
+const TAKING_BACK_CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A block and all that comes with it.
 #[derive(Clone, Debug)]
 pub struct BlockCommit {
     pub header: Header,
     pub body: Vec<OpaqueExtrinsic>,
-    /// New trie nodes and values by hash, as `quids_state::Commit` has them.
-    pub nodes: Vec<(Hash, Vec<u8>)>,
-    /// Whether the block, and with it every ancestor, is final.
-    pub finalised: bool,
+    /// What it did to the state of its parent.
+    pub state: Commit,
     /// Entries of the extras column: `None` removes.
     pub aux: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// What it did in the EVM, to be indexed. `None` if the runtime has none.
     pub evm: Option<EvmBlock>,
 }
 
+/// What is to be written at once.
+struct Prepared {
+    batch: WriteBatch,
+    tip: ChainTip,
+    /// The state that it makes the latest, and how.
+    state: (Tip, Commit),
+    /// The least height whose state can be read then.
+    oldest: Height,
+}
+
 impl Database {
     /// Writes block 0, final. Again with the same block it does nothing; with another it is an error.
     ///
-    /// The nodes go ahead in batches of their own: a genesis state may be larger than memory should hold twice,
-    /// and nodes that nothing refers to are harmless.
+    /// Its state goes ahead in batches of its own: it may be larger than memory should hold twice. An attempt that was
+    /// interrupted is begun anew.
     pub fn write_genesis(&self, mut genesis: BlockCommit) -> Result<Hash, DbError> {
         let wanted = genesis.header.hash();
         if genesis.header.number != Height::ZERO {
@@ -53,115 +62,132 @@ impl Database {
                     Err(DbError::OtherGenesis { found, wanted })
                 };
             }
-            self.write_nodes_ahead(std::mem::take(&mut genesis.nodes))?;
+            self.write_genesis_state(&genesis.state)?;
+            crash_point("db-genesis-state");
             let mut batch = WriteBatch::default();
             self.raw
                 .put_checked(&mut batch, Column::Meta, meta::GENESIS, &wanted.encode())?;
             let evm = genesis.evm.take();
             self.put_block(&mut batch, &genesis, wanted, evm)?;
-            self.raw
-                .put_checked(&mut batch, Column::Numbers, &number_key(Height::ZERO), &wanted.encode())?;
-            let tip = (Height::ZERO, wanted);
-            Ok(Some((
+            Ok(Some(Prepared {
                 batch,
-                Tips {
-                    best: tip,
-                    finalised: tip,
-                },
-            )))
+                tip: (Height::ZERO, wanted),
+                state: (self.state_tip.at(Height::ZERO), genesis.state),
+                oldest: Height::ZERO,
+            }))
         });
         hash.map(|()| wanted)
     }
 
-    /// Writes a block and all that comes with it, or nothing. It becomes the best block if it is higher than that
-    /// or final. When this returns, with `Options::sync`, it is on the disk.
+    /// Writes the block after the last one and all that comes with it, or nothing. When this returns, with
+    /// `Options::sync`, it is on the disk. The last block once more changes nothing.
     ///
-    /// Errors: an unknown parent or a wrong height; a fork from below the last final block; a failed write, after
-    /// which the database refuses to write.
+    /// Errors: a block that does not follow the last one; a failed write, after which the database refuses to write.
     pub fn commit_block(&self, mut block: BlockCommit) -> Result<Hash, DbError> {
         let hash = block.header.hash();
         let written = self.write_with(|| {
-            let old = self.tips.read().ok_or(DbError::NoGenesis)?;
-            self.check_parent(&block.header)?;
+            let (height, tip) = self.best()?;
+            if hash == tip {
+                return Ok(None);
+            }
+            let (number, parent) = (block.header.number, block.header.parent_hash);
+            if parent != tip {
+                return Err(DbError::NotOnTip { number, parent, tip });
+            }
+            if height.next() != Some(number) {
+                let parent_number = height;
+                return Err(DbError::WrongHeight {
+                    number,
+                    parent,
+                    parent_number,
+                });
+            }
             let mut batch = WriteBatch::default();
             let evm = block.evm.take();
             self.put_block(&mut batch, &block, hash, evm)?;
-            let tip = (block.header.number, hash);
-            let mut tips = old;
-            let on_best_chain = self.hash_at(tip.0)? == Some(hash);
-            if on_best_chain {
-                // Written before; final perhaps only now.
-            } else if block.finalised || tip.0 > old.best.0 {
-                self.put_best_chain(&mut batch, &block.header, hash, old)?;
-                tips.best = tip;
-            } else {
-                self.check_fork(&block.header, hash, old)?;
-            }
-            if block.finalised && tip.0 > old.finalised.0 {
-                tips.finalised = tip;
-            }
-            Ok(Some((batch, tips)))
+            self.put_state(&mut batch, number, &block.state)?;
+            let oldest = self.prune(&mut batch, number)?;
+            Ok(Some(Prepared {
+                batch,
+                tip: (number, hash),
+                state: (self.state_tip.at(number), block.state),
+                oldest,
+            }))
         });
         written.map(|()| hash)
     }
 
-    /// Makes a stored block final, and with it every ancestor. Without effect if it is final already.
-    pub fn finalise(&self, hash: &Hash) -> Result<(), DbError> {
-        self.write_with(|| {
-            let old = self.tips.read().ok_or(DbError::NoGenesis)?;
-            let header = self.header(hash)?.ok_or(DbError::UnknownBlock(*hash))?;
-            let on_best_chain = self.hash_at(header.number)? == Some(*hash);
-            if on_best_chain && header.number <= old.finalised.0 {
-                return Ok(None);
-            }
-            let tip = (header.number, *hash);
-            let mut batch = WriteBatch::default();
-            let mut tips = Tips { finalised: tip, ..old };
-            if !on_best_chain {
-                self.put_best_chain(&mut batch, &header, *hash, old)?;
-                tips.best = tip;
-            }
-            Ok(Some((batch, tips)))
-        })
-    }
-
-    /// Makes a block of the best chain its end again, final too, and removes all above it with their indexes, all or
-    /// nothing; the hashes of those, highest first. Nodes and extras stay. Only for development chains: this is the one
-    /// way to contradict a final block.
+    /// Makes an earlier block the last one again, and removes all above it with their indexes, all or nothing; the hashes
+    /// of those, highest first. Extras stay. Only for development chains: this is the one way to contradict a final block.
     ///
-    /// Errors: a block that is not on the best chain; more than [`TAKEN_BACK_MAX`] blocks above it; a failed write.
-    pub fn take_back_to(&self, hash: &Hash) -> Result<Vec<Hash>, DbError> {
+    /// Errors: a block that is not on the chain, or whose state is pruned; more than [`TAKEN_BACK_MAX`] blocks above it; a
+    /// failed write.
+    pub fn take_back_to(self: &Arc<Self>, hash: &Hash) -> Result<Vec<Hash>, DbError> {
         let mut removed = Vec::new();
         self.write_with(|| {
-            let old = self.tips.read().ok_or(DbError::NoGenesis)?;
-            let height = self.header(hash)?.ok_or(DbError::UnknownBlock(*hash))?.number;
+            let (best, best_hash) = self.best()?;
+            let header = self.header(hash)?.ok_or(DbError::UnknownBlock(*hash))?;
+            let height = header.number;
             if self.hash_at(height)? != Some(*hash) {
-                return Err(DbError::NotOnBestChain(*hash));
+                return Err(DbError::NotOnChain(*hash));
             }
-            let blocks = old.best.0.saturating_sub(height).0;
+            let blocks = best.saturating_sub(height).0;
+            if blocks == 0 {
+                return Ok(None);
+            }
             if blocks > TAKEN_BACK_MAX {
                 let max = TAKEN_BACK_MAX;
                 return Err(DbError::TooManyToTakeBack { blocks, max });
             }
+            let best_header = self.header(&best_hash)?.ok_or(DbError::UnknownBlock(best_hash))?;
+            let state = self.state_back(&best_header, &header)?;
             let mut batch = WriteBatch::default();
-            let mut changed = BTreeMap::new();
-            for above in (height.0.saturating_add(1)..=old.best.0.0).rev().map(Height) {
+            for above in (height.0.saturating_add(1)..=best.0).rev().map(Height) {
                 let Some(hash) = self.hash_at(above)? else { continue };
-                self.delete_evm(&mut batch, above, hash, &mut changed)?;
+                self.delete_evm(&mut batch, above, hash)?;
                 for column in [Column::Headers, Column::Bodies] {
                     self.raw.delete(&mut batch, column, hash.as_bytes())?;
                 }
                 self.raw.delete(&mut batch, Column::Numbers, &number_key(above))?;
                 removed.push(hash);
             }
-            let tip = (height, *hash);
-            let tips = Tips {
-                best: tip,
-                finalised: tip,
-            };
-            Ok(Some((batch, tips)))
+            self.put_state_back(&mut batch, &state, (height, best))?;
+            Ok(Some(Prepared {
+                batch,
+                tip: (height, *hash),
+                state: (self.state_tip.going_back_to(height), state),
+                oldest: self.oldest(),
+            }))
         })?;
         Ok(removed)
+    }
+
+    /// The commit that leads from the state of the last block back to that of an earlier one.
+    fn state_back(self: &Arc<Self>, from: &Header, to: &Header) -> Result<Commit, DbError> {
+        let failed = |error: BackendError| DbError::Past(error.to_string());
+        if to.number < self.oldest() {
+            let (height, oldest) = (to.number, self.oldest());
+            return Err(failed(BackendError::Pruned { height, oldest }));
+        }
+        let mut values = BTreeMap::new();
+        for above in (to.number.0.saturating_add(1)..=from.number.0).rev().map(Height) {
+            for (key, old) in &self.diff(above)?.values {
+                values.insert(key.clone(), old.clone());
+            }
+        }
+        let cache = Arc::new(SharedCache::new(TAKING_BACK_CACHE_BYTES));
+        let store: Arc<dyn StateStore> = self.clone();
+        let view = StateView::new(store, cache, from.number, from.state_root);
+        let mut changes = values.iter().map(|(key, old)| (key.as_slice(), old.as_deref()));
+        let commit = view.commit(&mut changes).map_err(failed)?;
+        if commit.root != to.state_root {
+            return Err(DbError::WrongPast {
+                height: to.number,
+                computed: commit.root,
+                stated: to.state_root,
+            });
+        }
+        Ok(commit)
     }
 
     /// Writes entries of the extras column outside of a block, all or none; `None` removes. They survive the end of the
@@ -178,20 +204,30 @@ impl Database {
             .inspect_err(|error| *stopped = Some(error.to_string()))
     }
 
-    /// One writer at a time: writes the batch that `prepare` made, with its tips. Once a write failed, none is
-    /// tried again: what is on the disk is only known after a restart.
-    fn write_with(&self, prepare: impl FnOnce() -> Result<Option<(WriteBatch, Tips)>, DbError>) -> Result<(), DbError> {
+    /// One writer at a time: writes what `prepare` made, with its tip. Once a write failed, none is tried again: what is on
+    /// the disk is only known after a restart.
+    fn write_with(&self, prepare: impl FnOnce() -> Result<Option<Prepared>, DbError>) -> Result<(), DbError> {
         let mut stopped = self.writer.lock();
         if let Some(reason) = &*stopped {
             return Err(DbError::Stopped(reason.clone()));
         }
-        let Some((mut batch, tips)) = prepare()? else {
+        let Some(prepared) = prepare()? else {
             return Ok(());
         };
+        let Prepared {
+            mut batch,
+            tip,
+            state: (state_tip, commit),
+            oldest,
+        } = prepared;
         self.raw
-            .put_checked(&mut batch, Column::Meta, meta::TIPS, &tips.encode())?;
+            .put_checked(&mut batch, Column::Meta, meta::TIP, &tip.encode())?;
         let (start, size) = (Instant::now(), batch.size_in_bytes());
         crash_point("db-before-write");
+        let is_other = self.state_tip.begin(state_tip, oldest);
+        // From here on until the end nothing is remembered: whoever knows the block already must not meet values from
+        // before it.
+        self.states.forget(&commit);
         // Writing and syncing are two steps so that a test can end the process between them.
         let written = self.raw.write(batch).and_then(|()| {
             crash_point("db-before-sync");
@@ -202,23 +238,15 @@ impl Database {
             *stopped = Some(error.to_string());
             return Err(error);
         }
-        *self.tips.write() = Some(tips);
+        self.states.follow(&commit);
+        if is_other {
+            self.states.forget_diffs();
+        }
+        self.state_tip.end();
+        *self.tip.write() = Some(tip);
         if let Some(metrics) = self.metrics.get() {
             metrics.committed(size, start.elapsed());
         }
-        Ok(())
-    }
-
-    fn write_nodes_ahead(&self, nodes: Vec<(Hash, Vec<u8>)>) -> Result<(), DbError> {
-        let mut batch = WriteBatch::default();
-        for (hash, node) in nodes {
-            self.raw.put(&mut batch, Column::Nodes, hash.as_bytes(), &node)?;
-            if batch.size_in_bytes() >= GENESIS_BATCH_BYTES {
-                self.raw.write(std::mem::take(&mut batch))?;
-            }
-        }
-        self.raw.write(batch)?;
-        crash_point("db-genesis-nodes");
         Ok(())
     }
 
@@ -232,9 +260,7 @@ impl Database {
         let raw = &self.raw;
         raw.put(batch, Column::Headers, hash.as_bytes(), &block.header.encode())?;
         raw.put_checked(batch, Column::Bodies, hash.as_bytes(), &block.body.encode())?;
-        for (hash, node) in &block.nodes {
-            raw.put(batch, Column::Nodes, hash.as_bytes(), node)?;
-        }
+        raw.put_checked(batch, Column::Numbers, &number_key(block.header.number), &hash.encode())?;
         if let Some(evm) = evm {
             self.put_evm(batch, block.header.number, hash, evm)?;
         }
@@ -247,54 +273,6 @@ impl Database {
                 Some(value) => self.raw.put_checked(batch, Column::Extras, key, value)?,
                 None => self.raw.delete(batch, Column::Extras, key)?,
             }
-        }
-        Ok(())
-    }
-
-    fn check_parent(&self, header: &Header) -> Result<(), DbError> {
-        let (number, parent) = (header.number, header.parent_hash);
-        let known = self.header(&parent)?.ok_or(DbError::UnknownParent { number, parent })?;
-        if known.number.next() != Some(number) {
-            return Err(DbError::WrongHeight {
-                number,
-                parent,
-                parent_number: known.number,
-            });
-        }
-        Ok(())
-    }
-
-    /// Refuses a block that does not descend from the last final one.
-    fn check_fork(&self, header: &Header, hash: Hash, tips: Tips) -> Result<(), DbError> {
-        let mut scratch = WriteBatch::default();
-        self.put_best_chain(&mut scratch, header, hash, tips)
-    }
-
-    /// Points the heights at the block and its ancestors, down to where they already do, and at nothing above it.
-    fn put_best_chain(&self, batch: &mut WriteBatch, header: &Header, hash: Hash, old: Tips) -> Result<(), DbError> {
-        let (finalised_number, finalised) = old.finalised;
-        let contradiction = DbError::Finalised {
-            number: header.number,
-            hash,
-            finalised_number,
-            finalised,
-        };
-        for above in header.number.0.saturating_add(1)..=old.best.0.0 {
-            self.raw.delete(batch, Column::Numbers, &number_key(Height(above)))?;
-        }
-        let (mut number, mut at, mut parent) = (header.number, hash, header.parent_hash);
-        while self.hash_at(number)? != Some(at) {
-            if number <= finalised_number {
-                return Err(contradiction);
-            }
-            self.raw
-                .put_checked(batch, Column::Numbers, &number_key(number), &at.encode())?;
-            let ancestor = self.header(&parent)?.ok_or(DbError::UnknownBlock(parent))?;
-            (number, at, parent) = (ancestor.number, parent, ancestor.parent_hash);
-        }
-        // Met the best chain; below the final block that is a fork from its past.
-        if number < finalised_number {
-            return Err(contradiction);
         }
         Ok(())
     }

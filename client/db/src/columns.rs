@@ -3,7 +3,7 @@
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options as RocksOptions};
 
 /// Version of the layout in this folder's README. A node refuses a database of another one.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 const MIB: usize = 1024 * 1024;
 /// Bloom filter bits per key: about 1 % of absent keys cost a read.
@@ -12,16 +12,22 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// One concern each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Column {
-    /// Format version, genesis, tips.
+    /// Format version, genesis, the last block.
     Meta,
     /// Block hash to header.
     Headers,
-    /// Height to block hash, on the best chain.
+    /// Height to block hash.
     Numbers,
     /// Block hash to extrinsics.
     Bodies,
-    /// Hash to trie node or value.
-    Nodes,
+    /// Key to value, of the latest state.
+    State,
+    /// Address to branch, of the latest state's trie.
+    Branches,
+    /// Height to what that block replaced.
+    Diffs,
+    /// Key or address, and height: that block changed it.
+    Changes,
     /// What others of the client keep, by their own keys.
     Extras,
     /// Block hash to what the block did in the EVM, without logs.
@@ -35,12 +41,15 @@ pub enum Column {
 }
 
 impl Column {
-    pub const ALL: [Column; 10] = [
+    pub const ALL: [Column; 13] = [
         Column::Meta,
         Column::Headers,
         Column::Numbers,
         Column::Bodies,
-        Column::Nodes,
+        Column::State,
+        Column::Branches,
+        Column::Diffs,
+        Column::Changes,
         Column::Extras,
         Column::EvmBlocks,
         Column::EvmTransactions,
@@ -54,7 +63,10 @@ impl Column {
             Self::Headers => "headers",
             Self::Numbers => "numbers",
             Self::Bodies => "bodies",
-            Self::Nodes => "nodes",
+            Self::State => "state",
+            Self::Branches => "branches",
+            Self::Diffs => "diffs",
+            Self::Changes => "changes",
             Self::Extras => "extras",
             Self::EvmBlocks => "evm_blocks",
             Self::EvmTransactions => "evm_transactions",
@@ -66,22 +78,25 @@ impl Column {
     /// Size of the write buffer; all of them together stay under `database::WRITE_BUFFERS_BYTES`.
     const fn write_buffer_bytes(self) -> usize {
         match self {
-            Self::Nodes => 24 * MIB,
-            Self::Bodies => 12 * MIB,
+            Self::State | Self::Diffs | Self::Bodies => 8 * MIB,
+            Self::Branches | Self::Changes => 6 * MIB,
             Self::EvmBlocks | Self::EvmTransactions | Self::EvmLogs | Self::EvmPostings => 4 * MIB,
             Self::Meta | Self::Headers | Self::Numbers | Self::Extras => 3 * MIB,
         }
     }
 
-    /// Bodies and what they did compress at once. Nodes, mostly hashes, only where they come to rest.
+    /// Bodies, what they did and what they replaced compress at once; what is read often, only where it comes to rest.
+    /// Branches are hashes: they do not.
     fn set_compression(self, options: &mut RocksOptions) {
         match self {
-            Self::Bodies | Self::EvmBlocks | Self::EvmLogs => options.set_compression_type(DBCompressionType::Zstd),
-            Self::Nodes | Self::Extras | Self::EvmPostings => {
+            Self::Bodies | Self::Diffs | Self::EvmBlocks | Self::EvmLogs => {
+                options.set_compression_type(DBCompressionType::Zstd)
+            }
+            Self::State | Self::Changes | Self::Extras | Self::EvmPostings => {
                 options.set_compression_type(DBCompressionType::None);
                 options.set_bottommost_compression_type(DBCompressionType::Zstd);
             }
-            Self::Meta | Self::Headers | Self::Numbers | Self::EvmTransactions => {
+            Self::Meta | Self::Headers | Self::Numbers | Self::Branches | Self::EvmTransactions => {
                 options.set_compression_type(DBCompressionType::None)
             }
         }
@@ -94,7 +109,11 @@ impl Column {
         // Indices and filters count against the cache, so the memory of the node has a bound.
         blocks.set_cache_index_and_filter_blocks(true);
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        blocks.set_block_size(if self == Self::Bodies { 64 * 1024 } else { 8 * 1024 });
+        blocks.set_block_size(if matches!(self, Self::Bodies | Self::Diffs) {
+            64 * 1024
+        } else {
+            8 * 1024
+        });
         let mut options = RocksOptions::default();
         options.set_block_based_table_factory(&blocks);
         options.set_write_buffer_size(self.write_buffer_bytes());

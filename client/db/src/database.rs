@@ -5,11 +5,11 @@ use crate::{
     error::DbError,
     metrics::CommitMetrics,
     raw::Raw,
+    state::{StateCache, StateTip},
 };
-use codec::{Decode, DecodeAll, Encode};
+use codec::{Decode, DecodeAll};
 use parking_lot::{Mutex, RwLock};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
-use quids_state::{BackendError, NodeStore};
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, LogLevel, Options as RocksOptions, WriteBatch};
 use std::{path::Path, sync::OnceLock};
 
@@ -24,16 +24,20 @@ pub(crate) mod meta {
     /// `FORMAT_VERSION`, 4 bytes little-endian, bare: the one entry whose form no version may change.
     pub const FORMAT: &[u8] = b"format";
     pub const GENESIS: &[u8] = b"genesis";
-    pub const TIPS: &[u8] = b"tips";
+    pub const TIP: &[u8] = b"tip";
+    /// The least height whose state can be read; 0 without.
+    pub const OLDEST_STATE: &[u8] = b"oldest_state";
 }
 
 /// How to open a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The block cache that all columns share, in MiB.
+    /// Of the block cache that all columns share, in MiB, and half as much again for hot values and recent diffs.
     pub cache_size_mb: usize,
     /// Files that RocksDB keeps open; −1 for all.
     pub max_open_files: i32,
+    /// How many states before the last block's stay readable; `None`: all. Another number takes effect with the next blocks.
+    pub states_kept: Option<u32>,
     /// Whether a block is on the disk (fsync) before it counts as committed. Only tests do without.
     pub sync: bool,
 }
@@ -43,17 +47,14 @@ impl Default for Options {
         Self {
             cache_size_mb: 64,
             max_open_files: 512,
+            states_kept: None,
             sync: true,
         }
     }
 }
 
-/// Ends of the chain, changed together with the blocks that make them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Tips {
-    pub best: (Height, Hash),
-    pub finalised: (Height, Hash),
-}
+/// The end of the chain.
+pub(crate) type ChainTip = (Height, Hash);
 
 /// Key and value of something that others of the client keep.
 pub type AuxEntry = (Vec<u8>, Vec<u8>);
@@ -61,7 +62,11 @@ pub type AuxEntry = (Vec<u8>, Vec<u8>);
 /// The chain on disk. One process has it open; threads share it behind an `Arc`.
 pub struct Database {
     pub(crate) raw: Raw,
-    pub(crate) tips: RwLock<Option<Tips>>,
+    /// The last block that is on the disk.
+    pub(crate) tip: RwLock<Option<ChainTip>>,
+    pub(crate) state_tip: StateTip,
+    pub(crate) states: StateCache,
+    pub(crate) states_kept: Option<u32>,
     /// Held while a batch is put together and written; has the reason if a write failed.
     pub(crate) writer: Mutex<Option<String>>,
     /// Once `register_metrics` was called.
@@ -75,11 +80,19 @@ impl Database {
         let db = open_rocksdb(path, options)?;
         let raw = Raw { db, sync: options.sync };
         check_format(&raw)?;
-        let tips = raw.checked(Column::Meta, meta::TIPS)?;
-        let tips = tips.map(|bytes| decode(Column::Meta, meta::TIPS, &bytes)).transpose()?;
+        let tip = raw.checked(Column::Meta, meta::TIP)?;
+        let tip: Option<ChainTip> = tip.map(|bytes| decode(Column::Meta, meta::TIP, &bytes)).transpose()?;
+        let height = tip.map_or(Height::ZERO, |(height, _)| height);
+        let oldest = raw.checked(Column::Meta, meta::OLDEST_STATE)?;
+        let oldest = oldest
+            .map(|bytes| decode(Column::Meta, meta::OLDEST_STATE, &bytes))
+            .transpose()?;
         Ok(Self {
             raw,
-            tips: RwLock::new(tips),
+            tip: RwLock::new(tip),
+            state_tip: StateTip::new(height, oldest.unwrap_or(Height::ZERO)),
+            states: StateCache::new(options.cache_size_mb.saturating_mul(MIB) / 2),
+            states_kept: options.states_kept,
             writer: Mutex::new(None),
             metrics: OnceLock::new(),
         })
@@ -93,14 +106,9 @@ impl Database {
             .transpose()
     }
 
-    /// The block that the node builds on.
+    /// The last block. It is final, as all of them are.
     pub fn best(&self) -> Result<(Height, Hash), DbError> {
-        self.tips.read().map(|tips| tips.best).ok_or(DbError::NoGenesis)
-    }
-
-    /// The last block that is never taken back.
-    pub fn finalised(&self) -> Result<(Height, Hash), DbError> {
-        self.tips.read().map(|tips| tips.finalised).ok_or(DbError::NoGenesis)
+        self.tip.read().ok_or(DbError::NoGenesis)
     }
 
     /// The header with this hash.
@@ -119,10 +127,10 @@ impl Database {
             .transpose()
     }
 
-    /// The block at a height of the best chain. Nothing above the height of [`Database::best`] is found, by height or by a
+    /// The block at a height. Nothing above the height of [`Database::best`] is found, by height or by a
     /// transaction or a log: who sees a receipt may rely on the state being there.
     pub fn hash_at(&self, height: Height) -> Result<Option<Hash>, DbError> {
-        if self.tips.read().is_none_or(|tips| tips.best.0 < height) {
+        if self.tip.read().is_none_or(|(best, _)| best < height) {
             return Ok(None);
         }
         let key = height.0.to_be_bytes();
@@ -143,15 +151,9 @@ impl Database {
     }
 }
 
-impl NodeStore for Database {
-    fn node(&self, hash: &Hash) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.raw.by_hash(Column::Nodes, hash)?)
-    }
-}
-
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Database({}, {:?})", self.raw.db.path().display(), *self.tips.read())
+        write!(f, "Database({}, {:?})", self.raw.db.path().display(), *self.tip.read())
     }
 }
 

@@ -43,25 +43,26 @@ pub enum DbError {
     OtherGenesis { found: Hash, wanted: Hash },
     #[error("block {number} is no genesis block")]
     NotGenesis { number: Height },
-    #[error("parent {parent:?} of block {number} is unknown")]
-    UnknownParent { number: Height, parent: Hash },
     #[error("block {number} cannot follow parent {parent:?} of height {parent_number}")]
     WrongHeight {
         number: Height,
         parent: Hash,
         parent_number: Height,
     },
-    #[error("block {hash:?} of height {number} contradicts finalised block {finalised:?} of height {finalised_number}")]
-    Finalised {
-        number: Height,
-        hash: Hash,
-        finalised_number: Height,
-        finalised: Hash,
+    #[error("block {number} of parent {parent:?} does not follow the last one, which is {tip:?}")]
+    NotOnTip { number: Height, parent: Hash, tip: Hash },
+    #[error("the past cannot be gone back to: {0}")]
+    Past(String),
+    #[error("going back to block {height} gives state {computed:?}, not {stated:?}")]
+    WrongPast {
+        height: Height,
+        computed: Hash,
+        stated: Hash,
     },
     #[error("block {0:?} is unknown")]
     UnknownBlock(Hash),
-    #[error("block {0:?} is not on the best chain, whose end cannot be taken back to it")]
-    NotOnBestChain(Hash),
+    #[error("block {0:?} is not on the chain, whose end cannot be taken back to it")]
+    NotOnChain(Hash),
     #[error("{blocks} blocks are too many to take back at once: at most {max}")]
     TooManyToTakeBack { blocks: u32, max: u32 },
 }

@@ -1,4 +1,4 @@
-//! The chain on disk: blocks and trie nodes in RocksDB, one atomic batch a block, every value checked when it is
+//! The chain on disk: blocks, the state and its past in RocksDB, one atomic batch a block, every value checked when it is
 //! read back. The only crate that knows RocksDB.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
@@ -15,6 +15,7 @@ mod evm;
 mod info;
 mod metrics;
 mod raw;
+mod state;
 
 #[cfg(test)]
 mod tests;
@@ -26,3 +27,4 @@ pub use database::{AuxEntry, Database, Options};
 pub use error::DbError;
 pub use evm::{LogFilter, LogQueryError, MatchingLog};
 pub use info::ColumnInfo;
+pub use state::CacheFigures;

@@ -24,7 +24,7 @@ impl CommitMetrics {
         Ok(Self {
             commits: registry.int_counter(
                 "quids_db_commits_total",
-                "Atomic batches written since the start: blocks, and finality on its own.",
+                "Atomic batches written since the start: one a block.",
             )?,
             written: registry.int_counter(
                 "quids_db_written_bytes_total",

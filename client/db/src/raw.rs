@@ -3,8 +3,13 @@
 
 use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
-use rocksdb::{ColumnFamily, DB, DBPinnableSlice, Direction, IteratorMode, WriteBatch, WriteOptions};
+use rocksdb::{
+    ColumnFamily, DB, DBPinnableSlice, DBRawIterator, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions,
+};
 use std::ffi::CStr;
+
+/// A column is emptied in batches of about this size.
+const CLEARED_BATCH_BYTES: usize = 1024 * 1024;
 
 /// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
 const CHECKSUM_LEN: usize = 8;
@@ -100,6 +105,47 @@ impl Raw {
                 reason: error.to_string(),
             }),
         }
+    }
+
+    /// All entries of a column, as they are now.
+    pub(crate) fn iterator(&self, column: Column) -> Result<DBRawIterator<'_>, DbError> {
+        self.iterator_until(column, None)
+    }
+
+    /// As [`Self::iterator`], those before `end`.
+    pub(crate) fn iterator_until(&self, column: Column, end: Option<Vec<u8>>) -> Result<DBRawIterator<'_>, DbError> {
+        let mut options = ReadOptions::default();
+        if let Some(end) = end {
+            options.set_iterate_upper_bound(end);
+        }
+        Ok(self.db.raw_iterator_cf_opt(self.family(column)?, options))
+    }
+
+    /// Removes all entries of a column, in batches.
+    pub(crate) fn clear(&self, column: Column) -> Result<(), DbError> {
+        let mut entries = self.iterator(column)?;
+        entries.seek_to_first();
+        let mut batch = WriteBatch::default();
+        while let Some(key) = entries.key() {
+            self.delete(&mut batch, column, key)?;
+            if batch.size_in_bytes() >= CLEARED_BATCH_BYTES {
+                self.write(std::mem::take(&mut batch))?;
+            }
+            entries.next();
+        }
+        entries.status().map_err(|error| DbError::Read {
+            column: column.name(),
+            key: String::new(),
+            reason: error.to_string(),
+        })?;
+        self.write(batch)
+    }
+
+    pub(crate) fn compact(&self, column: Column) -> Result<(), DbError> {
+        let everything: (Option<&[u8]>, Option<&[u8]>) = (None, None);
+        self.db
+            .compact_range_cf(self.family(column)?, everything.0, everything.1);
+        Ok(())
     }
 
     /// At most `max` keys that begin with `prefix`, ascending.

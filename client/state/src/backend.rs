@@ -1,18 +1,26 @@
 //! State at one root, as the overlay sees it.
 
-use crate::BackendError;
+use crate::{BackendError, store::Bytes, trie::NodeChange};
 use quids_core::Hash;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-/// New values by key, `None` for removed keys.
-pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// What a commit does to one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueChange {
+    pub key: Vec<u8>,
+    pub old: Option<Bytes>,
+    /// `None`: removed.
+    pub new: Option<Vec<u8>>,
+}
 
-/// What has to be stored for a new state: its root, and the nodes and hashed values that the old one lacks.
+/// What has to be stored for a new state, and what it replaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     pub root: Hash,
-    /// By hash, in ascending order, each once.
-    pub nodes: Vec<(Hash, Vec<u8>)>,
+    /// In ascending order of their keys, each once; none whose value stays.
+    pub values: Vec<ValueChange>,
+    /// Each address once.
+    pub nodes: Vec<NodeChange>,
 }
 
 /// An immutable state: keys and values in byte order under one root.

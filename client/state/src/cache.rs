@@ -1,4 +1,4 @@
-//! Nodes and values by hash, bounded in bytes, shared by every backend of a chain. An entry never goes stale.
+//! Branches of the trie by hash, bounded in bytes, shared by every backend of a chain. An entry never goes stale.
 
 use quick_cache::{
     Weighter,
@@ -25,7 +25,7 @@ impl Weighter<Hash, Bytes> for ByBytes {
 
 type Inner = Cache<Hash, Bytes, ByBytes, foldhash::fast::RandomState, DefaultLifecycle<Hash, Bytes>>;
 
-/// A bounded cache of encoded nodes and hashed values. What does not fit replaces what was used least.
+/// A bounded cache of encoded branches. What does not fit replaces what was used least.
 pub struct SharedCache(Inner);
 
 impl SharedCache {

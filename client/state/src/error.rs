@@ -1,6 +1,6 @@
 //! What can go wrong below the overlay.
 
-use quids_core::Hash;
+use quids_core::{Hash, Height};
 use quids_io::ExtError;
 
 /// State that could not be read. It says nothing about the validity of a block: the node stops or asks elsewhere.
@@ -16,6 +16,12 @@ pub enum BackendError {
     },
     #[error("trie node {hash:?} is malformed: {reason}")]
     Malformed { hash: Hash, reason: String },
+    #[error("state of block {height} is pruned: block {oldest} is the oldest whose state is kept")]
+    Pruned { height: Height, oldest: Height },
+    #[error("state of block {0} was not there yet when it was opened")]
+    NotYet(Height),
+    #[error("state of block {0} is gone: blocks were taken back since it was opened")]
+    TakenBack(Height),
     #[error("the store failed: {0}")]
     Store(String),
     #[error("no proof: {0}")]

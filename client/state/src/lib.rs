@@ -1,5 +1,6 @@
-//! The chain's state as the client holds it: an `Overlay` that a runtime executes on, over a `StateBackend` at one
-//! root, over a `NodeStore` that keeps trie nodes by hash. Pure: no runtime, no database, no clock, no logging.
+//! The chain's state as the client holds it: an `Overlay` that a runtime executes on, over a `StateView` of one block,
+//! over a `StateStore` that has the latest state flat and its past as differences. Pure: no runtime, no database, no clock,
+//! no logging; threads only to work side by side on one commit.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
     test,
@@ -13,13 +14,15 @@ mod error;
 mod overlay;
 mod store;
 mod trie;
+mod view;
 mod walk;
 
 pub use access::{AccessLog, KeyRange};
-pub use backend::{Changes, Commit, StateBackend};
+pub use backend::{Commit, StateBackend, ValueChange};
 pub use cache::SharedCache;
 pub use error::{BackendError, StateError};
 pub use overlay::{Logger, Overlay, RuntimeCheck, Verifier};
 pub use quids_trie::EMPTY_ROOT;
-pub use store::{MemoryNodes, NodeStore};
-pub use trie::TrieBackend;
+pub use store::{Bytes, MemoryState, StateStore, Tip};
+pub use trie::{Address, NewBranch, NodeChange, OldNode};
+pub use view::StateView;

@@ -9,6 +9,7 @@ use quids_api::{
 use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic};
 use quids_executor::{ExecutorError, Session};
 use quids_io::Externalities;
+use quids_state::Commit;
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ const AUTHOR_CALL_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Executed {
     pub header: Header,
     pub extrinsics: Vec<Vec<u8>>,
-    pub nodes: Vec<(Hash, Vec<u8>)>,
+    pub state: Commit,
     /// What it did in the EVM, if the runtime has one and tells.
     pub evm: Result<Option<EvmBlock>, ChainError>,
 }
@@ -156,7 +157,7 @@ impl Execution {
             Err(error) if error.is_fatal() => return Err(error),
             evm => evm,
         };
-        let (commit, _) = self.state.into_commit()?;
+        let commit = self.state.into_commit()?;
         // A header that lies about its state would be final, and its child could never be made.
         if commit.root != header.state_root {
             return Err(ChainError::WrongRoot {
@@ -167,7 +168,7 @@ impl Execution {
         Ok(Executed {
             header,
             extrinsics,
-            nodes: commit.nodes,
+            state: commit,
             evm,
         })
     }

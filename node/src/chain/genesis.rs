@@ -8,26 +8,20 @@ use quids_core::{Digest, Hash, Header, Height, well_known_keys};
 use quids_db::{BlockCommit, Database};
 use quids_executor::Executor;
 use quids_io::Externalities;
-use quids_state::{Commit, MemoryNodes, NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
+use quids_state::{Commit, MemoryState, Overlay, SharedCache, StateView};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Memory for a genesis that is built to be looked at.
 const SCRATCH_CACHE_BYTES: usize = 16 << 20;
 
 /// The genesis hash, after making sure that the database starts with this genesis.
-pub fn ensure(
-    db: &Arc<Database>,
-    cache: &Arc<SharedCache>,
-    executor: &Executor,
-    spec: &ChainSpec,
-) -> Result<Hash, ChainError> {
+pub fn ensure(db: &Arc<Database>, executor: &Executor, spec: &ChainSpec) -> Result<Hash, ChainError> {
     let Some(found) = db.genesis()? else {
-        let (header, commit) = build(db.clone(), cache, executor, spec)?;
+        let (header, state) = build(executor, spec)?;
         return Ok(db.write_genesis(BlockCommit {
             header,
             body: Vec::new(),
-            nodes: commit.nodes,
-            finalised: true,
+            state,
             aux: Vec::new(),
             // Asked of the runtime on demand: nothing happened in it.
             evm: None,
@@ -36,9 +30,7 @@ pub fn ensure(
     let expected = match spec.genesis_check {
         GenesisCheck::AsStored => found,
         GenesisCheck::Exact { stated: Some(stated) } => stated,
-        GenesisCheck::Exact { stated: None } => {
-            build(Arc::new(MemoryNodes::default()), cache, executor, spec)?.0.hash()
-        }
+        GenesisCheck::Exact { stated: None } => build(executor, spec)?.0.hash(),
     };
     if expected == found {
         Ok(found)
@@ -56,28 +48,21 @@ pub struct BuiltGenesis {
 
 impl BuiltGenesis {
     pub fn of(executor: &Executor, spec: &ChainSpec) -> Result<Self, ChainError> {
-        let nodes = Arc::new(MemoryNodes::default());
-        let cache = Arc::new(SharedCache::new(SCRATCH_CACHE_BYTES));
-        let (header, commit) = build(nodes.clone(), &cache, executor, spec)?;
-        nodes.insert(commit.nodes);
-        let state = TrieBackend::new(nodes, cache, header.state_root);
-        let mut top = BTreeMap::new();
-        for key in state.keys(&[], None, usize::MAX)? {
-            let value = state.get(&key)?.unwrap_or_default();
-            top.insert(key, value.to_vec());
-        }
-        Ok(Self { header, top })
+        let (header, commit) = build(executor, spec)?;
+        let top = commit.values.into_iter();
+        let top = top.filter_map(|change| Some((change.key, change.new?)));
+        Ok(Self {
+            header,
+            top: top.collect(),
+        })
     }
 }
 
 /// The genesis header and what has to be stored for it.
-fn build(
-    store: Arc<dyn NodeStore>,
-    cache: &Arc<SharedCache>,
-    executor: &Executor,
-    spec: &ChainSpec,
-) -> Result<(Header, Commit), ChainError> {
-    let empty = TrieBackend::new(store, cache.clone(), quids_trie::EMPTY_ROOT);
+fn build(executor: &Executor, spec: &ChainSpec) -> Result<(Header, Commit), ChainError> {
+    let cache = Arc::new(SharedCache::new(SCRATCH_CACHE_BYTES));
+    let nothing = Arc::new(MemoryState::default());
+    let empty = StateView::new(nothing, cache, Height::ZERO, quids_trie::EMPTY_ROOT);
     let mut state = Overlay::new(empty).with_logger(Arc::new(log));
     let genesis = |error: quids_io::ExtError| ChainError::Genesis(error.to_string());
     match &spec.genesis {
@@ -99,7 +84,7 @@ fn build(
             }
         }
     }
-    let (commit, _) = state.into_commit()?;
+    let commit = state.into_commit()?;
     let header = Header {
         parent_hash: Hash::zero(),
         number: Height(0),

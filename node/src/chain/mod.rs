@@ -19,7 +19,7 @@ use crate::{
     spec::ChainSpec,
 };
 use codec::{Decode, Encode};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 pub(crate) use permits::Permits;
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
@@ -27,12 +27,12 @@ use quids_db::Database;
 use quids_executor::{Executor, ExecutorConfig, Runtime};
 use quids_metrics::Registry;
 use quids_rpc::Notification;
-use quids_state::{NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
+use quids_state::{Overlay, SharedCache, StateBackend, StateView};
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 /// The state that runtimes execute on.
-pub type State = Overlay<TrieBackend>;
+pub type State = Overlay<StateView>;
 
 /// How many blocks' runtimes are remembered by block hash.
 const RUNTIMES_MAX: usize = 512;
@@ -57,7 +57,10 @@ pub struct NewBlock {
 /// How to open a chain.
 #[derive(Clone, Debug)]
 pub struct ChainOptions {
+    /// MiB of RocksDB's block cache; half of it again for values, and for branches of the trie.
     pub cache_mb: usize,
+    /// How many states before the last block's stay readable; `None`: all.
+    pub states_kept: Option<u32>,
     /// Whether commits wait for the disk.
     pub sync: bool,
 }
@@ -66,6 +69,7 @@ impl Default for ChainOptions {
     fn default() -> Self {
         Self {
             cache_mb: 64,
+            states_kept: None,
             sync: true,
         }
     }
@@ -75,6 +79,8 @@ impl Default for ChainOptions {
 pub struct Chain {
     db: Arc<Database>,
     cache: Arc<SharedCache>,
+    /// The last block's, which most ask for.
+    latest_state: RwLock<Option<(Hash, StateView)>>,
     executor: Executor,
     signatures: Arc<VerifiedSignatures>,
     genesis: Hash,
@@ -94,6 +100,7 @@ impl Chain {
     pub fn open(base: &Path, spec: &ChainSpec, options: &ChainOptions) -> Result<Self, ChainError> {
         let db_options = quids_db::Options {
             cache_size_mb: options.cache_mb,
+            states_kept: options.states_kept,
             sync: options.sync,
             ..Default::default()
         };
@@ -104,14 +111,15 @@ impl Chain {
             cache_dir: Some(spec.code_cache(base)),
         };
         let executor = Executor::with_metrics(executor_config, &registry)?;
-        let cache = Arc::new(SharedCache::new(options.cache_mb << 20));
-        follow_state_cache(&registry, &cache)?;
-        let genesis = genesis::ensure(&db, &cache, &executor, spec)?;
+        let cache = Arc::new(SharedCache::new((options.cache_mb << 20) / 2));
+        follow_state_cache(&registry, &cache, &db)?;
+        let genesis = genesis::ensure(&db, &executor, spec)?;
         let metrics = ChainMetrics::new(&registry)?;
         metrics.at(db.best()?.0);
         Ok(Self {
             db,
             cache,
+            latest_state: RwLock::default(),
             executor,
             signatures: Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?)),
             genesis,
@@ -164,13 +172,18 @@ impl Chain {
     }
 
     /// The state after a block.
-    pub fn state_at(&self, hash: Hash) -> Result<TrieBackend, ChainError> {
-        let root = self.header(hash)?.state_root;
-        Ok(TrieBackend::new(
-            self.db.clone() as Arc<dyn NodeStore>,
-            self.cache.clone(),
-            root,
-        ))
+    pub fn state_at(&self, hash: Hash) -> Result<StateView, ChainError> {
+        if let Some((of, state)) = &*self.latest_state.read()
+            && *of == hash
+        {
+            return Ok(state.clone());
+        }
+        Ok(self.state_of(&self.header(hash)?))
+    }
+
+    /// The state after the block with this header.
+    fn state_of(&self, header: &Header) -> StateView {
+        StateView::new(self.db.clone(), self.cache.clone(), header.number, header.state_root)
     }
 
     /// As [`Chain::state_at`], to execute on.
@@ -244,7 +257,7 @@ impl Chain {
         let execute::Executed {
             header,
             extrinsics,
-            nodes,
+            state,
             evm: _,
         } = executed;
         let hash = header.hash();
@@ -277,15 +290,16 @@ impl Chain {
         self.db.commit_block(quids_db::BlockCommit {
             header,
             body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
-            nodes,
-            finalised: true,
+            state,
             aux: Vec::new(),
             evm: evm_to_store,
         })?;
+        let state = self.state_of(&new.header);
+        *self.latest_state.write() = Some((hash, state.clone()));
         self.metrics.stored(&Stored {
             block: &new,
             bytes,
-            weight: self.weight_used(new.header.state_root),
+            weight: self.weight_used(&state),
             spec_version,
         });
         // Nobody listening is fine.

@@ -5,14 +5,13 @@ use codec::Decode;
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use quids_api::names;
 use quids_core::{Hash, Weight};
-use quids_state::{StateBackend, TrieBackend};
+use quids_state::{StateBackend, StateView};
 use scale_info::TypeDef;
 use std::time::Duration;
 
 impl Chain {
     /// Reference time that the block with this state used; `None` if its runtime keeps other records.
-    pub(super) fn weight_used(&self, state_root: Hash) -> Option<Duration> {
-        let state = TrieBackend::new(self.db.clone(), self.cache.clone(), state_root);
+    pub(super) fn weight_used(&self, state: &StateView) -> Option<Duration> {
         let packed = |item: &[u8]| -> Option<u128> {
             let key = [quids_crypto::twox_128(b"System"), quids_crypto::twox_128(item)].concat();
             u128::decode(&mut &state.get(&key).ok()??[..]).ok()

@@ -260,7 +260,8 @@ fn info(path: &Path) -> Result<Report, DbError> {
         .line("format", FORMAT_VERSION)
         .line("genesis", db.genesis()?.map_or_else(|| "none".into(), hex0x));
     if db.genesis()?.is_some() {
-        for (label, (height, hash)) in [("best", db.best()?), ("finalised", db.finalised()?)] {
+        let best = db.best()?;
+        for (label, (height, hash)) in [("best", best), ("finalised", best)] {
             report.both(
                 label,
                 format!("{height} {}", hex0x(hash)),

@@ -4,6 +4,7 @@ use super::EvmMetrics;
 use crate::chain::{Chain, ChainError, NewBlock};
 use parking_lot::Mutex;
 use quids_core::{Hash, Height};
+use quids_db::Database;
 use quids_metrics::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, MetricsError, Registry, buckets, raise_to};
 use quids_state::SharedCache;
 use std::{
@@ -181,8 +182,12 @@ impl AuthoringMetrics {
     }
 }
 
-/// The state's cache, which knows no metrics, read at scrape.
-pub(crate) fn follow_state_cache(registry: &Registry, cache: &Arc<SharedCache>) -> Result<(), MetricsError> {
+/// The state's caches, of branches and of values, which know no metrics, read at scrape.
+pub(crate) fn follow_state_cache(
+    registry: &Registry,
+    cache: &Arc<SharedCache>,
+    db: &Arc<Database>,
+) -> Result<(), MetricsError> {
     let hits = registry.int_counter(
         "quids_state_cache_hits_total",
         "Trie nodes and values that were found in the state's cache.",
@@ -192,12 +197,13 @@ pub(crate) fn follow_state_cache(registry: &Registry, cache: &Arc<SharedCache>) 
         "Trie nodes and values that had to come from the database.",
     )?;
     let bytes = registry.int_gauge("quids_state_cache_bytes", "Memory of the state's cache.")?;
-    let weak = Arc::downgrade(cache);
+    let (branches, db) = (Arc::downgrade(cache), Arc::downgrade(db));
     registry.on_scrape(move || {
-        if let Some(cache) = weak.upgrade() {
-            raise_to(&hits, cache.hits());
-            raise_to(&misses, cache.misses());
-            bytes.set(cache.len_bytes() as i64);
+        if let (Some(branches), Some(db)) = (branches.upgrade(), db.upgrade()) {
+            let values = db.value_cache();
+            raise_to(&hits, branches.hits().saturating_add(values.hits));
+            raise_to(&misses, branches.misses().saturating_add(values.misses));
+            bytes.set(branches.len_bytes().saturating_add(values.bytes) as i64);
         }
     });
     Ok(())

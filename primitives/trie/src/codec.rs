@@ -21,6 +21,10 @@ use crate::{
 /// Bytes of a hash, and the length byte that announces a child by hash.
 pub(crate) const HASH_LEN: usize = Blake3Hasher::LENGTH;
 
+/// Room for a leaf with a partial key of 32 bytes, and for a branch with 16 children.
+const LEAF_BYTES_TYPICAL: usize = 72;
+const BRANCH_BYTES_TYPICAL: usize = 608;
+
 /// Why bytes are not a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
@@ -105,7 +109,8 @@ impl trie_db::NodeCodec for NodeCodec {
             Value::Inline(bytes) => (Kind::Leaf, bytes),
             Value::Node(hash) => (Kind::LeafHashed, hash),
         };
-        let mut out = start_node(kind, number_nibble, partial);
+        let mut out = Vec::with_capacity(LEAF_BYTES_TYPICAL);
+        start_node(&mut out, kind, number_nibble, partial);
         out.extend_from_slice(value);
         out
     }
@@ -136,33 +141,34 @@ impl trie_db::NodeCodec for NodeCodec {
             Some(Value::Inline(bytes)) => (Kind::BranchValue, bytes),
             Some(Value::Node(hash)) => (Kind::BranchHashed, hash),
         };
-        let mut out = start_node(kind, number_nibble, partial);
+        let mut out = Vec::with_capacity(BRANCH_BYTES_TYPICAL);
+        start_node(&mut out, kind, number_nibble, partial);
         let mut bitmap = 0u16;
-        let mut body = Vec::new();
+        let at = out.len();
+        out.extend_from_slice(&bitmap.to_le_bytes());
         for (index, child) in children.take(NIBBLE_LENGTH).enumerate() {
             match child.borrow() {
                 None => continue,
-                Some(ChildReference::Hash(hash)) => write_child_hash(hash, &mut body),
+                Some(ChildReference::Hash(hash)) => write_child_hash(hash, &mut out),
                 Some(ChildReference::Inline(bytes, len)) => {
                     // Inline children are shorter than a hash, so `take` cuts nothing off.
-                    body.push(*len as u8);
-                    body.extend(bytes.as_bytes().iter().take(*len));
+                    out.push(*len as u8);
+                    out.extend(bytes.as_bytes().iter().take(*len));
                 }
             }
             bitmap |= 1 << index;
         }
-        out.extend_from_slice(&bitmap.to_le_bytes());
-        out.append(&mut body);
+        for (to, from) in out.iter_mut().skip(at).zip(bitmap.to_le_bytes()) {
+            *to = from;
+        }
         out.extend_from_slice(value);
         out
     }
 }
 
-fn start_node(kind: Kind, nibbles: usize, partial: impl Iterator<Item = u8>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
-    kind.write_header(nibbles, &mut out);
+fn start_node(out: &mut Vec<u8>, kind: Kind, nibbles: usize, partial: impl Iterator<Item = u8>) {
+    kind.write_header(nibbles, out);
     out.extend(partial);
-    out
 }
 
 pub(crate) fn write_child_hash(hash: &Hash, out: &mut Vec<u8>) {

@@ -22,7 +22,8 @@ pub struct Exception {
 /// Packages (a trailing `*` stands for anything) that only some crates of ours may name as a dependency.
 const OWNERS: &[(&str, &[&str])] = &[
     ("wasmtime*", &["client/executor"]),
-    ("rocksdb", &["client/db"]),
+    // bench holds our trie against plain trie-db over it.
+    ("rocksdb", &["client/db", "bench"]),
     ("librocksdb-sys", &["client/db"]),
     ("libp2p*", &["client/network"]),
     // Its client for the CLI included: through the `client` module of quids-rpc.

@@ -18,10 +18,7 @@ use quids_api::evm::{EvmBlock, EvmLog};
 use quids_core::{H256, Hash, Height};
 use rocksdb::WriteBatch;
 use snapshot::Snapshot;
-use std::collections::{BTreeMap, btree_map::Entry};
-
-/// A transaction is in at most so many blocks of competing forks; of more the oldest are forgotten.
-const PLACES_MAX: usize = 16;
+use std::collections::BTreeMap;
 
 /// What `evm_blocks` holds: the block without its logs, which lie in `evm_logs`.
 #[derive(Encode, Decode)]
@@ -42,8 +39,8 @@ struct LogRecord {
     logs: Vec<EvmLog>,
 }
 
-/// What `evm_transactions` holds: blocks, and the place in each.
-type Places = Vec<(Hash, u32)>;
+/// What `evm_transactions` holds: the block, and the place in it.
+type Location = (Hash, u32);
 
 /// Places of a block's transactions by posting.
 type Postings = BTreeMap<Vec<u8>, Vec<u32>>;
@@ -78,25 +75,23 @@ impl Database {
         Ok(Some(block))
     }
 
-    /// The block of the best chain that has the EVM transaction with this hash, and its place among the block's EVM
-    /// transactions.
+    /// The block that has the EVM transaction with this hash, and its place among the block's EVM transactions.
     pub fn evm_transaction(&self, hash: &H256) -> Result<Option<(Hash, u32)>, DbError> {
-        let mut on_best_chain = None;
-        for (block, place) in self.places(hash)?.into_iter().rev() {
-            let Some(header) = self.header(&block)? else { continue };
-            if self.hash_at(header.number)? == Some(block) {
-                on_best_chain = Some((block, place));
-                break;
-            }
-        }
-        Ok(on_best_chain)
+        let Some((block, place)) = self.location(hash)? else {
+            return Ok(None);
+        };
+        let header = self.header(&block)?;
+        // Not of a block that is written and not yet the last.
+        let at_its_height = header.map(|header| self.hash_at(header.number)).transpose()?.flatten();
+        Ok((at_its_height == Some(block)).then_some((block, place)))
     }
 
-    fn places(&self, transaction: &H256) -> Result<Places, DbError> {
+    fn location(&self, transaction: &H256) -> Result<Option<Location>, DbError> {
         let key = transaction.as_bytes();
         let bytes = self.raw.checked(Column::EvmTransactions, key)?;
-        let places = bytes.map(|bytes| decode(Column::EvmTransactions, key, &bytes));
-        Ok(places.transpose()?.unwrap_or_default())
+        bytes
+            .map(|bytes| decode(Column::EvmTransactions, key, &bytes))
+            .transpose()
     }
 
     /// Puts a block's index into its batch.
@@ -114,14 +109,9 @@ impl Database {
         let mut log_counts = Vec::with_capacity(block.transactions.len());
         let mut first: u32 = 0;
         for (place, transaction) in (0..).zip(&mut block.transactions) {
-            let mut places = self.places(&transaction.hash)?;
-            if !places.contains(&(hash, place)) {
-                places.push((hash, place));
-                let surplus = places.len().saturating_sub(PLACES_MAX);
-                places.drain(..surplus);
-                let key = transaction.hash.as_bytes();
-                raw.put_checked(batch, Column::EvmTransactions, key, &places.encode())?;
-            }
+            let location: Location = (hash, place);
+            let key = transaction.hash.as_bytes();
+            raw.put_checked(batch, Column::EvmTransactions, key, &location.encode())?;
             let logs = std::mem::take(&mut transaction.receipt.logs);
             let count = u32::try_from(logs.len()).unwrap_or(u32::MAX);
             log_counts.push(count);
@@ -146,15 +136,8 @@ impl Database {
         raw.put_checked(batch, Column::EvmBlocks, hash.as_bytes(), &record.encode())
     }
 
-    /// Takes a block's index out, as part of `batch`. `changed` are the places of transactions that this batch has
-    /// changed already.
-    pub(crate) fn delete_evm(
-        &self,
-        batch: &mut WriteBatch,
-        height: Height,
-        hash: Hash,
-        changed: &mut BTreeMap<H256, Places>,
-    ) -> Result<(), DbError> {
+    /// Takes a block's index out, as part of `batch`.
+    pub(crate) fn delete_evm(&self, batch: &mut WriteBatch, height: Height, hash: Hash) -> Result<(), DbError> {
         let Some(block) = self.evm_block(&hash)? else {
             return Ok(());
         };
@@ -162,18 +145,8 @@ impl Database {
             self.raw.delete(batch, Column::EvmPostings, posting)?;
         }
         for (place, transaction) in (0..).zip(&block.transactions) {
-            let places = match changed.entry(transaction.hash) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(self.places(&transaction.hash)?),
-            };
-            places.retain(|(block, _)| *block != hash);
-            let key = transaction.hash.as_bytes();
-            if places.is_empty() {
-                self.raw.delete(batch, Column::EvmTransactions, key)?;
-            } else {
-                self.raw
-                    .put_checked(batch, Column::EvmTransactions, key, &places.encode())?;
-            }
+            self.raw
+                .delete(batch, Column::EvmTransactions, transaction.hash.as_bytes())?;
             if !transaction.receipt.logs.is_empty() {
                 let key = LogKey {
                     height,

@@ -98,9 +98,9 @@ impl LogFilter {
 }
 
 impl Database {
-    /// The logs of the best chain that match, in order.
+    /// The logs that match, in order.
     pub fn evm_logs(&self, filter: &LogFilter) -> Result<Vec<MatchingLog>, LogQueryError> {
-        let best = self.tips.read().map_or(Height::ZERO, |tips| tips.best.0);
+        let best = self.tip.read().map_or(Height::ZERO, |(best, _)| best);
         let filter = &LogFilter {
             to: filter.to.min(best),
             ..filter.clone()

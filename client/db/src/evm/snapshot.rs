@@ -36,7 +36,7 @@ impl<'a> Snapshot<'a> {
         bytes.map(|bytes| Raw::verified(column, key, &bytes)).transpose()
     }
 
-    /// The block at a height of the best chain.
+    /// The block at a height.
     pub fn hash_at(&self, height: Height) -> Result<Option<Hash>, DbError> {
         let key = height.0.to_be_bytes();
         let bytes = self.checked(Column::Numbers, &key)?;

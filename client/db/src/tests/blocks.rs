@@ -1,24 +1,17 @@
 //! Chains, forks, finality, and opening again.
 
-use super::{FAST, assert_beginning, assert_nothing, assert_whole, block, chain, evm::everything, open, write};
+use super::{FAST, assert_beginning, block, chain, evm::everything, open, write};
 use crate::{Column, Database, DbError, FORMAT_VERSION, Options};
 use quids_core::{Hash, Height};
-use quids_state::{NodeStore, SharedCache, StateBackend, TrieBackend};
 use rocksdb::WriteBatch;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn what_was_written_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let blocks = chain(20);
     let db = open(folder.path());
-    assert_eq!(
-        (db.best(), db.finalised(), db.genesis()),
-        (Err(DbError::NoGenesis), Err(DbError::NoGenesis), Ok(None))
-    );
+    assert_eq!((db.best(), db.genesis()), (Err(DbError::NoGenesis), Ok(None)));
     assert_eq!(db.commit_block(blocks[1].clone()), Err(DbError::NoGenesis));
     write(&db, &blocks);
     assert_eq!(assert_beginning(&db, &blocks), 21);
@@ -26,7 +19,6 @@ fn what_was_written_is_there_after_reopening() {
     let db = open(folder.path());
     assert_eq!(assert_beginning(&db, &blocks), 21);
     assert_eq!(db.genesis().unwrap(), Some(blocks[0].header.hash()));
-    assert_eq!(db.node(&Hash::zero()).unwrap(), None);
     assert_eq!(db.hash_at(Height(21)).unwrap(), None);
 }
 
@@ -45,90 +37,33 @@ fn genesis_is_written_once() {
 }
 
 #[test]
-fn blocks_need_their_parent() {
+fn blocks_follow_the_last_one() {
     let folder = tempfile::tempdir().unwrap();
     let db = open(folder.path());
-    let blocks = chain(2);
-    write(&db, &blocks[..2]);
-    let parent = Hash::repeat_byte(9);
-    let orphan = block(2, parent, 0);
-    assert_eq!(
-        db.commit_block(orphan.clone()),
-        Err(DbError::UnknownParent {
-            number: Height(2),
-            parent
-        })
-    );
-    assert_nothing(&db, &orphan);
-    let parent = blocks[1].header.hash();
-    let gap = block(3, parent, 0);
+    let blocks = chain(3);
+    write(&db, &blocks[..3]);
+    let (tip, before) = (blocks[2].header.hash(), blocks[1].header.hash());
+    // Of a stranger, beside the last, of the future, twice as high.
+    for (number, parent) in [(3, Hash::repeat_byte(9)), (2, before), (4, blocks[3].header.hash())] {
+        let block = block(number, parent, 1);
+        let number = Height(number);
+        assert_eq!(
+            db.commit_block(block.clone()),
+            Err(DbError::NotOnTip { number, parent, tip })
+        );
+        assert_eq!(db.header(&block.header.hash()), Ok(None));
+    }
+    let gap = block(4, tip, 0);
     let wrong = DbError::WrongHeight {
-        number: Height(3),
-        parent,
-        parent_number: Height(1),
+        number: Height(4),
+        parent: tip,
+        parent_number: Height(2),
     };
-    assert_eq!(db.commit_block(gap.clone()), Err(wrong));
-    assert_nothing(&db, &gap);
-    // A refused block leaves the database usable.
-    write(&db, &blocks[2..]);
-    assert_eq!(assert_beginning(&db, &blocks), 3);
-}
-
-#[test]
-fn the_best_chain_is_the_highest_until_finality_decides() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = open(folder.path());
-    let genesis = block(0, Hash::zero(), 0);
-    let root = db.write_genesis(genesis).unwrap();
-    let commit = |number, parent, salt| {
-        let block = crate::BlockCommit {
-            finalised: false,
-            ..block(number, parent, salt)
-        };
-        let hash = db.commit_block(block.clone()).unwrap();
-        assert_whole(&db, &block);
-        hash
-    };
-    let numbers = || {
-        (0..5)
-            .map(|height| db.hash_at(Height(height)).unwrap())
-            .collect::<Vec<_>>()
-    };
-    let (a1, b1) = (commit(1, root, 1), commit(1, root, 2));
-    assert_eq!(db.best(), Ok((Height(1), a1)));
-    let b2 = commit(2, b1, 2);
-    let b3 = commit(3, b2, 2);
-    assert_eq!(numbers(), [Some(root), Some(b1), Some(b2), Some(b3), None]);
-    let a2 = commit(2, a1, 1);
-    assert_eq!(
-        (db.best(), db.finalised()),
-        (Ok((Height(3), b3)), Ok((Height(0), root)))
-    );
-
-    // Final on the other side: the best chain follows, down to its height.
-    db.finalise(&a2).unwrap();
-    assert_eq!((db.best(), db.finalised()), (Ok((Height(2), a2)), Ok((Height(2), a2))));
-    assert_eq!(numbers(), [Some(root), Some(a1), Some(a2), None, None]);
-    db.finalise(&a1).unwrap();
-    assert_eq!(db.finalised(), Ok((Height(2), a2)));
-
-    let refused =
-        |result: Result<Hash, DbError>| assert!(matches!(result, Err(DbError::Finalised { .. })), "{result:?}");
-    refused(db.finalise(&b3).map(|()| b3));
-    refused(db.commit_block(block(4, b3, 2)));
-    refused(db.commit_block(crate::BlockCommit {
-        finalised: false,
-        ..block(2, b1, 3)
-    }));
-    assert_eq!(db.finalise(&Hash::zero()), Err(DbError::UnknownBlock(Hash::zero())));
-
-    // On the best chain finality moves up without touching it; a block written again changes nothing.
-    let a3 = commit(3, a2, 1);
-    let a4 = commit(4, a3, 1);
-    db.finalise(&a3).unwrap();
-    db.commit_block(block(3, a2, 1)).unwrap();
-    assert_eq!((db.best(), db.finalised()), (Ok((Height(4), a4)), Ok((Height(3), a3))));
-    assert_eq!(numbers(), [Some(root), Some(a1), Some(a2), Some(a3), Some(a4)]);
+    assert_eq!(db.commit_block(gap), Err(wrong));
+    // The last block once more changes nothing; a refused one leaves the database usable.
+    assert_eq!(db.commit_block(blocks[2].clone()), Ok(tip));
+    write(&db, &blocks[3..]);
+    assert_eq!(assert_beginning(&db, &blocks), 4);
 }
 
 #[test]
@@ -151,35 +86,6 @@ fn aux_entries_are_replaced_and_removed_with_their_block() {
         (db.aux(b"vote").unwrap(), db.aux(b"empty").unwrap()),
         (None, Some(vec![]))
     );
-}
-
-#[test]
-fn the_trie_lives_on_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = || Arc::new(SharedCache::new(1 << 16));
-    let db = Arc::new(open(folder.path()));
-    let entries: Vec<_> = (0u32..2000)
-        .map(|i| (blake3::hash(&i.to_be_bytes()), vec![i as u8; i as usize % 90]))
-        .collect();
-    let mut entries: Vec<_> = entries
-        .iter()
-        .map(|(key, value)| (&key.as_bytes()[..], value.as_slice()))
-        .collect();
-    entries.sort_unstable();
-    let empty = TrieBackend::new(db.clone(), cache(), quids_state::EMPTY_ROOT);
-    let state = empty
-        .commit(&mut entries.iter().map(|(key, value)| (*key, Some(*value))))
-        .unwrap();
-    let mut genesis = block(0, Hash::zero(), 0);
-    (genesis.header.state_root, genesis.nodes) = (state.root, state.nodes);
-    db.write_genesis(genesis).unwrap();
-    drop(empty);
-    drop(db);
-    let backend = TrieBackend::new(Arc::new(open(folder.path())), cache(), state.root);
-    assert_eq!(state.root, quids_trie::state_root(entries.clone()));
-    for (key, value) in &entries {
-        assert_eq!(backend.get(key).unwrap().as_deref(), Some(*value));
-    }
 }
 
 #[test]
@@ -213,7 +119,7 @@ pub(super) fn put_raw(db: &Database, column: Column, key: &[u8], value: &[u8]) {
 fn other_formats_are_refused() {
     let check = |stored: &[u8], column: Option<&str>, expected: DbError| {
         let folder = tempfile::tempdir().unwrap();
-        let mut db = open(folder.path());
+        let mut db = Database::open(folder.path(), FAST).unwrap();
         put_raw(&db, Column::Meta, b"format", stored);
         if let Some(column) = column {
             db.raw.db.create_cf(column, &rocksdb::Options::default()).unwrap();

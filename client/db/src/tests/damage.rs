@@ -3,7 +3,7 @@
 use super::{blocks::put_raw, chain, open, write};
 use crate::{Column, Database, DbError};
 use quids_core::{Hash, Height};
-use quids_state::{BackendError, NodeStore};
+use quids_state::{BackendError, StateStore};
 
 /// Every bit, and every cut, of a stored entry: `read` has to fail and name it, or it is not there.
 pub(super) fn check(db: &Database, column: Column, key: &[u8], read: impl Fn() -> Result<bool, DbError>) {
@@ -39,7 +39,6 @@ fn every_bit_of_every_column_counts() {
     write(&db, &blocks);
     let block = &blocks[1];
     let hash = block.header.hash();
-    let (node, _) = &block.nodes[0];
     let aux = &block.aux[0].0;
     check(&db, Column::Headers, hash.as_bytes(), || {
         db.header(&hash).map(|header| header.is_some())
@@ -54,21 +53,86 @@ fn every_bit_of_every_column_counts() {
     check(&db, Column::Meta, b"genesis", || {
         db.genesis().map(|hash| hash.is_some())
     });
-    check(&db, Column::Nodes, node.as_bytes(), || match db.node(node) {
-        Ok(node) => Ok(node.is_some()),
+}
+
+/// A read of the state, as one of the database.
+fn of_state<T>(read: Result<Option<T>, BackendError>) -> Result<bool, DbError> {
+    match read {
+        Ok(value) => Ok(value.is_some()),
         Err(BackendError::Damaged { column, key, reason }) => Err(DbError::Damaged { column, key, reason }),
         Err(other) => panic!("{other}"),
-    });
+    }
 }
 
 #[test]
-fn damaged_tips_are_found_when_opening() {
+fn every_bit_of_the_state_and_its_past_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = chain(3);
+    write(&open(folder.path()), &blocks);
+    let changed = &blocks[2].state;
+    let value = changed
+        .values
+        .iter()
+        .find(|change| change.new.as_ref().is_some_and(|new| new.len() > 40));
+    let key = &value.unwrap().key;
+    let address = &blocks[3]
+        .state
+        .nodes
+        .iter()
+        .find(|change| change.new.is_some())
+        .unwrap()
+        .address;
+    let row = crate::state::Entry::Key(key).row(Height(2));
+    // What is in memory is not read again, so each read has a database of its own.
+    let reopened = |read: &dyn Fn(&Database) -> Result<bool, DbError>| read(&open(folder.path()));
+    type Read<'a> = Box<dyn Fn(&Database) -> Result<bool, DbError> + 'a>;
+    let mut columns: Vec<(Column, &[u8], Read<'_>)> = Vec::new();
+    columns.push((Column::State, key, Box::new(|db| of_state(db.latest(key)))));
+    let encoded = address.encode();
+    columns.push((
+        Column::Branches,
+        &encoded,
+        Box::new(|db| of_state(db.latest_branch(address))),
+    ));
+    columns.push((
+        Column::Changes,
+        &row,
+        Box::new(|db| of_state(db.value_before(key, Height(1)))),
+    ));
+    let height = 2u32.to_be_bytes();
+    columns.push((
+        Column::Diffs,
+        &height,
+        Box::new(|db| of_state(db.value_before(key, Height(1)))),
+    ));
+    for (column, at, read) in columns {
+        let good = open(folder.path()).raw.read(column, at).unwrap().unwrap().to_vec();
+        assert_eq!(reopened(&read), Ok(true), "{column:?}");
+        // A diff is long: some of its bits.
+        for bit in (0..good.len() * 8).step_by((good.len() / 12).max(1)) {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            put_raw(&open(folder.path()), column, at, &bytes);
+            match reopened(&read) {
+                Err(DbError::Damaged { column: named, key, .. }) => {
+                    assert_eq!((named, key), (column.name(), crate::error::hex(at)));
+                }
+                other => panic!("{column:?} read as {other:?}"),
+            }
+        }
+        put_raw(&open(folder.path()), column, at, &good);
+        assert_eq!(reopened(&read), Ok(true), "{column:?}");
+    }
+}
+
+#[test]
+fn a_damaged_tip_is_found_when_opening() {
     let folder = tempfile::tempdir().unwrap();
     let db = open(folder.path());
     write(&db, &chain(1));
-    let mut tips = db.raw.read(Column::Meta, b"tips").unwrap().unwrap().to_vec();
-    tips[3] ^= 1;
-    put_raw(&db, Column::Meta, b"tips", &tips);
+    let mut tip = db.raw.read(Column::Meta, b"tip").unwrap().unwrap().to_vec();
+    tip[3] ^= 1;
+    put_raw(&db, Column::Meta, b"tip", &tip);
     drop(db);
     let error = Database::open(folder.path(), super::FAST).unwrap_err();
     assert!(matches!(error, DbError::Damaged { column: "meta", .. }), "{error}");

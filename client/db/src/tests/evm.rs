@@ -259,52 +259,6 @@ fn a_query_that_is_too_much_work_ends() {
 }
 
 #[test]
-fn forks_are_told_apart() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = open(folder.path());
-    let genesis = with_evm(0, Hash::zero(), 0, Vec::new());
-    write(&db, std::slice::from_ref(&genesis));
-    let root = genesis.header.hash();
-    let commit = |block: BlockCommit| {
-        db.commit_block(BlockCommit {
-            finalised: false,
-            ..block
-        })
-        .unwrap()
-    };
-    let a1 = with_evm(1, root, 1, vec![vec![log(1, &[1])], vec![log(2, &[1])]]);
-    // Both forks have one transaction in common, at different places.
-    let mut b1 = with_evm(1, root, 2, vec![vec![log(1, &[2])], vec![], vec![log(1, &[1])]]);
-    let shared = a1.evm.as_ref().unwrap().transactions[0].hash;
-    b1.evm.as_mut().unwrap().transactions[2].hash = shared;
-    let (a, b) = (commit(a1.clone()), commit(b1.clone()));
-    // Written again it is there once.
-    commit(b1.clone());
-    let b2 = with_evm(2, b, 2, vec![vec![log(1, &[1])]]);
-    let logs_of_1 = || {
-        db.evm_logs(&LogFilter {
-            addresses: vec![address(1)],
-            ..everything()
-        })
-        .unwrap()
-    };
-    let of_1 = |blocks: &[BlockCommit]| {
-        let mut logs = all_logs(blocks);
-        logs.retain(|found| found.log.address == address(1));
-        logs
-    };
-    assert_eq!(db.evm_transaction(&shared).unwrap(), Some((a, 0)));
-    assert_eq!(logs_of_1(), of_1(std::slice::from_ref(&a1)));
-    commit(b2.clone());
-    assert_eq!(db.evm_transaction(&shared).unwrap(), Some((b, 2)));
-    assert_eq!(logs_of_1(), of_1(&[b1.clone(), b2.clone()]));
-    assert_eq!(db.evm_logs(&everything()).unwrap(), all_logs(&[b1, b2]));
-    // Blocks beside the best chain are still known by hash.
-    assert_eq!(db.evm_block(&a).unwrap(), a1.evm);
-    assert_eq!(db.evm_transaction(&a1.evm.unwrap().transactions[1].hash), Ok(None));
-}
-
-#[test]
 fn blocks_taken_back_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut dice = Dice(11);
@@ -316,10 +270,7 @@ fn blocks_taken_back_leave_nothing() {
     let removed: Vec<Hash> = hashes[8..].iter().rev().copied().collect();
     assert_eq!(db.take_back_to(&hashes[7]), Ok(removed));
     let check = |db: &Database| {
-        assert_eq!(
-            (db.best(), db.finalised()),
-            (Ok((Height(7), hashes[7])), Ok((Height(7), hashes[7])))
-        );
+        assert_eq!(db.best(), Ok((Height(7), hashes[7])));
         assert_indexed(db, &blocks[..8]);
         for block in &blocks[8..] {
             let hash = block.header.hash();
@@ -425,7 +376,6 @@ fn a_hundred_hits_in_a_hundred_thousand_blocks_are_found_fast() {
         }
         let next = BlockCommit {
             body: Vec::new(),
-            nodes: Vec::new(),
             aux: Vec::new(),
             ..with_evm(number, parent, 0, vec![logs])
         };

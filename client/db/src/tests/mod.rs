@@ -4,30 +4,32 @@ mod blocks;
 mod damage;
 mod evm;
 mod kill;
+mod state;
 
 use crate::{BlockCommit, Database, Options};
 use quids_core::{Digest, Hash, Header, Height, OpaqueExtrinsic};
-use quids_state::{EMPTY_ROOT, NodeStore};
-use std::path::Path;
+use quids_state::{Commit, EMPTY_ROOT, MemoryState, SharedCache, StateBackend, StateView};
+use std::{path::Path, sync::Arc};
 
 /// The same for every test but those about syncing: many small databases.
 const FAST: Options = Options {
     cache_size_mb: 8,
     max_open_files: 64,
+    states_kept: None,
     sync: false,
 };
 
-fn open(path: &Path) -> Database {
-    Database::open(path, FAST).unwrap()
+fn open(path: &Path) -> Arc<Database> {
+    Arc::new(Database::open(path, FAST).unwrap())
 }
 
 fn blake3(bytes: &[u8]) -> Hash {
     (*blake3::hash(bytes).as_bytes()).into()
 }
 
-/// A block with its own body, nodes, aux and index; `salt` tells forks apart.
+/// A block with its own body, aux and index, and nothing in its state; `salt` tells it from others.
 fn block(number: u32, parent_hash: Hash, salt: u8) -> BlockCommit {
-    let node = |index: u8| [&number.to_be_bytes()[..], &[salt, index], &[index; 100]].concat();
+    let bytes = |index: u8| [&number.to_be_bytes()[..], &[salt, index], &[index; 100]].concat();
     BlockCommit {
         header: Header {
             parent_hash,
@@ -36,9 +38,12 @@ fn block(number: u32, parent_hash: Hash, salt: u8) -> BlockCommit {
             extrinsics_root: Hash::repeat_byte(salt),
             digest: Digest::default(),
         },
-        body: (0..3).map(|index| OpaqueExtrinsic(node(100 + index))).collect(),
-        nodes: (0..5).map(|index| (blake3(&node(index)), node(index))).collect(),
-        finalised: true,
+        body: (0..3).map(|index| OpaqueExtrinsic(bytes(100 + index))).collect(),
+        state: Commit {
+            root: EMPTY_ROOT,
+            values: Vec::new(),
+            nodes: Vec::new(),
+        },
         aux: vec![(vec![salt, number as u8], Some(number.to_be_bytes().to_vec()))],
         evm: Some(evm::evm(
             number,
@@ -48,14 +53,57 @@ fn block(number: u32, parent_hash: Hash, salt: u8) -> BlockCommit {
     }
 }
 
-/// Blocks 0 to `last`, one after the other.
+/// Blocks 0 to `last`, one after the other, each with a state: of some keys that come, some that change, some that go.
 fn chain(last: u32) -> Vec<BlockCommit> {
-    let mut blocks = vec![block(0, Hash::zero(), 0)];
-    for number in 1..=last {
-        let parent = blocks.last().unwrap().header.hash();
-        blocks.push(block(number, parent, 0));
+    let mut maker = Maker::default();
+    (0..=last).for_each(|number| maker.add(&changes(number)));
+    maker.blocks
+}
+
+type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// What a block of [`chain`] does to the state.
+fn changes(number: u32) -> Vec<Change> {
+    let key = |number: u32, index: u8| blake3(&[&number.to_be_bytes()[..], &[index]].concat()).0.to_vec();
+    let value = |index: u8| vec![index; usize::from(index) * 9];
+    let mut changes: Vec<Change> = (0..8).map(|index| (key(number, index), Some(value(index)))).collect();
+    changes.push((b"number".to_vec(), Some(number.to_be_bytes().to_vec())));
+    if let Some(before) = number.checked_sub(2) {
+        changes.extend((0..4).map(|index| (key(before, index), None)));
+        changes.push((key(before, 5), Some(value(7))));
     }
-    blocks
+    changes.sort();
+    changes
+}
+
+/// Makes blocks and keeps all their states in memory.
+#[derive(Default)]
+struct Maker {
+    store: Arc<MemoryState>,
+    blocks: Vec<BlockCommit>,
+}
+
+impl Maker {
+    /// The state after the last block.
+    fn view(&self) -> StateView {
+        let (height, root) = match self.blocks.last() {
+            Some(block) => (block.header.number, block.header.state_root),
+            None => (Height::ZERO, EMPTY_ROOT),
+        };
+        StateView::new(self.store.clone(), Arc::new(SharedCache::new(1 << 20)), height, root)
+    }
+
+    /// Another block, with these changes.
+    fn add(&mut self, changes: &[Change]) {
+        let number = self.blocks.len() as u32;
+        let parent = self.blocks.last().map_or(Hash::zero(), |block| block.header.hash());
+        let mut changes = changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        let commit = self.view().commit(&mut changes).unwrap();
+        self.store.apply(Height(number), commit.clone());
+        let mut block = block(number, parent, 0);
+        (block.header.state_root, block.state) = (commit.root, commit);
+        self.blocks.push(block);
+    }
 }
 
 fn write(db: &Database, blocks: &[BlockCommit]) {
@@ -74,9 +122,6 @@ fn assert_whole(db: &Database, block: &BlockCommit) {
     let hash = block.header.hash();
     assert_eq!(db.header(&hash).unwrap().as_ref(), Some(&block.header));
     assert_eq!(db.body(&hash).unwrap().as_ref(), Some(&block.body));
-    for (hash, node) in &block.nodes {
-        assert_eq!(db.node(hash).unwrap().as_ref(), Some(node));
-    }
     for (key, value) in &block.aux {
         assert_eq!(&db.aux(key).unwrap(), value);
     }
@@ -89,9 +134,6 @@ fn assert_nothing(db: &Database, block: &BlockCommit) {
     assert_eq!(db.header(&hash).unwrap(), None);
     assert_eq!(db.body(&hash).unwrap(), None);
     assert_eq!(db.hash_at(block.header.number).unwrap(), None);
-    for (hash, _) in block.nodes.iter().filter(|_| block.header.number != Height::ZERO) {
-        assert_eq!(db.node(hash).unwrap(), None);
-    }
     for (key, _) in &block.aux {
         assert_eq!(db.aux(key).unwrap(), None);
     }
@@ -102,13 +144,13 @@ fn assert_nothing(db: &Database, block: &BlockCommit) {
 }
 
 /// Asserts that the database holds a beginning of `blocks`, whole, and nothing else. Returns how many.
-fn assert_beginning(db: &Database, blocks: &[BlockCommit]) -> usize {
+fn assert_beginning(db: &Arc<Database>, blocks: &[BlockCommit]) -> usize {
     let count = db.best().map_or(0, |(height, _)| height.0 as usize + 1);
-    assert_eq!(db.best(), db.finalised());
     for (number, block) in blocks.iter().enumerate().take(count) {
         assert_eq!(db.hash_at(Height(number as u32)).unwrap(), Some(block.header.hash()));
         assert_whole(db, block);
     }
     blocks.iter().skip(count).for_each(|block| assert_nothing(db, block));
+    state::assert_states(db, blocks.get(..count).unwrap());
     count
 }

@@ -6,9 +6,10 @@ mod externalities;
 mod order;
 mod vector;
 
-use crate::{AccessLog, BackendError, Changes, Commit, StateBackend, StateError};
+use crate::{AccessLog, BackendError, Commit, StateBackend, StateError};
 use entries::{Entries, Value};
 use order::Order;
+use quids_core::Hash;
 use quids_io::Externalities;
 use std::sync::Arc;
 
@@ -106,21 +107,14 @@ impl<B: StateBackend> Overlay<B> {
         self.entries.changes()
     }
 
-    /// The new state's root and nodes, and the changes that led to it. What [`Externalities::root`] already
-    /// computed for the same changes is used again.
-    pub fn into_commit(mut self) -> Result<(Commit, Changes), StateError> {
+    /// The new state, with all that has to be stored for it. What [`Externalities::root`] already computed for the same
+    /// changes is used again.
+    pub fn into_commit(mut self) -> Result<Commit, StateError> {
         match self.entries.depth() {
             0 => {
                 self.refresh_commit()?;
-                let changes = self.entries.changes().into_iter();
-                let changes = changes
-                    .map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)))
-                    .collect();
-                let unchanged = || Commit {
-                    root: self.backend.root(),
-                    nodes: Vec::new(),
-                };
-                Ok((self.commit.map_or_else(unchanged, |(_, commit)| commit), changes))
+                let root = self.backend.root();
+                Ok(self.commit.map_or_else(|| unchanged(root), |(_, commit)| commit))
             }
             open => Err(StateError::OpenTransactions(open)),
         }
@@ -132,10 +126,7 @@ impl<B: StateBackend> Overlay<B> {
         let commit = match self.commit.take() {
             Some((of, commit)) if of == generation => commit,
             _ => match self.entries.changes() {
-                none if none.is_empty() => Commit {
-                    root: self.backend.root(),
-                    nodes: Vec::new(),
-                },
+                none if none.is_empty() => unchanged(self.backend.root()),
                 changes => self.backend.commit(&mut changes.into_iter())?,
             },
         };
@@ -150,6 +141,14 @@ impl<B: StateBackend> Overlay<B> {
             self.entries.fill(index, value);
         }
         Ok(index)
+    }
+}
+
+fn unchanged(root: Hash) -> Commit {
+    Commit {
+        root,
+        values: Vec::new(),
+        nodes: Vec::new(),
     }
 }
 

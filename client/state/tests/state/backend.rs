@@ -1,17 +1,13 @@
-//! Reading, proving and committing through the trie, and what a bad store does.
+//! Reading, proving and committing, and what a bad store does.
 
-use crate::{Entries, commit_all, empty, with_entries};
+use crate::{Entries, commit_all, empty, fresh, next, with_entries};
 use proptest::{collection::vec, prelude::*};
-use quids_core::Hash;
-use quids_io::{ExtError, Externalities};
-use quids_state::{BackendError, EMPTY_ROOT, MemoryNodes, NodeStore, Overlay, SharedCache, StateBackend, TrieBackend};
+use quids_core::{Hash, Height};
+use quids_state::{Address, BackendError, EMPTY_ROOT, StateBackend, StateView};
 use quids_trie::{
     MemoryDB, Proof, Trie, TrieDBBuilder, TrieDBMutBuilder, TrieMut, state_root, trie_db::MerkleValue, verify_proof,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 fn sample() -> Entries {
     (0u16..500)
@@ -21,10 +17,6 @@ fn sample() -> Entries {
 
 fn blake(index: u16) -> Vec<u8> {
     quids_crypto::blake3_256(&index.to_be_bytes()).to_vec()
-}
-
-fn fresh(store: &Arc<MemoryNodes>, root: Hash) -> TrieBackend {
-    TrieBackend::new(store.clone(), Arc::new(SharedCache::new(1 << 20)), root)
 }
 
 fn any_key() -> impl Strategy<Value = Vec<u8>> {
@@ -108,7 +100,7 @@ proptest! {
 }
 
 /// A backend with only what a backend must have.
-struct Plain<'a>(&'a TrieBackend);
+struct Plain<'a>(&'a StateView);
 
 impl StateBackend for Plain<'_> {
     fn root(&self) -> Hash {
@@ -131,82 +123,57 @@ impl StateBackend for Plain<'_> {
     }
 }
 
+/// Takes each branch away in turn, or damages it: no value changes or vanishes; what needs the trie fails, and names it.
 #[test]
-fn a_missing_root_is_an_error_everywhere() {
-    let unknown = Hash::repeat_byte(7);
-    let missing = BackendError::Missing(unknown);
-    let backend = empty().1.at(unknown);
-    assert_eq!(backend.get(b"a").unwrap_err(), missing);
-    assert_eq!(backend.next_key(b"a").unwrap_err(), missing);
-    assert_eq!(backend.keys(b"", None, 9).unwrap_err(), missing);
-    assert_eq!(backend.prove(&[b"a"]).unwrap_err(), missing);
-    assert_eq!(backend.closest_merkle_value(b"a").unwrap_err(), missing);
-    assert_eq!(
-        backend.commit(&mut [(&b"a"[..], None)].into_iter()).unwrap_err(),
-        missing
-    );
-    let mut overlay = Overlay::new(backend);
-    assert!(matches!(overlay.get(b"a"), Err(ExtError::Backend(text)) if text.contains("0x0707")));
-}
-
-/// Takes each node away in turn, or damages it: reading everything fails and names it; no value changes or vanishes.
-#[test]
-fn a_missing_or_damaged_node_is_an_error_that_names_it() {
+fn a_missing_or_damaged_branch_is_an_error_that_names_it() {
     let entries = sample();
-    let (store, backend) = with_entries(&entries);
-    let hashes = store.hashes();
-    assert!(hashes.len() > 300);
-    for (at, hash) in hashes.iter().enumerate() {
-        let node = store.remove(hash).unwrap();
-        let damaged = at % 2 == 0;
-        if damaged {
-            let mut bytes = node.clone();
-            bytes[at % node.len()] ^= 1 << (at % 8);
-            store.insert([(*hash, bytes)]);
+    let (store, view) = with_entries(&entries);
+    let branches = store.branches();
+    assert!(branches.len() > 20);
+    for (at, address) in branches.iter().enumerate() {
+        let branch = store.tamper(address, None).unwrap();
+        let hash = Hash::from(quids_crypto::blake3_256(&branch));
+        if at % 2 == 0 {
+            let mut bytes = branch.to_vec();
+            bytes[at % branch.len()] ^= 1 << (at % 8);
+            store.tamper(address, Some(bytes.into()));
         }
-        let reader = fresh(&store, backend.root());
+        let reader = fresh(&store, view.height(), view.root());
         let mut failures = 0;
         for (key, value) in &entries {
-            match reader.get(key) {
-                Ok(read) => assert_eq!(read.as_deref(), Some(value.as_slice())),
-                Err(BackendError::Missing(missing)) => assert_eq!((missing, damaged), (*hash, false)),
-                Err(BackendError::Damaged { key, .. }) => assert_eq!((key, damaged), (format!("{hash:x}"), true)),
-                Err(other) => panic!("{other}"),
+            assert_eq!(reader.get(key).unwrap().as_deref(), Some(value.as_slice()));
+            for result in [
+                reader.prove(&[key]).map(drop),
+                reader
+                    .commit(&mut [(key.as_slice(), Some(&b"new"[..]))].into_iter())
+                    .map(drop),
+            ] {
+                match result {
+                    Ok(()) => {}
+                    Err(BackendError::Missing(missing)) => {
+                        assert_eq!(missing, hash);
+                        failures += 1;
+                    }
+                    Err(other) => panic!("{other}"),
+                }
             }
-            failures += usize::from(reader.get(key).is_err());
         }
-        assert!(failures > 0, "node {hash:?} is read by nobody");
-        store.insert([(*hash, node)]);
+        assert!(failures > 0, "branch {address:?} is read by nobody");
+        store.tamper(address, Some(branch));
     }
 }
 
 #[test]
-fn a_commit_over_a_missing_node_fails() {
-    let (store, backend) = with_entries(&sample());
-    let hashes = store.hashes();
-    store.remove(&backend.root());
-    let reader = fresh(&store, backend.root());
-    for change in [None, Some(&b"new"[..])] {
-        let result = reader.commit(&mut [(blake(3).as_slice(), change)].into_iter());
-        assert_eq!(result.unwrap_err(), BackendError::Missing(backend.root()));
-    }
-    assert!(hashes.contains(&backend.root()));
-}
-
-#[test]
-fn malformed_nodes_are_errors() {
+fn malformed_branches_are_errors() {
     for node in [vec![], vec![0xff], vec![0x60, 3, 0, 1, 0x20, 1, 0x01], vec![0x60]] {
         let root = Hash::from(quids_crypto::blake3_256(&node));
-        let store = Arc::new(MemoryNodes::default());
-        store.insert([(root, node)]);
-        let backend = fresh(&store, root);
+        let (store, _) = empty();
+        store.tamper(&Address::default(), Some(node.into()));
+        let view = fresh(&store, Height(0), root);
         for result in [
-            backend.get(&[0x10]).map(drop),
-            backend.next_key(&[]).map(drop),
-            backend.prove(&[&[0x10]]).map(drop),
-            backend
-                .commit(&mut [(&[0x10][..], Some(&[1][..]))].into_iter())
-                .map(drop),
+            view.prove(&[&[0x10]]).map(drop),
+            view.closest_merkle_value(&[0x10]).map(drop),
+            view.commit(&mut [(&[0x10][..], Some(&[1][..]))].into_iter()).map(drop),
         ] {
             assert!(matches!(result, Err(BackendError::Malformed { .. })), "{result:?}");
         }
@@ -221,41 +188,8 @@ fn emptying_the_state_gives_the_empty_root() {
         .commit(&mut entries.keys().map(|key| (key.as_slice(), None)))
         .unwrap();
     assert_eq!(commit.root, EMPTY_ROOT);
-    store.insert(commit.nodes);
-    let backend = backend.at(commit.root);
+    let backend = next(&store, &backend, commit);
+    assert!(store.branches().is_empty());
     assert_eq!(backend.next_key(&[]), Ok(None));
     assert_eq!(commit_all(&backend, &entries).root, state_root(&entries));
-}
-
-/// Counts what reaches the store.
-struct Counting(Arc<MemoryNodes>, AtomicUsize);
-
-impl NodeStore for Counting {
-    fn node(&self, hash: &Hash) -> Result<Option<Vec<u8>>, BackendError> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.node(hash)
-    }
-}
-
-#[test]
-fn the_cache_serves_second_reads_and_keeps_its_bound() {
-    let entries = sample();
-    let (store, backend) = with_entries(&entries);
-    let check = |cache_bytes: usize, second_reads: bool| {
-        let counting = Arc::new(Counting(store.clone(), AtomicUsize::new(0)));
-        let cache = Arc::new(SharedCache::new(cache_bytes));
-        let reader = TrieBackend::new(counting.clone(), cache.clone(), backend.root());
-        let mut reads = [0; 2];
-        for round in &mut reads {
-            for (key, value) in &entries {
-                assert_eq!(reader.get(key).unwrap().as_deref(), Some(value.as_slice()));
-            }
-            *round = counting.1.swap(0, Ordering::Relaxed);
-        }
-        assert!(reads[0] > 100);
-        assert_eq!(reads[1] > 0, second_reads);
-        assert!(cache.len_bytes() <= cache_bytes as u64);
-    };
-    check(1 << 20, false);
-    check(1 << 13, true);
 }

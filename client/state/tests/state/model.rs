@@ -1,9 +1,9 @@
 //! The overlay does what `MemoryExternalities` does, call by call, errors included, over many blocks.
 
-use crate::{Entries, empty, with_entries};
+use crate::{Entries, empty, next, with_entries};
 use proptest::{collection::vec, prelude::*};
 use quids_io::{ExtResult, Externalities, MemoryExternalities};
-use quids_state::{MemoryNodes, Overlay, StateBackend, StateError, TrieBackend};
+use quids_state::{MemoryState, Overlay, StateBackend, StateError, StateView};
 use quids_trie::state_root;
 use std::sync::Arc;
 
@@ -89,11 +89,11 @@ fn call(op: &Op, on: &mut dyn Externalities) -> ExtResult<String> {
 }
 
 struct Chain {
-    store: Arc<MemoryNodes>,
-    overlay: Overlay<TrieBackend>,
+    store: Arc<MemoryState>,
+    overlay: Overlay<StateView>,
     model: MemoryExternalities,
     /// Every state so far.
-    history: Vec<(TrieBackend, Entries)>,
+    history: Vec<(StateView, Entries)>,
 }
 
 impl Chain {
@@ -108,19 +108,20 @@ impl Chain {
         overlay.rollback_to(0);
         (0..depth).for_each(|_| model.rollback_transaction().unwrap());
         let backend = overlay.backend().clone();
-        let (commit, changes) = overlay.into_commit().unwrap();
+        let commit = overlay.into_commit().unwrap();
         assert_eq!(commit.root, state_root(model.state()), "root");
-        store.insert(commit.nodes);
 
         let mut state = history.last().unwrap().1.clone();
-        for (key, value) in changes {
-            match value {
-                Some(value) => drop(state.insert(key, value)),
-                None => drop(state.remove(&key)),
-            }
+        for change in &commit.values {
+            assert_ne!(change.old.as_deref(), change.new.as_deref(), "a change that is none");
+            let old = match &change.new {
+                Some(value) => state.insert(change.key.clone(), value.clone()),
+                None => state.remove(&change.key),
+            };
+            assert_eq!(old.as_deref(), change.old.as_deref(), "old value");
         }
         assert_eq!(&state, model.state(), "changes");
-        let backend = backend.at(commit.root);
+        let backend = next(&store, &backend, commit);
         history.push((backend.clone(), state));
         Self {
             store,

@@ -5,7 +5,7 @@ use codec::Encode;
 use proptest::prelude::*;
 use quids_core::Hash;
 use quids_io::{ExtError, Externalities, abi::TRANSACTION_DEPTH_MAX};
-use quids_state::{BackendError, Commit, Overlay, StateBackend, TrieBackend};
+use quids_state::{BackendError, Commit, Overlay, StateBackend, StateView};
 use std::{
     ops::Bound,
     sync::{
@@ -59,14 +59,13 @@ proptest! {
         }
         overlay.rollback_transaction().unwrap();
         prop_assert!(overlay.changes().is_empty());
-        let (commit, changes) = overlay.into_commit().unwrap();
-        prop_assert_eq!(commit, Commit { root: quids_trie::state_root(&entries), nodes: vec![] });
-        prop_assert!(changes.is_empty());
+        let commit = overlay.into_commit().unwrap();
+        prop_assert_eq!(commit, Commit { root: quids_trie::state_root(&entries), values: vec![], nodes: vec![] });
     }
 }
 
 /// Counts commits.
-struct Counting(TrieBackend, AtomicUsize);
+struct Counting(StateView, AtomicUsize);
 
 impl StateBackend for Counting {
     fn root(&self) -> Hash {
@@ -105,7 +104,7 @@ fn the_root_is_computed_once_per_change() {
     assert_ne!(overlay.root().unwrap(), root);
     count(2);
     let expected = overlay.root().unwrap();
-    assert_eq!(overlay.into_commit().unwrap().0.root, expected);
+    assert_eq!(overlay.into_commit().unwrap().root, expected);
     count(2);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     logging::LogFormat,
-    run::{RpcMethods, SealingKind},
+    run::{RpcMethods, SealingKind, StatePruning},
     status::StatusMode,
 };
 use clap::Args;
@@ -46,6 +46,12 @@ pub struct RunOptions {
     #[arg(long = "cache", value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     #[serde(rename = "cache", skip_serializing_if = "Option::is_none")]
     pub cache_mib: Option<u32>,
+
+    /// States that stay readable: `archive` keeps all, a number those of so many blocks before the last one (from 16 on).
+    /// Another choice takes effect with the next blocks; what is pruned does not come back [default: archive]
+    #[arg(long, value_name = "archive|N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_pruning: Option<StatePruning>,
 
     /// Port of JSON-RPC, HTTP and WebSocket alike; 0 takes any that is free [default: 9944]
     #[arg(long, value_name = "N")]
@@ -151,6 +157,7 @@ impl RunOptions {
             sealing: Some(SealingKind::Interval),
             block_time_ms: Some(1000),
             cache_mib: Some(64),
+            state_pruning: Some(StatePruning::Archive),
             rpc_port: Some(9944),
             rpc_external: Some(false),
             unsafe_rpc_external: Some(false),

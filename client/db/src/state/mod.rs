@@ -1,0 +1,367 @@
+//! The state: the latest one flat, the branches of its trie by address, and for each block what it replaced.
+
+mod cache;
+mod diff;
+
+pub use cache::{CacheFigures, StateCache};
+pub use diff::{Diff, Entry};
+
+use crate::{
+    columns::Column,
+    database::{Database, decode, meta},
+    error::DbError,
+    raw::Raw,
+};
+use codec::Encode;
+use parking_lot::RwLock;
+use quids_core::Height;
+use quids_state::{Address, BackendError, Bytes, Commit, OldNode, StateStore, Tip};
+use rocksdb::{DBRawIterator, WriteBatch};
+use std::{
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+/// The most that one block prunes, where more is due because the node was told to keep less.
+const PRUNED_AT_ONCE_MAX: u32 = 16;
+
+/// Bytes of the height at the end of a row.
+const HEIGHT_LEN: usize = 4;
+
+/// A genesis state is written ahead of its block in batches of about this size.
+const GENESIS_BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// The bit of a packed tip that says so.
+const SETTLING: u64 = 1 << 32;
+
+/// Which state the columns have, for those who read while it changes.
+#[derive(Debug, Default)]
+pub struct StateTip {
+    /// Epoch from the 34th bit on, [`SETTLING`], height.
+    tip: AtomicU64,
+    oldest: AtomicU32,
+    /// Odd while a commit is under way: what is read then may be of before or after.
+    version: RwLock<u64>,
+}
+
+impl StateTip {
+    pub fn new(height: Height, oldest: Height) -> Self {
+        Self {
+            tip: AtomicU64::new(u64::from(height.0)),
+            oldest: AtomicU32::new(oldest.0),
+            version: RwLock::new(0),
+        }
+    }
+
+    fn get(&self) -> Tip {
+        let packed = self.tip.load(Ordering::SeqCst);
+        Tip {
+            epoch: (packed >> 33) as u32,
+            height: Height(packed as u32),
+            is_settling: packed & SETTLING != 0,
+        }
+    }
+
+    fn set(&self, tip: Tip) {
+        let settling = if tip.is_settling { SETTLING } else { 0 };
+        let packed = u64::from(tip.epoch) << 33 | settling | u64::from(tip.height.0);
+        self.tip.store(packed, Ordering::SeqCst);
+    }
+
+    /// Before anything of a commit can be written. Whether heights mean other blocks from now on.
+    pub fn begin(&self, tip: Tip, oldest: Height) -> bool {
+        let mut version = self.version.write();
+        *version = version.wrapping_add(1);
+        let is_other = self.get().epoch != tip.epoch;
+        self.set(Tip {
+            is_settling: true,
+            ..tip
+        });
+        self.oldest.store(oldest.0, Ordering::SeqCst);
+        is_other
+    }
+
+    /// When all of it can be seen, in caches too.
+    pub fn end(&self) {
+        let mut version = self.version.write();
+        *version = version.wrapping_add(1);
+        let tip = self.get();
+        self.set(Tip {
+            epoch: tip.epoch.wrapping_add(u32::from(tip.is_going_back())),
+            is_settling: false,
+            ..tip
+        });
+    }
+
+    fn version(&self) -> u64 {
+        *self.version.read()
+    }
+
+    /// Remembers what was read at a version, unless a commit may have changed it since.
+    fn if_still(&self, version: u64, remember: impl FnOnce()) {
+        let now = self.version.read();
+        if version.is_multiple_of(2) && *now == version {
+            remember();
+        }
+    }
+
+    pub fn at(&self, height: Height) -> Tip {
+        Tip { height, ..self.get() }
+    }
+
+    /// While blocks are taken back to this height: no view can be made. After that another epoch begins.
+    pub fn going_back_to(&self, height: Height) -> Tip {
+        let tip = self.get();
+        Tip {
+            epoch: tip.epoch.wrapping_add(1),
+            height,
+            ..tip
+        }
+    }
+}
+
+impl Database {
+    /// How the cache of the state's values does.
+    pub fn value_cache(&self) -> CacheFigures {
+        self.states.figures()
+    }
+
+    /// Puts a block's state into its batch, and what it replaced.
+    pub(crate) fn put_state(&self, batch: &mut WriteBatch, height: Height, commit: &Commit) -> Result<(), DbError> {
+        self.put_latest(batch, commit)?;
+        let diff = Diff::of(commit);
+        for entry in diff.entries() {
+            self.raw.put_checked(batch, Column::Changes, &entry.row(height), &[])?;
+        }
+        self.raw
+            .put_checked(batch, Column::Diffs, &height.0.to_be_bytes(), &diff.encode())?;
+        self.states.remember(height, Arc::new(diff));
+        Ok(())
+    }
+
+    /// The latest layer alone.
+    fn put_latest(&self, batch: &mut WriteBatch, commit: &Commit) -> Result<(), DbError> {
+        for change in &commit.values {
+            self.put_or_delete(batch, Column::State, &change.key, change.new.as_deref())?;
+        }
+        for change in &commit.nodes {
+            let is_stored = change.new.is_some() || matches!(change.old, Some(OldNode::Branch(_)));
+            if is_stored {
+                let branch = change.new.as_ref().map(|branch| &*branch.bytes);
+                self.put_or_delete(batch, Column::Branches, &change.address.encode(), branch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_or_delete(
+        &self,
+        batch: &mut WriteBatch,
+        column: Column,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), DbError> {
+        match value {
+            Some(value) => self.raw.put_checked(batch, column, key, value),
+            None => self.raw.delete(batch, column, key),
+        }
+    }
+
+    /// Writes the state of block 0 ahead of it, in place of what an interrupted attempt may have left.
+    pub(crate) fn write_genesis_state(&self, commit: &Commit) -> Result<(), DbError> {
+        for column in [Column::State, Column::Branches] {
+            self.raw.clear(column)?;
+        }
+        let mut batch = WriteBatch::default();
+        let write = |batch: &mut WriteBatch| {
+            if batch.size_in_bytes() < GENESIS_BATCH_BYTES {
+                return Ok(());
+            }
+            self.raw.write(std::mem::take(batch))
+        };
+        for change in &commit.values {
+            self.put_or_delete(&mut batch, Column::State, &change.key, change.new.as_deref())?;
+            write(&mut batch)?;
+        }
+        for change in &commit.nodes {
+            if let Some(branch) = &change.new {
+                self.raw
+                    .put_checked(&mut batch, Column::Branches, &change.address.encode(), &branch.bytes)?;
+                write(&mut batch)?;
+            }
+        }
+        self.raw.write(batch)
+    }
+
+    /// As [`Self::put_state`], to go back to the state at `height` from that at `from`: the commit that leads there. What the
+    /// blocks above replaced goes.
+    pub(crate) fn put_state_back(
+        &self,
+        batch: &mut WriteBatch,
+        commit: &Commit,
+        (height, from): (Height, Height),
+    ) -> Result<(), DbError> {
+        self.put_latest(batch, commit)?;
+        for above in (height.0.saturating_add(1)..=from.0).map(Height) {
+            self.delete_diff(batch, above)?;
+        }
+        Ok(())
+    }
+
+    /// As part of the batch of the block at `height`, takes out what no state that is kept needs; the least height whose
+    /// state can be read from then on.
+    pub(crate) fn prune(&self, batch: &mut WriteBatch, height: Height) -> Result<Height, DbError> {
+        let oldest = self.oldest();
+        let Some(kept) = self.states_kept else {
+            return Ok(oldest);
+        };
+        // What this block replaces is not there yet.
+        let due = height.0.saturating_sub(kept.max(1));
+        let until = Height(due.min(oldest.0.saturating_add(PRUNED_AT_ONCE_MAX)));
+        if until <= oldest {
+            return Ok(oldest);
+        }
+        for pruned in (oldest.0.saturating_add(1)..=until.0).map(Height) {
+            match self.delete_diff(batch, pruned) {
+                // It is of no use any more, and must not stop the chain. Its rows stay, below all that is looked for.
+                Err(DbError::Damaged { .. }) => self.raw.delete(batch, Column::Diffs, &pruned.0.to_be_bytes())?,
+                deleted => deleted?,
+            }
+        }
+        self.raw
+            .put_checked(batch, Column::Meta, meta::OLDEST_STATE, &until.encode())?;
+        Ok(until)
+    }
+
+    /// Takes out what a block replaced.
+    pub(crate) fn delete_diff(&self, batch: &mut WriteBatch, height: Height) -> Result<(), DbError> {
+        for entry in self.diff(height)?.entries() {
+            self.raw.delete(batch, Column::Changes, &entry.row(height))?;
+        }
+        self.raw.delete(batch, Column::Diffs, &height.0.to_be_bytes())
+    }
+
+    /// What the block at `height` replaced. That it is there is for the caller to know.
+    pub(crate) fn diff(&self, height: Height) -> Result<Arc<Diff>, DbError> {
+        if let Some(diff) = self.states.diff(height) {
+            return Ok(diff);
+        }
+        let version = self.state_tip.version();
+        let key = height.0.to_be_bytes();
+        let damaged = |reason: &str| DbError::damaged(Column::Diffs, &key, reason);
+        let bytes = self.raw.checked(Column::Diffs, &key)?;
+        let bytes = bytes.ok_or_else(|| damaged("it is missing"))?;
+        let diff: Diff = decode(Column::Diffs, &key, &bytes)?;
+        if !diff.is_sorted() {
+            return Err(damaged("it is out of order"));
+        }
+        let diff = Arc::new(diff);
+        self.state_tip
+            .if_still(version, || self.states.remember(height, diff.clone()));
+        Ok(diff)
+    }
+
+    /// The diff of the first block above `height` that changed an entry.
+    fn diff_after(&self, entry: Entry<'_>, height: Height) -> Result<Option<Arc<Diff>>, DbError> {
+        let Some(next) = height.next() else { return Ok(None) };
+        // Rows of other names, and what pruning left of them, are not looked at.
+        let end = [&entry.prefix()[..], &[0xff; HEIGHT_LEN + 1]].concat();
+        let mut rows = self.raw.iterator_until(Column::Changes, Some(end))?;
+        rows.seek(entry.row(next));
+        let Some(row) = current(&rows, Column::Changes)? else {
+            return Ok(None);
+        };
+        let sum = rows.value().unwrap_or_default();
+        Raw::verified(Column::Changes, row, sum)?;
+        let height = row.last_chunk().copied().map(u32::from_be_bytes);
+        let height = height.ok_or_else(|| DbError::damaged(Column::Changes, row, "it names no height"))?;
+        match self.diff(Height(height)) {
+            // Pruned or taken back since; whoever reads finds out.
+            Err(DbError::Damaged { .. }) if self.raw.read(Column::Changes, row)?.is_none() => Ok(None),
+            diff => diff.map(Some),
+        }
+    }
+}
+
+/// The least key above all that begin with a prefix; `None` if there is none such.
+fn after_all(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix.get(..=last)?.to_vec();
+    if let Some(byte) = end.last_mut() {
+        *byte = byte.wrapping_add(1);
+    }
+    Some(end)
+}
+
+/// The key that an iterator is at.
+fn current<'a>(rows: &'a DBRawIterator<'_>, column: Column) -> Result<Option<&'a [u8]>, DbError> {
+    let failed = |error: rocksdb::Error| DbError::Read {
+        column: column.name(),
+        key: String::new(),
+        reason: error.to_string(),
+    };
+    match rows.key() {
+        Some(key) => Ok(Some(key)),
+        None => rows.status().map(|()| None).map_err(failed),
+    }
+}
+
+impl StateStore for Database {
+    fn tip(&self) -> Tip {
+        self.state_tip.get()
+    }
+
+    fn oldest(&self) -> Height {
+        Height(self.state_tip.oldest.load(Ordering::SeqCst))
+    }
+
+    fn latest(&self, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        if let Some(value) = self.states.value(key) {
+            return Ok(value);
+        }
+        let version = self.state_tip.version();
+        let value: Option<Bytes> = self.raw.checked(Column::State, key)?.map(Into::into);
+        self.state_tip.if_still(version, || self.states.put(key, value.clone()));
+        Ok(value)
+    }
+
+    fn latest_keys(&self, from: Bound<&[u8]>, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+        let (start, excluded) = match from {
+            Bound::Included(start) => (start, None),
+            Bound::Excluded(start) => (start, Some(start)),
+            Bound::Unbounded => (&[][..], None),
+        };
+        let mut rows = self.raw.iterator_until(Column::State, after_all(prefix))?;
+        rows.seek(start.max(prefix));
+        let mut keys = Vec::new();
+        while keys.len() < limit {
+            let Some(key) = current(&rows, Column::State)? else {
+                break;
+            };
+            Raw::verified(Column::State, key, rows.value().unwrap_or_default())?;
+            if Some(key) != excluded {
+                keys.push(key.to_vec());
+            }
+            rows.next();
+        }
+        Ok(keys)
+    }
+
+    fn latest_branch(&self, address: &Address) -> Result<Option<Bytes>, BackendError> {
+        Ok(self.raw.checked(Column::Branches, &address.encode())?.map(Into::into))
+    }
+
+    fn value_before(&self, key: &[u8], height: Height) -> Result<Option<Option<Bytes>>, BackendError> {
+        let diff = self.diff_after(Entry::Key(key), height)?;
+        Ok(diff.and_then(|diff| diff.value(key)))
+    }
+
+    fn node_before(&self, address: &Address, height: Height) -> Result<Option<OldNode>, BackendError> {
+        let address = address.encode();
+        let diff = self.diff_after(Entry::Address(&address), height)?;
+        Ok(diff.and_then(|diff| diff.node(&address)))
+    }
+}

@@ -1,0 +1,11 @@
+//! The trie over a flat state: which nodes are stored, how changes make a new root.
+
+mod address;
+mod node;
+mod update;
+
+pub use address::Address;
+pub(crate) use address::extend_nibbles;
+pub(crate) use node::{Node, Value};
+pub(crate) use update::{Change, Source, update};
+pub use update::{NewBranch, NodeChange, OldNode};
