@@ -23,6 +23,17 @@ pub struct Commit {
     pub nodes: Vec<NodeChange>,
 }
 
+impl Commit {
+    /// Of a block that changes nothing in the state with this root.
+    pub const fn unchanged(root: Hash) -> Self {
+        Self {
+            root,
+            values: Vec::new(),
+            nodes: Vec::new(),
+        }
+    }
+}
+
 /// An immutable state: keys and values in byte order under one root.
 pub trait StateBackend: Send + Sync {
     /// The root of this state.

@@ -80,22 +80,6 @@ impl StateView {
         Ok(tip == self.at)
     }
 
-    /// What `latest` reads, or what `before` says that it was.
-    fn read<T>(
-        &self,
-        latest: impl FnOnce() -> Result<T, BackendError>,
-        before: impl FnOnce(Height) -> Result<Option<T>, BackendError>,
-    ) -> Result<T, BackendError> {
-        let value = latest()?;
-        if self.is_latest()? {
-            return Ok(value);
-        }
-        let earlier = before(self.at.height)?;
-        // Nothing was pruned or taken back under this read.
-        self.is_latest()?;
-        Ok(earlier.unwrap_or(value))
-    }
-
     /// The bytes with this hash that belong to this address: of a node, or of the value of the key that ends there.
     fn bytes_at(&self, address: &Address, hash: &Hash) -> Result<Bytes, BackendError> {
         match self.find_node(address, hash)? {
@@ -246,7 +230,14 @@ impl StateBackend for StateView {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
-        self.read(|| self.store.latest(key), |height| self.store.value_before(key, height))
+        let value = self.store.latest(key)?;
+        if self.is_latest()? {
+            return Ok(value);
+        }
+        let earlier = self.store.value_before(key, self.at.height)?;
+        // Nothing was pruned or taken back under this read.
+        self.is_latest()?;
+        Ok(earlier.unwrap_or(value))
     }
 
     fn next_key(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {

@@ -9,7 +9,6 @@ mod vector;
 use crate::{AccessLog, BackendError, Commit, StateBackend, StateError};
 use entries::{Entries, Value};
 use order::Order;
-use quids_core::Hash;
 use quids_io::Externalities;
 use std::sync::Arc;
 
@@ -114,7 +113,9 @@ impl<B: StateBackend> Overlay<B> {
             0 => {
                 self.refresh_commit()?;
                 let root = self.backend.root();
-                Ok(self.commit.map_or_else(|| unchanged(root), |(_, commit)| commit))
+                Ok(self
+                    .commit
+                    .map_or_else(|| Commit::unchanged(root), |(_, commit)| commit))
             }
             open => Err(StateError::OpenTransactions(open)),
         }
@@ -126,7 +127,7 @@ impl<B: StateBackend> Overlay<B> {
         let commit = match self.commit.take() {
             Some((of, commit)) if of == generation => commit,
             _ => match self.entries.changes() {
-                none if none.is_empty() => unchanged(self.backend.root()),
+                none if none.is_empty() => Commit::unchanged(self.backend.root()),
                 changes => self.backend.commit(&mut changes.into_iter())?,
             },
         };
@@ -141,14 +142,6 @@ impl<B: StateBackend> Overlay<B> {
             self.entries.fill(index, value);
         }
         Ok(index)
-    }
-}
-
-fn unchanged(root: Hash) -> Commit {
-    Commit {
-        root,
-        values: Vec::new(),
-        nodes: Vec::new(),
     }
 }
 
