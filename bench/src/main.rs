@@ -17,6 +17,10 @@ mod trie;
 use args::Args;
 use std::process::ExitCode;
 
+/// The node's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What went wrong, for people: a benchmark has no callers that would tell errors apart.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T = ()> = std::result::Result<T, Error>;

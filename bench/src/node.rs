@@ -30,6 +30,8 @@ pub struct Node {
     child: Child,
     port: u16,
     started: Instant,
+    /// What it leaves behind: it is killed, and cleans up nothing.
+    _folder: tempfile::TempDir,
 }
 
 impl Drop for Node {
@@ -51,7 +53,9 @@ impl Node {
         let mut command = Command::new(quids);
         command.args(["run", "--dev", "--tmp", "--rpc-port", &port.to_string()]);
         command.args(more);
+        let folder = tempfile::tempdir()?;
         command
+            .env("TMPDIR", folder.path())
             .env("QUIDS_CODE_CACHE", code_cache)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -60,7 +64,12 @@ impl Node {
         let child = command
             .spawn()
             .map_err(|error| format!("{}: {error}", quids.display()))?;
-        Ok(Self { child, port, started })
+        Ok(Self {
+            child,
+            port,
+            started,
+            _folder: folder,
+        })
     }
 
     /// The last block's number, once the node answers.

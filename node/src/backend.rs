@@ -272,6 +272,10 @@ impl Backend for NodeBackend {
         self.chain.call(at, api, input).map_err(internal)
     }
 
+    fn call_briefly(&self, at: Hash, api: &str, input: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
+        self.chain.call_briefly(at, api, input).map_err(internal)
+    }
+
     fn runtime_version(&self, at: Hash) -> Result<RuntimeVersion, BackendError> {
         Ok(self.chain.runtime_at(at).map_err(internal)?.version().clone())
     }

@@ -3,7 +3,10 @@
 use codec::{Decode, Encode};
 use quids_api::{
     TransactionSource,
-    evm::{EvmChain, EvmOutcome, EvmStatus, EvmTransaction, TraceOptions},
+    evm::{
+        EvmChain, EvmError, EvmMessage, EvmOutcome, EvmStatus, EvmTransaction, SimulatedBlock, Simulation,
+        SimulationOutcome, StateOverride, TraceOptions,
+    },
     names,
 };
 use quids_core::{Block, H160, H256, Hash, Height, U256};
@@ -18,7 +21,10 @@ use quids_node::{
     testing::TestChain,
 };
 use quids_rpc::Development;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 const GAS: u64 = 300_000;
 /// LOG1 of 32 bytes of zeros, whose topic is the first word of the input.
@@ -384,4 +390,67 @@ fn a_spec_may_have_another_chain_id() {
     let (_, best) = node.chain().best();
     let chain: EvmChain = node.chain().call_typed(best, names::QEVM_CHAIN, &()).unwrap();
     assert_eq!(chain.chain_id, 99);
+}
+
+#[test]
+fn a_call_is_tried_briefly_where_that_may_do() {
+    let case = Case::new();
+    let (_, parent) = case.chain().best();
+    case.node.seal().unwrap();
+    let (_, best) = case.chain().best();
+    let messages = |code: &[u8], count: usize| Simulation {
+        blocks: vec![SimulatedBlock {
+            state: vec![StateOverride {
+                address: H160::repeat_byte(7),
+                code: Some(code.to_vec()),
+                ..StateOverride::default()
+            }],
+            messages: vec![
+                EvmMessage {
+                    to: Some(H160::repeat_byte(7)),
+                    gas_limit: 16_000_000,
+                    ..EvmMessage::default()
+                };
+                count
+            ],
+            ..SimulatedBlock::default()
+        }],
+        ..Simulation::default()
+    };
+    let brief = |at: Hash, simulation: &Simulation| {
+        let input = simulation.encode();
+        case.chain().call_briefly(at, names::QEVM_SIMULATE, &input).unwrap()
+    };
+    let briefly = |at: Hash, count: usize| brief(at, &messages(&[], count));
+    // Its runtime may not be loaded yet.
+    let none: Result<SimulationOutcome, EvmError> = case.ask(names::QEVM_SIMULATE, &messages(&[], 0));
+    let none = Some(none.encode());
+    // On a machine that is busy with something else it may take a while.
+    let eventually = || {
+        let start = Instant::now();
+        while briefly(best, 0) != none {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    eventually();
+    assert_eq!(briefly(parent, 0), None, "only the last block's is at hand");
+    // JUMPDEST, PUSH0, JUMP until the gas is out, 200 times.
+    let start = Instant::now();
+    assert_eq!(brief(best, &messages(&[0x5b, 0x5f, 0x56], 200)), None, "seconds");
+    let again = briefly(best, 0);
+    assert!(
+        again.is_none() || start.elapsed() > Duration::from_millis(200),
+        "at once again"
+    );
+    eventually();
+    // BLAKE2F of 2^23 rounds, one call of the host, which nothing ends: 213 bytes of input, whose first four are the rounds.
+    let blake2f = [
+        0x62, 0x80, 0, 0, 0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x5f, 0x5f, 0x60, 213, 0x5f, 0x60, 9, 0x5a, 0xfa,
+    ];
+    let blake2f = messages(&blake2f, 1);
+    assert_eq!(brief(best, &blake2f), None, "a long host call");
+    let whole: Result<SimulationOutcome, EvmError> = case.ask(names::QEVM_SIMULATE, &blake2f);
+    let gas = whole.unwrap().blocks[0].messages[0].as_ref().unwrap().gas_used;
+    assert!(gas > 1 << 23, "{gas}: it was another call");
 }

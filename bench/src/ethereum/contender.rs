@@ -30,7 +30,7 @@ pub struct Contender {
     pub port: u16,
     /// Ours has metrics.
     metrics: Option<u16>,
-    /// What it says on standard error.
+    /// What it says on standard error, and leaves behind.
     folder: tempfile::TempDir,
 }
 
@@ -79,7 +79,9 @@ impl Contender {
             }
             command.env("QUIDS_CODE_CACHE", std::env::temp_dir().join("quids-bench-code-cache"));
         }
+        // It is killed, and cleans up nothing.
         let child = command
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.path().join("stderr"))?)

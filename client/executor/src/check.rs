@@ -4,7 +4,7 @@
 use crate::{
     ExecutorError,
     engine::{Compiler, Metering, Prepared},
-    instance::{Instance, NO_DEADLINE},
+    instance::{Bound, Instance, NO_DEADLINE},
     metrics::Metrics,
     validate::{Facts, validate},
 };
@@ -82,7 +82,7 @@ fn trial(prepared: &Arc<Prepared>) -> Result<CheckedRuntime, ExecutorError> {
     let mut instance = Instance::new(prepared.clone(), None)?;
     let version = read_version(&mut instance, prepared, NO_DEADLINE)?;
     let upgrade = prepared.find(names::CORE_ON_RUNTIME_UPGRADE)?;
-    let weight = instance.call(upgrade, &[], NO_DEADLINE)?;
+    let weight = instance.call(upgrade, &[], Bound::NONE)?;
     let migrations: Weight = decode(names::CORE_ON_RUNTIME_UPGRADE, &weight)?;
     Ok(CheckedRuntime { version, migrations })
 }
@@ -100,7 +100,7 @@ pub(crate) fn read_version(
             supported: abi::ABI_VERSION,
         });
     }
-    let output = instance.call(prepared.find(names::CORE_VERSION)?, &[], ticks)?;
+    let output = instance.call(prepared.find(names::CORE_VERSION)?, &[], Bound::ticks(ticks))?;
     decode(names::CORE_VERSION, &output)
 }
 

@@ -18,6 +18,23 @@ use wasmtime::{
 /// Epochs that never pass.
 pub(crate) const NO_DEADLINE: u64 = u64::MAX / 4;
 
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    /// Epochs.
+    pub ticks: u64,
+    /// Whether host calls are bounded too, which no epoch ends.
+    pub brief: bool,
+}
+
+impl Bound {
+    pub const NONE: Self = Self::ticks(NO_DEADLINE);
+
+    pub const fn ticks(ticks: u64) -> Self {
+        Self { ticks, brief: false }
+    }
+}
+
 /// An API as it is exported.
 type Api = TypedFunc<(u32, u32), u64>;
 
@@ -102,8 +119,9 @@ impl Instance {
     }
 
     /// Calls the API at position `api` of `Prepared::apis`. After an error the instance must not be used again.
-    pub fn call(&mut self, api: usize, input: &[u8], ticks: u64) -> Result<Vec<u8>, ExecutorError> {
-        self.limit(ticks)?;
+    pub fn call(&mut self, api: usize, input: &[u8], bound: Bound) -> Result<Vec<u8>, ExecutorError> {
+        self.limit(bound.ticks)?;
+        self.store.data_mut().brief = bound.brief;
         let result = self.run(api, input);
         self.close_transactions(result)
     }

@@ -43,5 +43,9 @@ pub const ARTEFACTS_MAX: usize = 16;
 /// Resolution of deadlines.
 pub const TICK: std::time::Duration = std::time::Duration::from_millis(5);
 
+/// The most that one host call may cost in `Runtime::call_within`, in the units of fuel, about nanoseconds: no deadline ends
+/// a host call.
+pub const BRIEF_UNITS_MAX: u64 = 1_000_000;
+
 /// How long the calls may take that `load` makes to learn a runtime's versions.
 pub const LOAD_DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);

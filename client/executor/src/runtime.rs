@@ -4,7 +4,7 @@ use crate::{
     ExecutorError,
     check::Checker,
     engine::{Prepared, Ticker},
-    instance::{Instance, NO_DEADLINE},
+    instance::{Bound, Instance},
     limits::{IDLE_INSTANCES_MAX, IDLE_MEMORY_MAX},
 };
 use parking_lot::Mutex;
@@ -115,7 +115,7 @@ impl Runtime {
     /// Calls an API in an instance of its own: a fresh one, or one that an earlier call left, which behaves alike. After an
     /// error, changes of `ext` outside the runtime's own storage transactions remain: the caller discards them.
     pub fn call(&self, ext: &mut dyn Externalities, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
-        self.call_for(ext, api, input, NO_DEADLINE)
+        self.call_for(ext, api, input, Bound::NONE)
     }
 
     /// As `call`, but `ExecutorError::Deadline` if it takes longer than `deadline`. Never for importing blocks.
@@ -127,7 +127,27 @@ impl Runtime {
         deadline: Duration,
     ) -> Result<Vec<u8>, ExecutorError> {
         let deadline = self.services.ticker.deadline(deadline);
-        self.call_for(ext, api, input, deadline.ticks)
+        self.call_for(ext, api, input, Bound::ticks(deadline.ticks))
+    }
+
+    /// As `call_with_deadline`, but `None` if it takes longer, or asks the host for something that may. That is no failure, and
+    /// no call that metrics tell of.
+    pub fn call_within(
+        &self,
+        ext: &mut dyn Externalities,
+        api: &str,
+        input: &[u8],
+        deadline: Duration,
+    ) -> Result<Option<Vec<u8>>, ExecutorError> {
+        let deadline = self.services.ticker.deadline(deadline);
+        let bound = Bound {
+            ticks: deadline.ticks,
+            brief: true,
+        };
+        match self.call_for(ext, api, input, bound) {
+            Err(ExecutorError::Deadline) => Ok(None),
+            output => output.map(Some),
+        }
     }
 
     fn call_for(
@@ -135,11 +155,14 @@ impl Runtime {
         ext: &mut dyn Externalities,
         api: &str,
         input: &[u8],
-        ticks: u64,
+        bound: Bound,
     ) -> Result<Vec<u8>, ExecutorError> {
         let api = self.prepared.find(api)?;
         let start = Instant::now();
-        let output = self.run(ext, api, input, ticks);
+        let output = self.run(ext, api, input, bound);
+        if bound.brief && output == Err(ExecutorError::Deadline) {
+            return output;
+        }
         if let Some(seconds) = self.prepared.call_seconds.get(api) {
             seconds.observe(start.elapsed().as_secs_f64());
         }
@@ -157,9 +180,15 @@ impl Runtime {
         })
     }
 
-    fn run(&self, ext: &mut dyn Externalities, api: usize, input: &[u8], ticks: u64) -> Result<Vec<u8>, ExecutorError> {
+    fn run(
+        &self,
+        ext: &mut dyn Externalities,
+        api: usize,
+        input: &[u8],
+        bound: Bound,
+    ) -> Result<Vec<u8>, ExecutorError> {
         let mut instance = self.services.take(&self.prepared)?;
-        let output = within(ext, || instance.call(api, input, ticks))?;
+        let output = within(ext, || instance.call(api, input, bound))?;
         self.services.keep(instance);
         Ok(output)
     }
@@ -186,7 +215,7 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// As `Runtime::call`.
     pub fn call(&mut self, ext: &mut dyn Externalities, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
-        self.call_for(ext, api, input, NO_DEADLINE)
+        self.call_for(ext, api, input, Bound::NONE)
     }
 
     /// As `Runtime::call_with_deadline`.
@@ -199,7 +228,7 @@ impl Session {
     ) -> Result<Vec<u8>, ExecutorError> {
         let services = self.services.clone();
         let deadline = services.ticker.deadline(deadline);
-        self.call_for(ext, api, input, deadline.ticks)
+        self.call_for(ext, api, input, Bound::ticks(deadline.ticks))
     }
 
     fn call_for(
@@ -207,11 +236,11 @@ impl Session {
         ext: &mut dyn Externalities,
         api: &str,
         input: &[u8],
-        ticks: u64,
+        bound: Bound,
     ) -> Result<Vec<u8>, ExecutorError> {
         let api = self.prepared.find(api)?;
         let start = Instant::now();
-        let output = self.run(ext, api, input, ticks);
+        let output = self.run(ext, api, input, bound);
         self.measured(api, start.elapsed());
         output.inspect_err(|error| self.prepared.metrics.failed(error))
     }
@@ -221,13 +250,13 @@ impl Session {
         ext: &mut dyn Externalities,
         api: usize,
         input: &[u8],
-        ticks: u64,
+        bound: Bound,
     ) -> Result<Vec<u8>, ExecutorError> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.services.fresh(&self.prepared, Some(&self.services.checker))?,
         };
-        let output = within(ext, || instance.call(api, input, ticks))?;
+        let output = within(ext, || instance.call(api, input, bound))?;
         self.instance = Some(instance);
         Ok(output)
     }

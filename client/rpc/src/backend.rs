@@ -100,6 +100,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Calls a runtime API (`quids_api::names`) on the state after a block; nothing it writes is kept.
     fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError>;
 
+    /// As [`Backend::call`], if that takes no longer than some milliseconds: `None` if it would. The caller's thread
+    /// has others to serve.
+    fn call_briefly(&self, at: Hash, api: &str, input: &[u8]) -> Result<Option<Vec<u8>>, BackendError>;
+
     /// The version of the runtime in the state after a block.
     fn runtime_version(&self, at: Hash) -> Result<RuntimeVersion, BackendError> {
         let answer = self.call(at, names::CORE_VERSION, &[])?;

@@ -220,7 +220,7 @@ impl Chain {
         let header = self.header(hash)?;
         let kept = self.remember_until(hash)?;
         let retracted = self.db.take_back_to(&hash)?;
-        *self.latest_state.write() = None;
+        *self.latest_state.write() = (hash, self.state_of(&header));
         *self.taken_back.0.lock() = kept;
         self.recent.clear();
         {

@@ -28,7 +28,12 @@ use quids_executor::{Executor, ExecutorConfig, Runtime};
 use quids_metrics::Registry;
 use quids_rpc::Notification;
 use quids_state::{Overlay, SharedCache, StateBackend, StateView};
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::broadcast;
 
 /// The state that runtimes execute on.
@@ -42,6 +47,12 @@ const NOTIFICATIONS_MAX: usize = 256;
 const CALLS_MAX: usize = 16;
 /// The longest an RPC or pool call may run, and the longest it may wait to run.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// The longest that a call may hold up a thread that serves connections; by the executor's clock it may be twice as long.
+const BRIEF: Duration = Duration::from_millis(5);
+/// What such a call takes of the processor at most, if others are to be tried.
+const BRIEF_USUAL: Duration = Duration::from_millis(1);
+/// How long none is tried after one that took more: connections wait meanwhile, and what is begun twice costs twice.
+const BRIEF_PAUSE: Duration = Duration::from_millis(200);
 
 /// A new block, final since nobody else authors.
 #[derive(Clone, Debug)]
@@ -80,7 +91,7 @@ pub struct Chain {
     db: Arc<Database>,
     cache: Arc<SharedCache>,
     /// The last block's, which most ask for.
-    latest_state: RwLock<Option<(Hash, StateView)>>,
+    latest_state: RwLock<(Hash, StateView)>,
     executor: Executor,
     signatures: Arc<VerifiedSignatures>,
     genesis: Hash,
@@ -90,6 +101,8 @@ pub struct Chain {
     committing: Mutex<()>,
     /// Bounds the calls of RPC and pool, so that authoring always finds a free instance.
     calls: Permits,
+    /// When calls may be tried briefly again.
+    brief_again: Mutex<Instant>,
     notifications: broadcast::Sender<Arc<Notification>>,
     registry: Registry,
     metrics: ChainMetrics,
@@ -115,11 +128,14 @@ impl Chain {
         follow_state_cache(&registry, &cache, &db)?;
         let genesis = genesis::ensure(&db, &executor, spec)?;
         let metrics = ChainMetrics::new(&registry)?;
-        metrics.at(db.best()?.0);
+        let (height, best) = db.best()?;
+        metrics.at(height);
+        let root = db.header(&best)?.ok_or(ChainError::UnknownBlock(best))?.state_root;
+        let latest = StateView::new(db.clone(), cache.clone(), height, root);
         Ok(Self {
             db,
             cache,
-            latest_state: RwLock::default(),
+            latest_state: RwLock::new((best, latest)),
             executor,
             signatures: Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?)),
             genesis,
@@ -128,6 +144,7 @@ impl Chain {
             taken_back: evm::TakenBack::default(),
             committing: Mutex::default(),
             calls: Permits::new(CALLS_MAX),
+            brief_again: Mutex::new(Instant::now()),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
             registry,
             metrics,
@@ -173,12 +190,16 @@ impl Chain {
 
     /// The state after a block.
     pub fn state_at(&self, hash: Hash) -> Result<StateView, ChainError> {
-        if let Some((of, state)) = &*self.latest_state.read()
-            && *of == hash
-        {
-            return Ok(state.clone());
+        match self.latest_state_if(hash) {
+            Some(state) => Ok(state),
+            None => Ok(self.state_of(&self.header(hash)?)),
         }
-        Ok(self.state_of(&self.header(hash)?))
+    }
+
+    /// The last block's state, if this is the last block.
+    fn latest_state_if(&self, hash: Hash) -> Option<StateView> {
+        let (last, state) = &*self.latest_state.read();
+        (*last == hash).then(|| state.clone())
     }
 
     /// The state after the block with this header.
@@ -188,9 +209,13 @@ impl Chain {
 
     /// As [`Chain::state_at`], to execute on.
     pub fn overlay_at(&self, hash: Hash) -> Result<State, ChainError> {
-        Ok(Overlay::new(self.state_at(hash)?)
+        Ok(self.overlay(self.state_at(hash)?))
+    }
+
+    fn overlay(&self, state: StateView) -> State {
+        Overlay::new(state)
             .with_verifier(self.signatures.verifier())
-            .with_logger(Arc::new(log)))
+            .with_logger(Arc::new(log))
     }
 
     /// The runtime in the state of a block: the one that executes the block's child.
@@ -222,6 +247,24 @@ impl Chain {
         Ok(self
             .runtime_at(at)?
             .call_with_deadline(&mut state, api, input, CALL_DEADLINE)?)
+    }
+
+    /// As [`Chain::call`] on the last block's state, if it is done at once: `None` if it would wait, load code or take
+    /// longer than [`BRIEF`]. After one that took more than [`BRIEF_USUAL`] of the processor none is tried for [`BRIEF_PAUSE`].
+    pub fn call_briefly(&self, at: Hash, api: &str, input: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
+        let (Some(state), true) = (self.latest_state_if(at), Instant::now() >= *self.brief_again.lock()) else {
+            return Ok(None);
+        };
+        let runtime = self.runtimes.lock().get(&at).cloned();
+        let (Some(runtime), Some(_permit)) = (runtime, self.calls.acquire(Duration::ZERO)) else {
+            return Ok(None);
+        };
+        let start = processor_time();
+        let output = runtime.call_within(&mut self.overlay(state), api, input, BRIEF);
+        if processor_time().saturating_sub(start) > BRIEF_USUAL {
+            *self.brief_again.lock() = Instant::now() + BRIEF_PAUSE;
+        }
+        Ok(output?)
     }
 
     /// As [`Chain::call`], with SCALE on both sides.
@@ -295,7 +338,7 @@ impl Chain {
             evm: evm_to_store,
         })?;
         let state = self.state_of(&new.header);
-        *self.latest_state.write() = Some((hash, state.clone()));
+        *self.latest_state.write() = (hash, state.clone());
         self.metrics.stored(&Stored {
             block: &new,
             bytes,
@@ -325,4 +368,10 @@ fn log(level: u8, message: &str) {
         4 => tracing::debug!(target: "runtime", "{message}"),
         _ => tracing::trace!(target: "runtime", "{message}"),
     }
+}
+
+/// What this thread has used of the processor. Time on the clock would tell of others' work too.
+fn processor_time() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec.unsigned_abs() as u32)
 }

@@ -35,6 +35,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("revm-*", &["primitives/crypto"]),
     ("p3-*", &["primitives/stark", "client/prover"]),
     ("clap*", &["node"]),
+    // It replaces malloc wherever it is linked: for binaries to choose.
+    ("mimalloc", &["node", "bench"]),
     ("prometheus*", &["client/metrics"]),
     ("subxt*", &["clients/subxt"]),
     ("syn", &["runtime/macros"]),

@@ -5,7 +5,12 @@ mod crypto;
 mod storage;
 mod system;
 
-use crate::{ExecutorError, check::Checker, engine::MEMORY_SIZE_MAX, limits::TABLE_ELEMENTS_MAX};
+use crate::{
+    ExecutorError,
+    check::Checker,
+    engine::MEMORY_SIZE_MAX,
+    limits::{BRIEF_UNITS_MAX, TABLE_ELEMENTS_MAX},
+};
 use quids_io::{ExtError, ExtResult, Externalities, abi, with_externalities};
 use std::sync::Arc;
 use wasmtime::{Caller, Error, Linker, Memory, ResourceLimiter, Result};
@@ -22,6 +27,8 @@ pub(crate) struct Host {
     pub transactions: usize,
     /// Whether host calls cost fuel.
     pub metered: bool,
+    /// Whether a call that costs more than [`BRIEF_UNITS_MAX`] ends the guest, as its deadline would.
+    pub brief: bool,
     checker: Option<Arc<Checker>>,
 }
 
@@ -32,6 +39,7 @@ impl Host {
             panic: None,
             transactions: 0,
             metered,
+            brief: false,
             checker,
         }
     }
@@ -95,9 +103,12 @@ host_functions! {
     "ext_storage_set_v1" => storage::set,
 }
 
-/// Charges a metered guest. One unit is about an instruction, a nanosecond; the costs of the ABI's table in these
+/// Charges a metered guest, and ends one in a hurry that asks for something long. One unit is about an instruction, a nanosecond; the costs of the ABI's table in these
 /// units are part of validity through the trial run.
 fn charge(caller: &mut Ctx<'_>, units: u64) -> Result<()> {
+    if caller.data().brief && units > BRIEF_UNITS_MAX {
+        return Err(Error::new(HostFailure::Local(ExecutorError::Deadline)));
+    }
     if !caller.data().metered {
         return Ok(());
     }

@@ -45,6 +45,9 @@ pub(super) fn clear(mut caller: Ctx<'_>, key: u32, key_len: u32) -> Result<()> {
 
 pub(super) fn clear_prefix(mut caller: Ctx<'_>, prefix: u32, length: u32, limit: u32) -> Result<u64> {
     charge(&mut caller, OPERATION + u64::from(length))?;
+    if caller.data().brief {
+        charge(&mut caller, OPERATION.saturating_mul(u64::from(limit)))?;
+    }
     let prefix = bytes(memory(&mut caller)?, prefix, length)?;
     let (removed, more) = ext(|e| e.clear_prefix(prefix, limit))?;
     charge(&mut caller, OPERATION * u64::from(removed))?;

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::Backend;
 use crate::access::Access;
-use crate::error::{RpcError, unsafe_refused};
+use crate::error::{RpcError, internal, unsafe_refused};
 use crate::params::Arguments;
 use crate::spec::{Interface, Method, Subscription};
 use jsonrpsee::core::RegisterMethodError;
@@ -65,6 +65,49 @@ where
     F: Fn(&Context, &mut Arguments, Access) -> Result<Value, RpcError> + Clone + Send + Sync + 'static,
 {
     answering(registry, spec, run)
+}
+
+/// How long a method may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Some milliseconds: the thread has other connections to serve.
+    Brief,
+    /// As long as it takes: the thread is its own.
+    Full,
+}
+
+/// Characters of parameters that are read where they came in.
+const BRIEF_CHARS_MAX: usize = 8 << 10;
+
+/// As [`method`], for what mostly takes microseconds, of which the way to another thread and back is the larger part: it is
+/// tried briefly first. `run` answers `None` if that does not do.
+pub fn brief_method(
+    registry: &mut Registry,
+    spec: &'static Method,
+    run: fn(&Context, &Arguments, Patience) -> Result<Option<Value>, RpcError>,
+) -> Registered {
+    registry.interface.methods.push(spec);
+    let Some(module) = &mut registry.module else {
+        return Ok(());
+    };
+    let answer = move |params: &Params<'_>, context: &Context, patience| {
+        let arguments = Arguments::new(params, spec.params)?;
+        let answer = run(context, &arguments, patience)?;
+        let text = answer.as_ref().map(serde_json::value::to_raw_value).transpose();
+        text.map_err(|error| internal(error.to_string()))
+    };
+    module.register_async_method(spec.name, move |params, context, extensions| async move {
+        guard(spec.is_unsafe, &extensions)?;
+        if params.as_str().is_none_or(|text| text.len() <= BRIEF_CHARS_MAX)
+            && let Some(answer) = answer(&params, &context, Patience::Brief)?
+        {
+            return Ok(answer);
+        }
+        let whole = tokio::task::spawn_blocking(move || answer(&params, &context, Patience::Full));
+        let answer = whole.await.map_err(|_| internal("Internal error"))??;
+        answer.ok_or_else(|| internal("a method gave up that had all the time"))
+    })?;
+    aliases(module, spec.aliases, spec.name)
 }
 
 /// As [`caller_method`], for answers that are written as text, since they would be many times larger as values.

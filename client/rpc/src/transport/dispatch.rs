@@ -13,8 +13,10 @@ use jsonrpsee::server::{ConnectionId, RandomStringIdProvider};
 use jsonrpsee::types::{Id, Notification, Params, Request};
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -91,6 +93,8 @@ impl Session {
         let mut answers = BatchResponseBuilder::new_with_limit(bytes_max);
         let (mut held, mut held_bytes) = (self.shared.responses.hold(), 0);
         for entry in entries {
+            // Many short calls are a long one to other connections.
+            tokio::task::yield_now().await;
             let text = entry.get();
             let response = match serde_json::from_str::<Request<'_>>(text) {
                 Ok(request) => self.call(request).await,
@@ -156,14 +160,24 @@ impl Session {
                     Ok(permit) => permit,
                     Err(error) => return MethodResponse::error(id, error),
                 };
-                let call = run(id.clone().into_owned(), params.into_owned(), self.id, max, extensions);
-                // A caller that hangs up does not free the thread that works for it, so it must not free the permit.
-                let task = tokio::spawn(async move {
-                    let response = call.await;
-                    drop(permit);
-                    response
+                let mut call = run(id.clone().into_owned(), params.into_owned(), self.id, max, extensions);
+                let begun = poll_fn(|context| {
+                    let poll = || call.as_mut().poll(context);
+                    Poll::Ready(catch_unwind(AssertUnwindSafe(poll)))
                 });
-                task.await.ok()
+                match begun.await {
+                    Ok(Poll::Ready(response)) => Some(response),
+                    // A caller that hangs up does not free the thread that works for it, so it must not free the permit.
+                    Ok(Poll::Pending) => {
+                        let task = tokio::spawn(async move {
+                            let response = call.await;
+                            drop(permit);
+                            response
+                        });
+                        task.await.ok()
+                    }
+                    Err(_) => None,
+                }
             }
             MethodCallback::Subscription(run) => {
                 let Some((sink, subscriptions)) = &self.stream else {

@@ -8,7 +8,7 @@ use super::peer::{Network, is_loopback};
 use super::reply::Reply;
 use super::websocket::{self, Upgrade};
 use crate::error;
-use ::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use ::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER};
 use ::http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use tower::{Service, ServiceBuilder};
+use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 type Answer = Response<Full<Bytes>>;
@@ -35,9 +35,22 @@ pub fn service(
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([CONTENT_TYPE])
         .max_age(CORS_MAX_AGE);
-    ServiceBuilder::new().layer(cors).service_fn(move |request| {
+    let plain = tower::service_fn(move |request| {
         let connection = connection.clone();
         async move { Ok(answer(&connection, request).await) }
+    });
+    // Each request clones what is captured here.
+    let for_browsers = Arc::new(cors.layer(plain.clone()));
+    tower::service_fn(move |request: Request<Incoming>| {
+        // Programs name no origin: they need neither these rules nor these headers.
+        let is_browser = request.headers().contains_key(ORIGIN) || request.method() == Method::OPTIONS;
+        let (for_browsers, mut plain) = (for_browsers.clone(), plain.clone());
+        async move {
+            match is_browser {
+                true => (*for_browsers).clone().call(request).await,
+                false => plain.call(request).await,
+            }
+        }
     })
 }
 

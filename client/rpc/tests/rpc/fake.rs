@@ -10,7 +10,7 @@ use quids_rpc::*;
 use quids_txpool::{PoolError, hash_of};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::{broadcast, mpsc};
 
@@ -43,6 +43,10 @@ pub struct Fake {
     /// Calls of `wait` under way.
     pub waiting: AtomicUsize,
     pub evm: Evm,
+    /// Whether no call is done briefly.
+    pub is_slow: AtomicBool,
+    /// Calls that were done so.
+    pub brief_calls: AtomicUsize,
     /// Whether it is a chain of the kind that its user may steer.
     pub is_development: bool,
 }
@@ -77,6 +81,8 @@ impl Fake {
             gate: (Mutex::new(false), Condvar::new()),
             waiting: AtomicUsize::new(0),
             evm: Evm::default(),
+            is_slow: AtomicBool::new(false),
+            brief_calls: AtomicUsize::new(0),
             is_development: true,
         };
         let state = BTreeMap::from([(vec![1], vec![0xaa]), (vec![1, 2], vec![]), (vec![3], vec![0; 40])]);
@@ -386,6 +392,14 @@ impl Backend for Fake {
         self.known(at)?;
         Ok(keys.to_vec())
     }
+    fn call_briefly(&self, at: Hash, api: &str, input: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
+        if self.is_slow.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        self.brief_calls.fetch_add(1, Ordering::SeqCst);
+        assert!(!input.windows(5).any(|bytes| bytes == b"panic"), "the fake was told to");
+        self.call(at, api, input).map(Some)
+    }
     fn call(&self, at: Hash, api: &str, input: &[u8]) -> Result<Vec<u8>, BackendError> {
         let block = self.known(at)?;
         Ok(match api {
@@ -546,10 +560,14 @@ impl Backend for Fake {
         bytes: Vec<u8>,
         is_local: bool,
     ) -> Result<(Hash, mpsc::Receiver<TransactionStatus>), SubmitError> {
-        let hash = self.submit(bytes, is_local)?;
         let (sender, receiver) = mpsc::channel(16);
-        self.watchers.lock().unwrap().push(sender);
-        Ok((hash, receiver))
+        // First, so that who sees the transaction in the pool finds its watcher.
+        self.watchers.lock().unwrap().push(sender.clone());
+        let submitted = self.submit(bytes, is_local).inspect_err(|_| {
+            let mut watchers = self.watchers.lock().unwrap();
+            watchers.retain(|watcher| !watcher.same_channel(&sender));
+        });
+        Ok((submitted?, receiver))
     }
     fn pending(&self, max_bytes: usize) -> Vec<Vec<u8>> {
         let mut left = max_bytes;

@@ -3,6 +3,7 @@
 use super::super::Context;
 use crate::Backend;
 use crate::error::{RpcError, ethereum, from_evm_backend};
+use crate::methods::registry::Patience;
 use codec::{DecodeAll, Encode};
 use quids_api::evm::{EvmAccount, EvmBlock, EvmBlockEnv, EvmChain, EvmError, EvmErrorKind};
 use quids_api::names;
@@ -41,8 +42,28 @@ impl<T, const MAX: usize> Remembered<T, MAX> {
 
 /// Calls the runtime and decodes its answer.
 pub fn runtime<T: DecodeAll>(node: &dyn Backend, at: Hash, api: &str, input: &impl Encode) -> Result<T, RpcError> {
-    let answer = node.call(at, api, &input.encode()).map_err(from_evm_backend)?;
-    T::decode_all(&mut &answer[..]).map_err(|_| ethereum(format!("the answer of {api} does not decode")))
+    decoded(api, &node.call(at, api, &input.encode()).map_err(from_evm_backend)?)
+}
+
+/// As [`runtime`]; `None` if that takes more than the caller's patience.
+pub fn runtime_within<T: DecodeAll>(
+    node: &dyn Backend,
+    patience: Patience,
+    at: Hash,
+    api: &str,
+    input: &impl Encode,
+) -> Result<Option<T>, RpcError> {
+    match patience {
+        Patience::Full => runtime(node, at, api, input).map(Some),
+        Patience::Brief => {
+            let answer = node.call_briefly(at, api, &input.encode()).map_err(from_evm_backend)?;
+            answer.map(|answer| decoded(api, &answer)).transpose()
+        }
+    }
+}
+
+fn decoded<T: DecodeAll>(api: &str, answer: &[u8]) -> Result<T, RpcError> {
+    T::decode_all(&mut &*answer).map_err(|_| ethereum(format!("the answer of {api} does not decode")))
 }
 
 /// The chain after a block.

@@ -7,7 +7,7 @@ use super::values::{hex, quantity};
 use super::{CALL_ERRORS, ask, render};
 use crate::error::{REVERTED, RpcError, ethereum};
 use crate::methods::Context;
-use crate::methods::registry::{Registered, Registry, caller_method};
+use crate::methods::registry::{Patience, Registered, Registry, brief_method, caller_method};
 use crate::params::Arguments;
 use crate::spec::{Field, Method, Param, Schema};
 use quids_api::evm::{
@@ -35,7 +35,7 @@ const ACCESS_LIST_RESULT: Schema = Schema::Named(
 );
 
 pub fn register(registry: &mut Registry) -> Registered {
-    caller_method(
+    brief_method(
         registry,
         const {
             &Method::new(
@@ -47,14 +47,7 @@ pub fn register(registry: &mut Registry) -> Registered {
             )
             .errors(CALL_ERRORS)
         },
-        |context, arguments, _| {
-            let place = place::state_of(context, arguments.optional("block"))?;
-            let request = request::call(arguments.value("transaction")?)?;
-            let block = surroundings(context, place, arguments, request)?;
-            let outcome = run(context, place.hash, block, TraceOptions::default())?;
-            succeeded(&outcome)?;
-            Ok(hex(outcome.output))
-        },
+        call,
     )?;
     caller_method(
         registry,
@@ -96,6 +89,30 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |context, arguments, _| create_access_list(context, arguments),
     )
+}
+
+fn call(context: &Context, arguments: &Arguments, patience: Patience) -> Result<Option<Value>, RpcError> {
+    let at = arguments.optional("block");
+    if patience == Patience::Brief && at.is_some_and(|at| at != "latest") {
+        return Ok(None);
+    }
+    let place = place::state_of(context, at)?;
+    let request = request::call(arguments.value("transaction")?)?;
+    let block = surroundings(context, place, arguments, request)?;
+    let simulation = of_message(block, TraceOptions::default());
+    let Some(answer) = ask::runtime_within(
+        &*context.backend,
+        patience,
+        place.hash,
+        names::QEVM_SIMULATE,
+        &simulation,
+    )?
+    else {
+        return Ok(None);
+    };
+    let outcome = the_message(outcomes(answer)?)?;
+    succeeded(&outcome)?;
+    Ok(Some(hex(outcome.output)))
 }
 
 /// A gas limit, at most `limit`, with which the block's message succeeds.
@@ -149,12 +166,18 @@ fn surroundings(
 
 /// Runs one message on the state after a block.
 pub fn run(context: &Context, at: Hash, block: SimulatedBlock, trace: TraceOptions) -> Result<EvmOutcome, RpcError> {
-    let simulation = Simulation {
+    the_message(simulate(context, at, &of_message(block, trace))?)
+}
+
+fn of_message(block: SimulatedBlock, trace: TraceOptions) -> Simulation {
+    Simulation {
         blocks: vec![block],
         trace,
         ..Simulation::default()
-    };
-    let answer = simulate(context, at, &simulation)?;
+    }
+}
+
+fn the_message(answer: Vec<SimulatedOutcome>) -> Result<EvmOutcome, RpcError> {
     let first = answer.into_iter().flat_map(|block| block.messages).next();
     first
         .ok_or_else(|| ethereum("the simulation did not answer"))?
@@ -163,8 +186,10 @@ pub fn run(context: &Context, at: Hash, block: SimulatedBlock, trace: TraceOptio
 
 /// Runs a simulation.
 pub fn simulate(context: &Context, at: Hash, simulation: &Simulation) -> Result<Vec<SimulatedOutcome>, RpcError> {
-    let answer: Result<SimulationOutcome, EvmError> =
-        ask::runtime(&*context.backend, at, names::QEVM_SIMULATE, simulation)?;
+    outcomes(ask::runtime(&*context.backend, at, names::QEVM_SIMULATE, simulation)?)
+}
+
+fn outcomes(answer: Result<SimulationOutcome, EvmError>) -> Result<Vec<SimulatedOutcome>, RpcError> {
     Ok(answer.map_err(ask::refused)?.blocks)
 }
 

@@ -6,8 +6,10 @@ use crate::fake_evm::{CHAIN_ID, CONTRACT, SENDER, envelope};
 use crate::wire::{failure, result};
 use crate::{start_default, start_over};
 use quids_ethereum::Transaction;
-use quids_rpc::Config;
+use quids_rpc::{Backend, Config};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 fn hex(bytes: &[u8]) -> Value {
     json!(format!("0x{}", hex::encode(bytes)))
@@ -15,8 +17,36 @@ fn hex(bytes: &[u8]) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_answer_or_say_why_not() {
-    let (server, _fake) = start_default().await;
-    let addr = server.local_addr();
+    for is_slow in [false, true] {
+        let (server, fake) = start_default().await;
+        fake.is_slow.store(is_slow, Ordering::SeqCst);
+        let addr = server.local_addr();
+        calls_answer_or_say_why_not_at(addr).await;
+
+        // On this thread first: what is about the last block and not large.
+        let call = |data: &[u8]| json!({ "to": format!("{CONTRACT:?}"), "data": format!("0x{}", hex::encode(data)) });
+        let (short, large) = (call(&[0xab]), call(&[0xab; 5000]));
+        for (params, is_brief) in [
+            (json!([short]), true),
+            (json!([short, "latest"]), true),
+            (json!([short, "pending"]), false),
+            (json!([short, "0x0"]), false),
+            (json!([short, fake.best_hash()]), false),
+            (json!([large]), false),
+        ] {
+            let before = fake.brief_calls.load(Ordering::SeqCst);
+            result(addr, "eth_call", params.clone()).await;
+            let brief = fake.brief_calls.load(Ordering::SeqCst) - before;
+            assert_eq!(brief, usize::from(is_brief && !is_slow), "{params}");
+        }
+        if !is_slow {
+            assert_eq!(failure(addr, "eth_call", json!([call(b"panic")])).await.0, -32603);
+        }
+        assert_eq!(server.usage().blocking_calls, 0);
+    }
+}
+
+async fn calls_answer_or_say_why_not_at(addr: SocketAddr) {
     let to = format!("{CONTRACT:?}");
     assert_eq!(
         result(addr, "eth_call", json!([{ "to": to, "data": "0xabcd" }, "latest"])).await,
