@@ -24,5 +24,5 @@ pub use error::{BackendError, StateError};
 pub use overlay::{Logger, Overlay, RuntimeCheck, Verifier};
 pub use quids_trie::EMPTY_ROOT;
 pub use store::{Bytes, MemoryState, StateStore, Tip};
-pub use trie::{Address, NewBranch, NodeChange, OldNode};
+pub use trie::{Address, NewBranch, NodeChange, OldNode, OutOfOrder, TrieBuilder};
 pub use view::StateView;
