@@ -239,3 +239,62 @@ fn a_folder_is_shown_guarded_and_purged() {
     }
     assert!(!folder.path().join("chains/dev/db").exists(), "looking made a database");
 }
+
+#[test]
+fn a_database_is_saved_and_brought_back() {
+    let (folder, elsewhere) = (some_chain(), tempfile::tempdir().unwrap());
+    let backups = tempfile::tempdir().unwrap();
+    let to = backups.path().to_str().unwrap();
+    for id in 1..=2 {
+        assert_eq!(
+            done(folder.path(), &["db", "backup", "--to", to, "--keep", "1"])["id"],
+            id
+        );
+    }
+    let list = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["db", "backups", to, "--json"])
+        .output()
+        .unwrap();
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(list["backups"].as_array().unwrap().len(), 1);
+    refused(folder.path(), &["db", "restore", "--from", to], &["is there already"]);
+    refused(
+        elsewhere.path(),
+        &["db", "restore", "--from", to, "--id", "1"],
+        &["no such backup"],
+    );
+    done(elsewhere.path(), &["db", "restore", "--from", to]);
+    assert_eq!(done(elsewhere.path(), &["db", "verify"])["damaged"], 0);
+    assert_eq!(
+        done(elsewhere.path(), &["db", "info"])["best"],
+        done(folder.path(), &["db", "info"])["best"]
+    );
+}
+
+/// A bit of a file flips: reading everything finds it, and says where.
+#[test]
+fn a_database_is_verified() {
+    let folder = some_chain();
+    let whole = done(folder.path(), &["db", "verify", "--repair"]);
+    assert_eq!((&whole["damaged"], &whole["left"]), (&0.into(), &0.into()));
+    assert!(whole["entries"].as_u64().unwrap() > 100, "{whole}");
+    let compact = done(folder.path(), &["db", "compact"]);
+    assert!(compact["bytes_after"].as_u64().unwrap() > 100_000);
+
+    let db = folder.path().join("chains/dev/db");
+    let files = fs::read_dir(&db).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "sst"));
+    let largest = files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = fs::read(&largest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&largest, bytes).unwrap();
+    // The runtime's code is the largest value.
+    let output = quids(folder.path(), &["db", "verify", "--repair"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success());
+    assert!(told.contains("state: what follows cannot be read"), "{told}");
+    assert!(told.contains("restore a backup"), "{told}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("damaged or missing"), "{error}");
+}

@@ -27,6 +27,8 @@ pub(crate) mod meta {
     pub const TIP: &[u8] = b"tip";
     /// The least height whose state can be read; 0 without.
     pub const OLDEST_STATE: &[u8] = b"oldest_state";
+    /// Name of the column that is being made again, while it is.
+    pub const REPAIRING: &[u8] = b"repairing";
 }
 
 /// How to open a database.
@@ -87,7 +89,7 @@ impl Database {
         let oldest = oldest
             .map(|bytes| decode(Column::Meta, meta::OLDEST_STATE, &bytes))
             .transpose()?;
-        Ok(Self {
+        let this = Self {
             raw,
             tip: RwLock::new(tip),
             state_tip: StateTip::new(height, oldest.unwrap_or(Height::ZERO)),
@@ -95,7 +97,9 @@ impl Database {
             states_kept: options.states_kept,
             writer: Mutex::new(None),
             metrics: OnceLock::new(),
-        })
+        };
+        this.finish_repair()?;
+        Ok(this)
     }
 
     /// The hash of block 0.

@@ -59,6 +59,14 @@ pub enum DbError {
         computed: Hash,
         stated: Hash,
     },
+    #[error("the state gives root {computed:?}, where block {height} has {stated:?}: nothing was made from it")]
+    WrongState {
+        height: Height,
+        computed: Hash,
+        stated: Hash,
+    },
+    #[error("backups in {}: {reason}", path.display())]
+    Backup { path: PathBuf, reason: String },
     #[error("block {0:?} is unknown")]
     UnknownBlock(Hash),
     #[error("block {0:?} is not on the chain, whose end cannot be taken back to it")]

@@ -2,6 +2,7 @@
 
 use crate::{columns::Column, database::Database, error::DbError};
 use rocksdb::properties::{CUR_SIZE_ALL_MEM_TABLES, ESTIMATE_NUM_KEYS, TOTAL_SST_FILES_SIZE};
+use std::path::Path;
 
 /// One column's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,11 @@ pub struct ColumnInfo {
 }
 
 impl Database {
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.raw.db.path()
+    }
+
     /// Puts every column in order on the disk: smaller and faster to read afterwards. Takes as long as the data is large;
     /// readers and the writer go on meanwhile.
     pub fn compact(&self) -> Result<(), DbError> {

@@ -6,6 +6,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod backup;
 mod block;
 mod columns;
 mod crash;
@@ -16,10 +17,12 @@ mod info;
 mod metrics;
 mod raw;
 mod state;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
+pub use backup::Backup;
 pub use block::BlockCommit;
 pub use columns::{Column, FORMAT_VERSION};
 pub use crash::crash_point;
@@ -28,3 +31,4 @@ pub use error::DbError;
 pub use evm::{LogFilter, LogQueryError, MatchingLog};
 pub use info::ColumnInfo;
 pub use state::CacheFigures;
+pub use verify::{Damage, Remedy, Verified};

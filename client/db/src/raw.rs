@@ -133,12 +133,30 @@ impl Raw {
             }
             entries.next();
         }
-        entries.status().map_err(|error| DbError::Read {
+        self.ended(&entries, column)?;
+        self.write(batch)
+    }
+
+    /// An error if a walk ended before the column did.
+    pub(crate) fn ended(&self, rows: &DBRawIterator<'_>, column: Column) -> Result<(), DbError> {
+        rows.status().map_err(|error| DbError::Read {
             column: column.name(),
             key: String::new(),
             reason: error.to_string(),
-        })?;
-        self.write(batch)
+        })
+    }
+
+    /// Entries of a column, counted one by one.
+    pub(crate) fn count(&self, column: Column) -> Result<u64, DbError> {
+        let mut rows = self.iterator(column)?;
+        rows.seek_to_first();
+        let mut count = 0;
+        while rows.valid() {
+            count += 1;
+            rows.next();
+        }
+        self.ended(&rows, column)?;
+        Ok(count)
     }
 
     pub(crate) fn compact(&self, column: Column) -> Result<(), DbError> {

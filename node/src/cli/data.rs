@@ -15,7 +15,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use quids_core::Height;
-use quids_db::{Database, DbError, FORMAT_VERSION, Options};
+use quids_db::{Backup, Damage, Database, DbError, FORMAT_VERSION, Options, Remedy, Verified};
 use serde_json::json;
 use std::{
     fs,
@@ -87,6 +87,61 @@ pub struct PurgeArgs {
 pub enum DbCommand {
     /// Show format, genesis, last blocks, and the size of each column
     Info {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read everything: name what is damaged or missing, and what mends it
+    Verify {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Mend what can be mended from what else is there
+        #[arg(long)]
+        repair: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a backup of a stopped node's database to a folder; what an earlier one there has is not copied again
+    Backup {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Folder of backups, made if it is not there
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// Backups that stay there, this one included
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        keep: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the backups in a folder
+    Backups {
+        #[arg(value_name = "FOLDER")]
+        from: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring a backup back, where no database is
+    Restore {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Folder of backups
+        #[arg(long, value_name = "FOLDER")]
+        from: PathBuf,
+        /// Which, as `db backups` lists them; the last by default
+        #[arg(long, value_name = "N")]
+        id: Option<u32>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put the database in order on the disk: smaller, and faster to read
+    Compact {
         #[command(flatten)]
         data: DataArgs,
         /// Print JSON
@@ -246,17 +301,186 @@ pub fn purge(args: PurgeArgs) -> Result<(), CliError> {
 
 /// `quids db`.
 pub fn db(command: DbCommand) -> Result<(), CliError> {
-    let DbCommand::Info { data, json } = command;
-    let path = existing(&data.folder(&data.spec()?)?)?;
-    info(&path).map_err(crate::chain::ChainError::from)?.print(json);
-    Ok(())
+    let open = |data: &DataArgs| {
+        let path = existing(&data.folder(&data.spec()?)?)?;
+        Database::open(path, Options::default()).map_err(failed)
+    };
+    match command {
+        DbCommand::Info { data, json } => {
+            info(&open(&data)?).map_err(failed)?.print(json);
+            Ok(())
+        }
+        DbCommand::Verify { data, repair, json } => verify(&open(&data)?, repair, json),
+        DbCommand::Backup { data, to, keep, json } => {
+            let backup = open(&data)?.backup(&to, keep).map_err(failed)?;
+            one_backup(&backup).print(json);
+            Ok(())
+        }
+        DbCommand::Backups { from, json } => {
+            let all = Database::backups(&from).map_err(failed)?;
+            let mut report = Report::default();
+            let text: Vec<_> = all
+                .iter()
+                .map(|one| format!("{:>6} {:>14} bytes, {} s since 1970", one.id, one.bytes, one.timestamp))
+                .collect();
+            let list: Vec<_> = all.iter().map(backup_json).collect();
+            report.both("backups", text.join("\n"), list);
+            report.print(json);
+            Ok(())
+        }
+        DbCommand::Restore { data, from, id, json } => {
+            let folder = data.folder(&data.spec()?)?;
+            fs::create_dir_all(&folder).map_err(CliError::file("create", &folder))?;
+            let backup = Database::restore(&from, id, &folder.join("db")).map_err(failed)?;
+            one_backup(&backup).print(json);
+            Ok(())
+        }
+        DbCommand::Compact { data, json } => {
+            compact(&open(&data)?)
+                .map_err(crate::chain::ChainError::from)?
+                .print(json);
+            Ok(())
+        }
+    }
 }
 
-fn info(path: &Path) -> Result<Report, DbError> {
-    let db = Database::open(path, Options::default())?;
+fn failed(error: DbError) -> CliError {
+    crate::chain::ChainError::from(error).into()
+}
+
+fn one_backup(backup: &Backup) -> Report {
     let mut report = Report::default();
     report
-        .line("path", path.display().to_string())
+        .line("id", backup.id)
+        .line("bytes", backup.bytes)
+        .line("timestamp", backup.timestamp);
+    report
+}
+
+fn backup_json(backup: &Backup) -> serde_json::Value {
+    json!({ "id": backup.id, "bytes": backup.bytes, "timestamp": backup.timestamp })
+}
+
+/// Damages that are told one by one; of the rest only the number.
+const DAMAGES_SHOWN: usize = 100;
+
+/// What a walk found.
+#[derive(Default)]
+struct Found {
+    /// The first of them.
+    shown: Vec<Damage>,
+    count: usize,
+    /// Of all of them.
+    remedies: Vec<Remedy>,
+    verified: Verified,
+}
+
+fn verify(db: &Database, repair: bool, json: bool) -> Result<(), CliError> {
+    let found = walk(db).map_err(failed)?;
+    let (mut left, mut repaired) = (found.count, Ok(()));
+    if repair && found.count > 0 {
+        repaired = db.repair(&found.remedies);
+        left = walk(db).map_err(failed)?.count;
+    }
+    let mut report = Report::default();
+    report
+        .line("entries", found.verified.entries)
+        .line("bytes", found.verified.bytes)
+        .line("damaged", found.count);
+    if found.count > 0 {
+        let mut lines: Vec<_> = found.shown.iter().map(described).collect();
+        if let Some(more @ 1..) = found.count.checked_sub(DAMAGES_SHOWN) {
+            lines.push(format!("and {more} more"));
+        }
+        let list: Vec<_> = found.shown.iter().map(damage_json).collect();
+        report.both("damages", lines.join("\n"), list);
+    }
+    if repair {
+        report
+            .line("mended", found.count.saturating_sub(left))
+            .line("left", left);
+    }
+    report.print(json);
+    repaired.map_err(failed)?;
+    match left {
+        0 => Ok(()),
+        left => Err(CliError::Damaged(left)),
+    }
+}
+
+/// Walks everything, with a bar.
+fn walk(db: &Database) -> Result<Found, DbError> {
+    let about: u64 = db.columns()?.iter().map(|column| column.entries_estimate).sum();
+    let mut progress = Progress::new("verified", about);
+    let mut found = Found::default();
+    let verified = db.verify(
+        &mut |column, entries| progress.entries(column, entries),
+        &mut |damage| {
+            found.count += 1;
+            let known = found
+                .remedies
+                .iter_mut()
+                .find(|known| match (&**known, &damage.remedy) {
+                    (Remedy::ForgetStatesBefore(_), Remedy::ForgetStatesBefore(_)) => true,
+                    (known, remedy) => known == remedy,
+                });
+            match (known, damage.remedy) {
+                (Some(Remedy::ForgetStatesBefore(known)), Remedy::ForgetStatesBefore(height)) => {
+                    *known = height.max(*known);
+                }
+                (Some(_), _) => {}
+                (None, remedy) => found.remedies.push(remedy),
+            }
+            if found.shown.len() < DAMAGES_SHOWN {
+                found.shown.push(damage);
+            }
+        },
+    );
+    progress.finish();
+    found.verified = verified?;
+    Ok(found)
+}
+
+fn described(damage: &Damage) -> String {
+    let Damage {
+        column,
+        key,
+        height,
+        reason,
+        remedy,
+    } = damage;
+    let block = height.map_or_else(String::new, |height| format!(" of block {height}"));
+    let key = if key.is_empty() {
+        String::new()
+    } else {
+        format!(" 0x{key}")
+    };
+    format!("{column}{key}{block}: {reason}; {remedy}")
+}
+
+fn damage_json(damage: &Damage) -> serde_json::Value {
+    json!({
+        "column": damage.column,
+        "key": format!("0x{}", damage.key),
+        "height": damage.height.map(|height| height.0),
+        "reason": damage.reason,
+        "remedy": damage.remedy.to_string(),
+    })
+}
+
+fn compact(db: &Database) -> Result<Report, DbError> {
+    let bytes = |db: &Database| Ok::<u64, DbError>(db.columns()?.iter().map(|column| column.bytes).sum());
+    let before = bytes(db)?;
+    db.compact()?;
+    let mut report = Report::default();
+    report.line("bytes before", before).line("bytes after", bytes(db)?);
+    Ok(report)
+}
+
+fn info(db: &Database) -> Result<Report, DbError> {
+    let mut report = Report::default();
+    report
+        .line("path", db.path().display().to_string())
         .line("format", FORMAT_VERSION)
         .line("genesis", db.genesis()?.map_or_else(|| "none".into(), hex0x));
     if db.genesis()?.is_some() {

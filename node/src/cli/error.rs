@@ -86,6 +86,8 @@ pub enum CliError {
     NoBench(PathBuf),
     #[error("there is no database in {0}: name the node's folder with --base-path, and its chain with --chain")]
     NoDatabase(PathBuf),
+    #[error("{0} entries of the database are damaged or missing, as listed")]
+    Damaged(usize),
     #[error("cannot import {file}: {source}")]
     NoBlocks {
         file: PathBuf,

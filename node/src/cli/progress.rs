@@ -53,6 +53,16 @@ impl Progress {
         self.line(height);
     }
 
+    /// So many entries are done, the last in this column.
+    pub fn entries(&mut self, column: &str, entries: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(entries);
+        } else if self.last_line.elapsed() >= LINE_PERIOD {
+            eprintln!("{} {entries} entries, now those of {column}", self.what);
+            self.last_line = Instant::now();
+        }
+    }
+
     fn line(&mut self, height: Height) {
         if self.bar.is_none() && self.last_line.elapsed() >= LINE_PERIOD {
             eprintln!("{} up to block {height}", self.what);
@@ -67,7 +77,7 @@ impl Progress {
     }
 }
 
-const TEMPLATE: &str = "{msg} {wide_bar} {pos}/{len} blocks  {per_sec}  {eta} left";
+const TEMPLATE: &str = "{msg} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
 
 #[cfg(test)]
 mod tests {

@@ -236,6 +236,26 @@ impl Database {
         Ok(until)
     }
 
+    /// Gives up the states before this height, in one batch: what led back to them goes, damaged or not.
+    pub(crate) fn forget_states_before(&self, height: Height) -> Result<(), DbError> {
+        let mut batch = WriteBatch::default();
+        let end = height.0.checked_add(1).map(|end| end.to_be_bytes().to_vec());
+        let mut diffs = self.raw.iterator_until(Column::Diffs, end)?;
+        diffs.seek_to_first();
+        while let Some(key) = current(&diffs, Column::Diffs)? {
+            self.raw.delete(&mut batch, Column::Diffs, key)?;
+            diffs.next();
+        }
+        let oldest = self.oldest().max(height);
+        self.raw
+            .put_checked(&mut batch, Column::Meta, meta::OLDEST_STATE, &oldest.encode())?;
+        self.state_tip.begin(self.state_tip.get(), oldest);
+        self.raw.write(batch)?;
+        self.states.forget_diffs();
+        self.state_tip.end();
+        Ok(())
+    }
+
     /// Takes out what a block replaced.
     pub(crate) fn delete_diff(&self, batch: &mut WriteBatch, height: Height) -> Result<(), DbError> {
         for entry in self.diff(height)?.entries() {

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-const FOLDER: &str = "QUIDS_DB_TEST_FOLDER";
+pub(super) const FOLDER: &str = "QUIDS_DB_TEST_FOLDER";
 const LAST: u32 = 6;
 const TAKEN_BACK_TO: u32 = 3;
 
@@ -35,9 +35,9 @@ fn taker() {
 }
 
 /// Runs a victim on a folder.
-fn run(victim: &str, folder: &Path, crash_at: Option<&str>) -> ExitStatus {
+pub(super) fn run(victim: &str, folder: &Path, crash_at: Option<&str>) -> ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let name = format!("tests::kill::{victim}");
+    let name = format!("tests::{victim}");
     command.args(["--exact", &name, "--ignored", "--nocapture"]);
     command
         .env(FOLDER, folder)
@@ -52,7 +52,7 @@ fn run(victim: &str, folder: &Path, crash_at: Option<&str>) -> ExitStatus {
 /// goes on from there to the end.
 fn check(point: &str, expected: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let run = |crash_at| run("victim", folder.path(), crash_at);
+    let run = |crash_at| run("kill::victim", folder.path(), crash_at);
     let blocks = chain(LAST);
     assert_eq!(run(Some(point)).signal(), Some(6), "{point}: the victim aborts");
     assert_eq!(assert_beginning(&open(folder.path()), &blocks), expected, "{point}");
@@ -74,7 +74,11 @@ fn killed_while_blocks_are_taken_back() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         write(&open(folder.path()), &blocks);
-        assert_eq!(run("taker", folder.path(), Some(point)).signal(), Some(6), "{point}");
+        assert_eq!(
+            run("kill::taker", folder.path(), Some(point)).signal(),
+            Some(6),
+            "{point}"
+        );
         let db = open(folder.path());
         assert_eq!(db.best().unwrap().0.0, left, "{point}");
         super::state::assert_states(&db, &blocks[..=left as usize]);

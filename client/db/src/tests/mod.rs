@@ -1,10 +1,12 @@
 //! The database on real files.
 
+mod backup;
 mod blocks;
 mod damage;
 mod evm;
 mod kill;
 mod state;
+mod verify;
 
 use crate::{BlockCommit, Database, Options};
 use quids_core::{Digest, Hash, Header, Height, OpaqueExtrinsic};

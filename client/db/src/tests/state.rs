@@ -17,7 +17,7 @@ use std::{
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The state after a block, with nothing in memory.
-fn view(db: &Arc<Database>, block: &BlockCommit) -> StateView {
+pub(super) fn view(db: &Arc<Database>, block: &BlockCommit) -> StateView {
     let cache = Arc::new(SharedCache::new(1 << 20));
     StateView::new(db.clone(), cache, block.header.number, block.header.state_root)
 }
@@ -43,7 +43,7 @@ pub(super) fn assert_states(db: &Arc<Database>, blocks: &[BlockCommit]) {
 }
 
 /// As [`assert_states`], from a height on.
-fn assert_states_of(db: &Arc<Database>, blocks: &[BlockCommit], first: usize) {
+pub(super) fn assert_states_of(db: &Arc<Database>, blocks: &[BlockCommit], first: usize) {
     for (block, entries) in blocks.iter().zip(states(blocks)).skip(first) {
         let view = view(db, block);
         assert_eq!(view.root(), state_root(&entries));
@@ -306,4 +306,52 @@ fn a_view_sees_one_state_while_others_are_made() {
         is_over.store(true, Ordering::Relaxed);
     });
     assert_states(&db, blocks);
+}
+
+/// However long the chain: with states that go, those that stay take no more room.
+#[test]
+fn what_is_kept_of_the_past_has_a_bound() {
+    const KEYS: u32 = 2_000;
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        states_kept: Some(64),
+        cache_size_mb: 64,
+        ..FAST
+    };
+    let db = Arc::new(Database::open(folder.path(), options).unwrap());
+    let cache = Arc::new(SharedCache::new(8 << 20));
+    let bytes = || {
+        db.compact().unwrap();
+        let columns = db.columns().unwrap().into_iter();
+        let of_state = columns.filter(|column| ["state", "branches", "diffs", "changes"].contains(&column.name));
+        of_state.map(|column| column.bytes).sum::<u64>()
+    };
+    let (mut last, mut early) = (super::block(0, Hash::zero(), 0).header, 0);
+    for number in 0..=50_000u32 {
+        // Five keys a block, each of them as often as any other.
+        let mut changes: Vec<Change> = (0..5)
+            .map(|index| {
+                let turn = u64::from(number) * 5 + index;
+                let key = super::blake3(&(turn * 7919 % u64::from(KEYS)).to_le_bytes());
+                (key.0.to_vec(), Some(super::blake3(&turn.to_le_bytes()).0.to_vec()))
+            })
+            .collect();
+        changes.sort();
+        let view = StateView::new(db.clone(), cache.clone(), last.number, last.state_root);
+        let mut changes = changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        let state = view.commit(&mut changes).unwrap();
+        let mut block = super::block(number, if number == 0 { Hash::zero() } else { last.hash() }, 0);
+        (block.header.state_root, block.state, block.evm) = (state.root, state, None);
+        last = block.header.clone();
+        write(&db, &[block]);
+        if number == 5_000 {
+            early = bytes();
+        }
+    }
+    let late = bytes();
+    assert_eq!(db.oldest(), Height(50_000 - 64));
+    assert!(
+        late < early * 11 / 10,
+        "{early} bytes after 5000 blocks, {late} after 50 000"
+    );
 }
