@@ -133,12 +133,12 @@ impl Raw {
             }
             entries.next();
         }
-        self.ended(&entries, column)?;
+        Self::ended(&entries, column)?;
         self.write(batch)
     }
 
     /// An error if a walk ended before the column did.
-    pub(crate) fn ended(&self, rows: &DBRawIterator<'_>, column: Column) -> Result<(), DbError> {
+    pub(crate) fn ended(rows: &DBRawIterator<'_>, column: Column) -> Result<(), DbError> {
         rows.status().map_err(|error| DbError::Read {
             column: column.name(),
             key: String::new(),
@@ -155,7 +155,7 @@ impl Raw {
             count += 1;
             rows.next();
         }
-        self.ended(&rows, column)?;
+        Self::ended(&rows, column)?;
         Ok(count)
     }
 

@@ -219,7 +219,7 @@ impl Database {
         }
         let root = builder.finish(&mut sink);
         result?;
-        self.raw.ended(&rows, Column::State)?;
+        Raw::ended(&rows, Column::State)?;
         Ok(root)
     }
 
@@ -474,7 +474,7 @@ impl Walk<'_> {
             }
             rows.next();
         }
-        if let Err(DbError::Read { reason, .. }) = raw.ended(&rows, column) {
+        if let Err(DbError::Read { reason, .. }) = Raw::ended(&rows, column) {
             // Nor can it be cleared, to be made again.
             let reason = format!("what follows cannot be read: {reason}");
             self.report_with(column, &[], None, reason, Remedy::Restore);

@@ -290,7 +290,7 @@ pub fn purge(args: PurgeArgs) -> Result<(), CliError> {
     }
     // A running node must keep its database. Any other reason why it does not open is one to remove it.
     if let Err(error @ DbError::Locked { .. }) = Database::open(&db, Options::default()) {
-        return Err(crate::chain::ChainError::from(error).into());
+        return Err(failed(error));
     }
     fs::remove_dir_all(&db).map_err(CliError::file("remove", &db))?;
     let mut report = Report::default();
@@ -336,9 +336,7 @@ pub fn db(command: DbCommand) -> Result<(), CliError> {
             Ok(())
         }
         DbCommand::Compact { data, json } => {
-            compact(&open(&data)?)
-                .map_err(crate::chain::ChainError::from)?
-                .print(json);
+            compact(&open(&data)?).map_err(failed)?.print(json);
             Ok(())
         }
     }

@@ -318,14 +318,9 @@ fn after_all(prefix: &[u8]) -> Option<Vec<u8>> {
 
 /// The key that an iterator is at.
 fn current<'a>(rows: &'a DBRawIterator<'_>, column: Column) -> Result<Option<&'a [u8]>, DbError> {
-    let failed = |error: rocksdb::Error| DbError::Read {
-        column: column.name(),
-        key: String::new(),
-        reason: error.to_string(),
-    };
     match rows.key() {
         Some(key) => Ok(Some(key)),
-        None => rows.status().map(|()| None).map_err(failed),
+        None => Raw::ended(rows, column).map(|()| None),
     }
 }
 

@@ -103,8 +103,8 @@ host_functions! {
     "ext_storage_set_v1" => storage::set,
 }
 
-/// Charges a metered guest, and ends one in a hurry that asks for something long. One unit is about an instruction, a nanosecond; the costs of the ABI's table in these
-/// units are part of validity through the trial run.
+/// Charges a metered guest, and ends one in a hurry that asks for something long. One unit is about an instruction, a
+/// nanosecond; the costs of the ABI's table in these units are part of validity through the trial run.
 fn charge(caller: &mut Ctx<'_>, units: u64) -> Result<()> {
     if caller.data().brief && units > BRIEF_UNITS_MAX {
         return Err(Error::new(HostFailure::Local(ExecutorError::Deadline)));
