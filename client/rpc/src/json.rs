@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// `0x` and lowercase digits.
 pub fn hex(bytes: &[u8]) -> String {
-    format!("0x{}", hex::encode(bytes))
+    const_hex::encode_prefixed(bytes)
 }
 
 /// A hash as a JSON string.
@@ -110,8 +110,7 @@ pub mod hash_text {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
         let text = String::deserialize(deserializer)?;
         let mut hash = [0; 32];
-        let digits = text.strip_prefix("0x").unwrap_or(&text);
-        hex::decode_to_slice(digits, &mut hash).map_err(D::Error::custom)?;
+        const_hex::decode_to_slice(&text, &mut hash).map_err(D::Error::custom)?;
         Ok(hash.into())
     }
 }

@@ -210,10 +210,11 @@ pub fn bytes(name: &str, value: &Value) -> Result<Vec<u8>, RpcError> {
     if value == "" {
         return Ok(Vec::new());
     }
-    let digits = text(name, value)?
-        .strip_prefix("0x")
-        .ok_or_else(|| invalid_params(603, format!("{name} is not hex with 0x")))?;
-    hex::decode(digits).map_err(|e| invalid_params(603, format!("{name}: {e}")))
+    let text = text(name, value)?;
+    if !text.starts_with("0x") {
+        return Err(invalid_params(603, format!("{name} is not hex with 0x")));
+    }
+    const_hex::decode(text).map_err(|e| invalid_params(603, format!("{name}: {e}")))
 }
 
 /// 32 bytes of hex.

@@ -252,6 +252,11 @@ impl<T: Config> Pallet<T> {
         }
     }
 
+    /// The number of the account's next transaction.
+    pub(crate) fn nonce(address: H160) -> u64 {
+        find::<T>(&AccountId20(address.0)).map_or(0, |info| info.nonce.0)
+    }
+
     /// The account's code.
     pub fn code(address: H160) -> Vec<u8> {
         CodeHashes::<T>::get(&AccountId20(address.0))

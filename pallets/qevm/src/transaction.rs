@@ -193,7 +193,7 @@ impl<T: Config> Pallet<T> {
         let checked = Self::check(envelope).map_err(|reason| validity(reason.kind))?;
         let who = AccountId20(checked.from.0);
         let nonce = checked.message.nonce.unwrap_or_default();
-        let ahead = nonce.saturating_sub(Self::account(checked.from).nonce);
+        let ahead = nonce.saturating_sub(Self::nonce(checked.from));
         if ahead > NONCE_AHEAD_MAX {
             return Err(InvalidTransaction::Future.into());
         }
@@ -235,7 +235,7 @@ impl<T: Config> Pallet<T> {
         let authenticated = Self::authenticate(envelope)?;
         let mut setting = Self::setting();
         setting.env.base_fee = Self::next_base_fee();
-        let state = Self::account(authenticated.from).nonce;
+        let state = Self::nonce(authenticated.from);
         let mut message = authenticated.message.clone();
         if message.nonce.is_some_and(|nonce| nonce > state) {
             message.nonce = Some(state);

@@ -178,7 +178,7 @@ fn trace(node: &dyn Backend, arguments: &Arguments) -> Result<Value, RpcError> {
                     key,
                     values,
                 } => {
-                    let key = hex::encode(key);
+                    let key = const_hex::encode(key);
                     if filter.wants_event(method, &key) {
                         bytes += EVENT_BYTES + key.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>();
                         events.push(event(span, method, key, values));
@@ -188,7 +188,7 @@ fn trace(node: &dyn Backend, arguments: &Arguments) -> Result<Value, RpcError> {
             bytes <= TRACE_BYTES_MAX
         })
         .map_err(from_backend)?;
-    let plain = |hash: &Hash| hex::encode(hash.as_bytes());
+    let plain = |hash: &Hash| const_hex::encode(hash.as_bytes());
     let Some(parent) = parent else {
         return Ok(json!({ "traceError": { "error": format!("block {} or its body is unknown", plain(&block)) } }));
     };

@@ -10,9 +10,12 @@ use jsonrpsee::core::server::{
     BatchResponseBuilder, Extensions, MethodCallback, MethodResponse, MethodSink, SubscriptionState, prepare_error,
 };
 use jsonrpsee::server::{ConnectionId, RandomStringIdProvider};
-use jsonrpsee::types::{Id, Notification, Params, Request};
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use jsonrpsee::types::{Id, Notification, Params, TwoPointZero};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt::{self, Formatter};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,6 +25,19 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Enough that nobody guesses one. The new interface's ids are strings.
 const SUBSCRIPTION_ID_CHARS: usize = 22;
+
+/// A request, read in place: jsonrpsee's own type copies the parameters and looks for the id by trial and error.
+#[derive(Deserialize)]
+struct Incoming<'a> {
+    #[serde(rename = "jsonrpc")]
+    _version: TwoPointZero,
+    #[serde(borrow, deserialize_with = "id")]
+    id: Id<'a>,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
 
 /// One HTTP request, or one WebSocket connection.
 pub struct Session {
@@ -51,9 +67,9 @@ impl Session {
         if let Err(error) = self.check_rate(1) {
             return Some(Reply::error(prepare_error(bytes).0, error));
         }
-        match serde_json::from_slice::<Request<'_>>(bytes) {
+        match serde_json::from_slice::<Incoming<'_>>(bytes) {
             Ok(request) => {
-                let id = request.id();
+                let id = request.id.clone();
                 let response = self.call(request).await;
                 // A granted subscription answers through its own channel, in front of its notifications.
                 (!response.is_subscription()).then(|| Reply::new(&self.shared, id, response))
@@ -96,7 +112,7 @@ impl Session {
             // Many short calls are a long one to other connections.
             tokio::task::yield_now().await;
             let text = entry.get();
-            let response = match serde_json::from_str::<Request<'_>>(text) {
+            let response = match serde_json::from_str::<Incoming<'_>>(text) {
                 Ok(request) => self.call(request).await,
                 Err(_) if is_notification(text.as_bytes()) => continue,
                 Err(cause) => {
@@ -132,7 +148,7 @@ impl Session {
         Err(error::limit(error::RATE, None, rate.per_second()))
     }
 
-    async fn call(&self, request: Request<'_>) -> MethodResponse {
+    async fn call(&self, request: Incoming<'_>) -> MethodResponse {
         let observer = &self.shared.observer;
         let found = self.shared.methods.method_with_name(&request.method);
         let name = found.map_or("unknown", |(name, _)| name);
@@ -146,9 +162,9 @@ impl Session {
         response
     }
 
-    async fn run(&self, name: &'static str, callback: &MethodCallback, request: Request<'_>) -> MethodResponse {
+    async fn run(&self, name: &'static str, callback: &MethodCallback, request: Incoming<'_>) -> MethodResponse {
         let (id, max) = (request.id, self.shared.config.max_response_bytes as usize);
-        let params = Params::new(request.params.as_ref().map(|params| RawValue::get(params)));
+        let params = Params::new(request.params.map(RawValue::get));
         let extensions = self.extensions.clone();
         let response = match callback {
             MethodCallback::Sync(run) => {
@@ -244,6 +260,34 @@ impl Session {
     }
 }
 
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id<'de>, D::Error> {
+    struct IdVisitor;
+    impl<'de> Visitor<'de> for IdVisitor {
+        type Value = Id<'de>;
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            f.write_str("an id: a number, a string or null")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(Id::Null)
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Id::Number(number))
+        }
+
+        fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Id::Str(text.into()))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Id::Str(text.to_owned().into()))
+        }
+    }
+    deserializer.deserialize_any(IdVisitor)
+}
+
 /// A request without an id: nobody waits for its answer, and no method of ours is worth calling for nothing.
 fn is_notification(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Notification<'_, Option<&RawValue>>>(bytes).is_ok_and(|_| !has_id(bytes))
@@ -264,7 +308,7 @@ fn entries(bytes: &[u8], max: usize) -> Result<Result<Vec<&RawValue>, usize>, se
     impl<'de> Visitor<'de> for Entries {
         type Value = Result<Vec<&'de RawValue>, usize>;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
             f.write_str("a batch")
         }
 

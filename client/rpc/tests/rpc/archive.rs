@@ -16,7 +16,7 @@ async fn blocks_and_the_chain_are_as_specified() {
     let hashes: Vec<Hash> = (0..3).map(|n| fake.blocks.lock().unwrap()[n].header.hash()).collect();
     let fork = fake.import(hashes[1], 1, 1);
     let unknown = hex(Hash::repeat_byte(9));
-    let header = format!("0x{}", hex::encode(fake.block(hashes[1]).unwrap().header.encode()));
+    let header = const_hex::encode_prefixed(fake.block(hashes[1]).unwrap().header.encode());
     for (method, params, expected) in [
         ("chainSpec_v1_chainName", json!([]), json!("Quids Test")),
         ("chainSpec_v1_genesisHash", json!([]), hex(hashes[0])),
@@ -114,7 +114,7 @@ async fn storage_and_its_differences_come_as_events() {
     assert_eq!(events, expected);
     let from = json!([{ "key": "0x05", "type": "descendantsHashes", "paginationStartKey": "0x05fe" }]);
     let events = all(&mut session, "archive_v1_storage", json!([hex(full), from, null])).await;
-    let hash = format!("0x{}", hex::encode(blake3::hash(&[255]).as_bytes()));
+    let hash = const_hex::encode_prefixed(blake3::hash(&[255]).as_bytes());
     assert_eq!(
         events,
         [
@@ -213,7 +213,7 @@ async fn storage_and_its_differences_come_as_events() {
 }
 
 fn encoded(bytes: &[u8]) -> Value {
-    json!(format!("0x{}", hex::encode(OpaqueExtrinsic(bytes.to_vec()).encode())))
+    json!(const_hex::encode_prefixed(OpaqueExtrinsic(bytes.to_vec()).encode()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

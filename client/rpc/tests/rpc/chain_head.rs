@@ -250,7 +250,7 @@ async fn pins_are_counted_and_released() {
 
     let encoded = fake.block(hashes[1]).unwrap().header.encode();
     let header = session.ask("chainHead_v1_header", json!([one, b])).await;
-    assert_eq!(header, format!("0x{}", hex::encode(encoded)));
+    assert_eq!(header, const_hex::encode_prefixed(encoded));
     let unknown = hex(Hash::repeat_byte(9));
     for (params, code) in [
         (json!([one, [a, b, a]]), -32804),
@@ -496,7 +496,7 @@ async fn operations_answer_through_the_subscription() {
     let mut session = Session::connect(server.local_addr()).await;
     let id = session.follow_quietly(true).await;
     let best = hex(fake.best_hash());
-    let hash = |bytes: &[u8]| format!("0x{}", hex::encode(blake3::hash(bytes).as_bytes()));
+    let hash = |bytes: &[u8]| const_hex::encode_prefixed(blake3::hash(bytes).as_bytes());
     for (method, rest, expected) in [
         (
             "chainHead_v1_body",

@@ -520,7 +520,7 @@ impl Development for Fake {
     }
     fn sign(&self, who: H160, payload: &[u8]) -> Option<[u8; 65]> {
         if !payload.is_empty() {
-            self.did(format!("sign {}", hex::encode(payload)));
+            self.did(format!("sign {}", const_hex::encode(payload)));
         }
         let mut signature = [0; 65];
         (signature[31], signature[63], signature[64]) = (1, 2, 1);

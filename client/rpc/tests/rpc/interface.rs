@@ -49,7 +49,7 @@ fn sensible(param: &Param, fake: &Fake) -> Value {
     match (param.name, &param.schema) {
         ("envelope", _) => json!(format!(
             "0x{}",
-            hex::encode(envelope(MINED_NONCE, fake.blocks.lock().unwrap().len() as u64))
+            const_hex::encode(envelope(MINED_NONCE, fake.blocks.lock().unwrap().len() as u64))
         )),
         ("subscription", Schema::Word(_)) => json!("syncing"),
         ("transactionHash", _) => {

@@ -8,7 +8,7 @@ use quids_rpc::Backend;
 use serde_json::{Value, json};
 
 fn hex(bytes: &[u8]) -> Value {
-    json!(format!("0x{}", hex::encode(bytes)))
+    json!(const_hex::encode_prefixed(bytes))
 }
 
 #[tokio::test(flavor = "multi_thread")]

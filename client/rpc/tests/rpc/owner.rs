@@ -47,7 +47,7 @@ async fn strangers_get_no_unsafe_answer() {
 async fn the_owner_changes_keys_logs_and_pool() {
     let fake = Arc::new(Fake::default());
     let owner = local(&fake, true);
-    let signed = |bytes: &[u8]| json!(format!("0x{}", hex::encode(OpaqueExtrinsic(bytes.to_vec()).encode())));
+    let signed = |bytes: &[u8]| json!(const_hex::encode_prefixed(OpaqueExtrinsic(bytes.to_vec()).encode()));
     let best = hash(fake.best_hash());
     for bytes in [&b"one"[..], b"two", b"later"] {
         fake.submit(bytes.to_vec(), true).unwrap();

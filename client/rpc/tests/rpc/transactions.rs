@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 fn extrinsic(bytes: &[u8]) -> Value {
-    json!(format!("0x{}", hex::encode(OpaqueExtrinsic(bytes.to_vec()).encode())))
+    json!(const_hex::encode_prefixed(OpaqueExtrinsic(bytes.to_vec()).encode()))
 }
 
 fn hash(hash: Hash) -> Value {

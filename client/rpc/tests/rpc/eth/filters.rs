@@ -38,7 +38,7 @@ async fn a_filter_tells_everything_once() {
     result(
         addr,
         "eth_sendRawTransaction",
-        json!([format!("0x{}", hex::encode(envelope(5, 0)))]),
+        json!([const_hex::encode_prefixed(envelope(5, 0))]),
     )
     .await;
     assert_eq!(changes(addr, &pool).await.len(), 1);
@@ -126,7 +126,7 @@ async fn transactions_of_the_pool_are_told_as_wished() {
     let id = result(
         addr,
         "eth_sendRawTransaction",
-        json!([format!("0x{}", hex::encode(envelope(5, 0)))]),
+        json!([const_hex::encode_prefixed(envelope(5, 0))]),
     )
     .await;
     assert_eq!(ws.notification("eth_subscription", &hashes).await, id);

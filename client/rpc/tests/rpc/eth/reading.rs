@@ -148,7 +148,7 @@ async fn transactions_and_receipts_say_what_they_are() {
 
     let raw = result(addr, "eth_getRawTransactionByHash", json!([hash(transactions[0])])).await;
     let envelope = fake.evm_of(two).unwrap().transactions[0].envelope.clone();
-    assert_eq!(raw, json!(format!("0x{}", hex::encode(envelope))));
+    assert_eq!(raw, json!(const_hex::encode_prefixed(envelope)));
     assert_eq!(
         result(addr, "debug_getRawReceipts", json!(["0x2"]))
             .await
@@ -158,7 +158,7 @@ async fn transactions_and_receipts_say_what_they_are() {
         2
     );
     let header = result(addr, "debug_getRawHeader", json!(["latest"])).await;
-    let header = hex::decode(&header.as_str().unwrap()[2..]).unwrap();
+    let header = const_hex::decode(&header.as_str().unwrap()[2..]).unwrap();
     assert_eq!(blake3::hash(&header).as_bytes(), two.as_bytes());
 }
 

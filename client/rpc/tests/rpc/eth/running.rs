@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 fn hex(bytes: &[u8]) -> Value {
-    json!(format!("0x{}", hex::encode(bytes)))
+    json!(const_hex::encode_prefixed(bytes))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +24,7 @@ async fn calls_answer_or_say_why_not() {
         calls_answer_or_say_why_not_at(addr).await;
 
         // On this thread first: what is about the last block and not large.
-        let call = |data: &[u8]| json!({ "to": format!("{CONTRACT:?}"), "data": format!("0x{}", hex::encode(data)) });
+        let call = |data: &[u8]| json!({ "to": format!("{CONTRACT:?}"), "data": const_hex::encode_prefixed(data) });
         let (short, large) = (call(&[0xab]), call(&[0xab; 5000]));
         for (params, is_brief) in [
             (json!([short]), true),
@@ -332,7 +332,7 @@ async fn a_development_chain_signs_for_its_accounts() {
         for (field, value) in expected.as_object().unwrap() {
             assert_eq!(&signed["tx"][field], value, "{field} of {signed}");
         }
-        let raw = hex::decode(&signed["raw"].as_str().unwrap()[2..]).unwrap();
+        let raw = const_hex::decode(&signed["raw"].as_str().unwrap()[2..]).unwrap();
         let decoded = Transaction::decode(&raw).unwrap();
         assert_eq!((decoded.to(), decoded.chain_id()), (Some(CONTRACT), Some(CHAIN_ID)));
     }

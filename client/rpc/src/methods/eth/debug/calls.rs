@@ -164,7 +164,7 @@ pub fn four_byte(text: &mut Text, frames: &[CallFrame]) {
     }
     text.open("{");
     for ((selector, length), count) in counts {
-        text.name(&format!("0x{}-{length}", hex::encode(selector)));
+        text.name(&format!("0x{}-{length}", const_hex::encode(selector)));
         text.number(count);
     }
     text.close("}");

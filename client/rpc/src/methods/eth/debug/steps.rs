@@ -66,7 +66,7 @@ fn write(text: &mut Text, step: &Step, options: StepOptions, seen: Option<&mut B
         text.name("memory");
         text.open("[");
         for word in step.memory.chunks(32) {
-            text.string(&hex::encode(word));
+            text.string(&const_hex::encode(word));
         }
         text.close("]");
     }
@@ -79,8 +79,8 @@ fn write(text: &mut Text, step: &Step, options: StepOptions, seen: Option<&mut B
         text.name("storage");
         text.open("{");
         for (slot, value) in &*seen {
-            text.name(&hex::encode(slot.0));
-            text.string(&hex::encode(value.0));
+            text.name(&const_hex::encode(slot.0));
+            text.string(&const_hex::encode(value.0));
         }
         text.close("}");
     }

@@ -101,7 +101,7 @@ impl Text {
         }
         self.comma();
         self.put("\"0x");
-        self.put(&hex::encode(bytes));
+        self.put(&const_hex::encode(bytes));
         self.put("\"");
     }
 
