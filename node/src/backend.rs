@@ -16,8 +16,8 @@ use quids_crypto::{PublicKey, SignatureScheme};
 use quids_db::{LogFilter, LogQueryError};
 use quids_executor::ExecutorError;
 use quids_rpc::{
-    Backend, BackendError, BlockStats, ChainType, Development, Heads, Health, LogEntry, LogQuery, NodeInfo, NodeRole,
-    Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
+    Backend, BackendError, BackupInfo, BlockStats, ChainType, Development, Heads, Health, LogEntry, LogQuery, NodeInfo,
+    NodeRole, Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
 use serde_json::{Map, Value};
@@ -173,6 +173,17 @@ impl Backend for NodeBackend {
         }
     }
 
+    fn backup(&self, kept: u32) -> Result<BackupInfo, BackendError> {
+        let folder = self.database.with_file_name("backups");
+        let backup = self.chain.database().backup(&folder, kept as usize).map_err(database)?;
+        Ok(BackupInfo {
+            folder: folder.display().to_string(),
+            id: backup.id,
+            bytes: backup.bytes,
+            timestamp: backup.timestamp,
+        })
+    }
+
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
         self.controls.logs()?.add(directives).map_err(BackendError::Refused)
     }
@@ -236,7 +247,7 @@ impl Backend for NodeBackend {
     }
 
     fn body(&self, hash: Hash) -> Result<Option<Vec<OpaqueExtrinsic>>, BackendError> {
-        self.chain.database().body(&hash).map_err(database)
+        self.chain.database().get_block_transactions(&hash).map_err(database)
     }
 
     fn storage(&self, at: Hash, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {

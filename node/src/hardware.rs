@@ -293,6 +293,11 @@ fn write_at_random(file: &File, size: u64) -> io::Result<f64> {
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
+/// Bytes of memory that are free for this process: the machine's, as far as its control groups let it have them.
+pub fn available_bytes() -> io::Result<u64> {
+    Ok(Memory::read()?.available as u64)
+}
+
 /// Bytes of memory that a process may use.
 #[derive(Debug, PartialEq)]
 struct Memory {

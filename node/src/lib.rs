@@ -19,6 +19,7 @@ pub mod spec;
 pub mod status;
 pub mod test_node;
 pub mod testing;
+pub mod words;
 
 pub use author::Sealing;
 pub use chain::ChainOptions;

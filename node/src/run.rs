@@ -22,71 +22,6 @@ use std::{
     time::Duration,
 };
 
-/// The fewest states that stay readable: who asks for the latest may still be answered when the next one is there.
-const STATES_KEPT_MIN: u32 = 16;
-
-/// Which states stay readable: `archive`, all; or a number, those of so many blocks before the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "PruningWord")]
-pub enum StatePruning {
-    Archive,
-    Blocks(u32),
-}
-
-impl StatePruning {
-    /// `None`: all.
-    pub fn kept(self) -> Option<u32> {
-        match self {
-            Self::Archive => None,
-            Self::Blocks(blocks) => Some(blocks),
-        }
-    }
-}
-
-impl std::str::FromStr for StatePruning {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "archive" => Ok(Self::Archive),
-            number => match number.parse() {
-                Ok(blocks @ STATES_KEPT_MIN..) => Ok(Self::Blocks(blocks)),
-                _ => Err(format!(
-                    "{text:?} is neither \"archive\" nor a number of blocks from {STATES_KEPT_MIN} on"
-                )),
-            },
-        }
-    }
-}
-
-/// As a file says it: with quotes or without.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PruningWord {
-    Number(u32),
-    Text(String),
-}
-
-impl TryFrom<PruningWord> for StatePruning {
-    type Error = String;
-
-    fn try_from(word: PruningWord) -> Result<Self, String> {
-        match word {
-            PruningWord::Number(blocks) => blocks.to_string().parse(),
-            PruningWord::Text(text) => text.parse(),
-        }
-    }
-}
-
-impl From<StatePruning> for String {
-    fn from(pruning: StatePruning) -> Self {
-        match pruning {
-            StatePruning::Archive => "archive".into(),
-            StatePruning::Blocks(blocks) => blocks.to_string(),
-        }
-    }
-}
-
 /// What makes the author build a block.
 #[derive(ValueEnum, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "kebab-case")]
@@ -157,9 +92,13 @@ impl RunConfig {
             Some(SealingKind::Instant) => Sealing::Instant,
             Some(SealingKind::Interval) | None => Sealing::Interval(block_time),
         };
-        if let Some(mib) = options.cache_mib {
-            node.chain.cache_mb = mib as usize;
+        if let Some(size) = options.cache {
+            node.chain.cache_mb = size.mib() as usize;
         }
+        if let Some(files) = options.max_open_files {
+            node.chain.max_open_files = files;
+        }
+        node.chain.enable_compression = options.no_compression != Some(true);
         if let Some(pruning) = options.state_pruning {
             node.chain.states_kept = pruning.kept();
         }

@@ -92,7 +92,7 @@ impl TestChain {
         let extrinsics = self
             .chain
             .database()
-            .body(&hash)?
+            .get_block_transactions(&hash)?
             .ok_or(ChainError::UnknownBlock(hash))?;
         Ok(Block {
             header: self.chain.header(hash)?,

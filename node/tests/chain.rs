@@ -167,6 +167,7 @@ fn a_block_has_the_same_result_under_other_memory_settings_threads_and_load() {
                 cache_mb,
                 states_kept: None,
                 sync: false,
+                ..ChainOptions::default()
             },
         )
         .unwrap();

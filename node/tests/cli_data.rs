@@ -298,3 +298,37 @@ fn a_database_is_verified() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("damaged or missing"), "{error}");
 }
+
+#[test]
+fn a_database_is_counted_pruned_and_written_anew() {
+    let folder = some_chain();
+    let columns = |stats: &Value| -> Vec<String> {
+        let columns = stats["columns"].as_array().unwrap().iter();
+        columns
+            .map(|column| column["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let trained = done(folder.path(), &["db", "train-dictionary"]);
+    assert!(trained["bytes_after"].as_u64().unwrap() > 100_000, "{trained}");
+    let stats = done(folder.path(), &["db", "stats"]);
+    assert_eq!(columns(&stats).len(), 13);
+    let column = |name: &str| {
+        let all = stats["columns"].as_array().unwrap();
+        all.iter().find(|column| column["name"] == name).unwrap().clone()
+    };
+    assert_eq!(column("headers")["entries"], u64::from(BLOCKS) + 1);
+    // The runtime's code is most of the state, and compresses.
+    assert!(column("state")["compression"].as_f64().unwrap() > 1.5, "{stats}");
+    assert!(column("state")["raw_bytes"].as_u64() > column("state")["file_bytes"].as_u64());
+    assert_eq!(column("headers")["is_compressed"], false);
+    let text = quids(folder.path(), &["db", "stats"]);
+    assert!(String::from_utf8(text.stdout).unwrap().contains("evm_postings"));
+
+    refused(folder.path(), &["db", "prune"], &["--keep"]);
+    refused(folder.path(), &["db", "prune", "--keep", "15"], &["15"]);
+    assert_eq!(
+        done(folder.path(), &["db", "prune", "--keep", "16"])["states_pruned"],
+        0
+    );
+    assert_eq!(done(folder.path(), &["db", "verify"])["damaged"], 0);
+}

@@ -1,7 +1,11 @@
 //! The node in a test: what it promises its users, under each kind of sealing.
 
 use quids_core::Height;
-use quids_node::{Sealing, TestNode, spec::DEV_BALANCE, testing::Signing};
+use quids_node::{
+    ChainOptions, Sealing, TestNode,
+    spec::DEV_BALANCE,
+    testing::{Signing, TestChain},
+};
 use quids_rpc::client::Client;
 use std::time::Duration;
 
@@ -72,4 +76,32 @@ fn a_restarted_node_has_its_chain_and_answers_rpc() {
         (best, DEV_BALANCE + 7)
     );
     assert!(node.transfer("alice", "nobody", 1).is_err());
+}
+
+/// While it makes blocks: what was backed up is a chain of its own, up to a block of then.
+#[test]
+fn a_running_node_is_backed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let interval = Sealing::Interval(Duration::from_millis(50));
+    let node = TestNode::builder().sealing(interval).base_path(folder.path());
+    let node = node.start_blocking().unwrap();
+    node.transfer("alice", "bob", 7).unwrap();
+    let before = node.chain().best().0;
+    let (first, second) = node.block_on(async {
+        let client = Client::connect(&node.rpc_url()).await.unwrap();
+        let backup = || client.request("quids_backup", vec![2.into()]);
+        (backup().await.unwrap(), backup().await.unwrap())
+    });
+    assert_eq!((&first["id"], &second["id"]), (&1.into(), &2.into()));
+    node.wait_for_height(before.next().unwrap()).unwrap();
+    let restored = tempfile::tempdir().unwrap();
+    let backups = std::path::Path::new(second["folder"].as_str().unwrap());
+    quids_db::Database::restore(backups, None, &restored.path().join("db")).unwrap();
+    let chain = TestChain::open(restored.path(), &ChainOptions::default()).unwrap();
+    let (height, hash) = chain.chain.best();
+    assert!(height >= before);
+    assert_eq!(node.chain().database().hash_at(height).unwrap(), Some(hash));
+    let bob = quids_node::test_node::account("bob").unwrap();
+    assert_eq!(chain.free(&bob).unwrap(), DEV_BALANCE + 7);
+    node.stop().unwrap();
 }

@@ -16,7 +16,7 @@ use codec::Encode;
 use quids_api::names;
 use quids_core::{Header, Height, OpaqueExtrinsic};
 use quids_crypto::SignatureScheme;
-use quids_db::{BlockCommit, Database};
+use quids_db::{BlockCommit, Database, StorageConfig};
 use quids_state::{Commit, EMPTY_ROOT, MemoryState, NodeChange, Overlay, SharedCache, StateView};
 use serde_json::{Value, json};
 use std::{
@@ -85,11 +85,10 @@ pub fn size(accounts: usize, options: &Options, engines: &mut [Engine; 2]) -> Re
     let transfers = world::transfers(&pairs, options.scheme)?;
     let folder = tempfile::tempdir()?;
     let open = |name: &str| {
-        let db_options = quids_db::Options {
+        Database::open(&StorageConfig {
             cache_size_mb: options.cache_mb,
-            ..Default::default()
-        };
-        Database::open(folder.path().join(name), db_options)
+            ..StorageConfig::new(folder.path().join(name))
+        })
     };
     // Blocks are executed on the state of one, and stored, one after the other, in the other.
     let (db, sink) = (Arc::new(open("state")?), open("blocks")?);

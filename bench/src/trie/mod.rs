@@ -9,9 +9,9 @@ use crate::{
     machine::Machine,
     statistics::{Samples, verdict},
 };
-use ours::Ours;
+pub use ours::Ours;
 use quids_state::StateBackend;
-use reference::Reference;
+pub use reference::Reference;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ fn account(index: usize, version: u64) -> Change {
 }
 
 /// Indices of accounts, any, by a generator that says the same every time.
-fn indices(count: usize, among: usize, seed: u64) -> impl Iterator<Item = usize> {
+pub fn indices(count: usize, among: usize, seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed;
     std::iter::repeat_with(move || {
         state = state
@@ -123,7 +123,7 @@ fn make(size: usize, ours: &mut Ours, theirs: &mut Reference) -> Result {
         if commit.root != root {
             return Err(format!("the roots of {end} entries differ: {:?}, {root:?}", commit.root).into());
         }
-        ours.store(commit)?;
+        ours.store(commit, Vec::new())?;
         start = end;
     }
     ours.settle()?;
@@ -164,7 +164,7 @@ fn batches_of(
                 let commit = ours.update(&changes)?;
                 computed[0] = started.elapsed().as_secs_f64() * 1e3;
                 roots[0] = Some(commit.root);
-                ours.store(commit)?;
+                ours.store(commit, Vec::new())?;
             } else {
                 let (root, nodes) = theirs.update(&changes)?;
                 computed[1] = started.elapsed().as_secs_f64() * 1e3;

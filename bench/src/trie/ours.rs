@@ -1,8 +1,8 @@
 //! Ours: a flat state in the node's database, the trie's branches by address, the batch committer.
 
 use crate::Result;
-use quids_core::{Digest, Hash, Header, Height};
-use quids_db::{BlockCommit, Database, Options};
+use quids_core::{Digest, Hash, Header, Height, OpaqueExtrinsic};
+use quids_db::{BlockCommit, ColumnStats, Database, StorageConfig};
 use quids_state::{Commit, EMPTY_ROOT, MemoryState, SharedCache, StateBackend, StateView};
 use std::{path::Path, sync::Arc};
 
@@ -15,13 +15,18 @@ pub struct Ours {
 impl Ours {
     /// With a third of the memory for branches, values and RocksDB's blocks each.
     pub fn open(path: &Path, cache_mb: usize) -> Result<Self> {
-        let options = Options {
+        let config = StorageConfig {
             cache_size_mb: cache_mb / 3,
-            ..Options::default()
+            ..StorageConfig::new(path)
         };
+        Self::open_with(&config, cache_mb / 3)
+    }
+
+    /// With so much memory for branches.
+    pub fn open_with(config: &StorageConfig, branches_mb: usize) -> Result<Self> {
         Ok(Self {
-            db: Arc::new(Database::open(path, options)?),
-            cache: Arc::new(SharedCache::new((cache_mb / 3) << 20)),
+            db: Arc::new(Database::open(config)?),
+            cache: Arc::new(SharedCache::new(branches_mb << 20)),
             header: None,
         })
     }
@@ -46,8 +51,8 @@ impl Ours {
         Ok(self.view().commit(&mut changes)?)
     }
 
-    /// Stores a commit with an empty block, synced.
-    pub fn store(&mut self, commit: Commit) -> Result {
+    /// Stores a commit with a block, synced.
+    pub fn store(&mut self, commit: Commit, body: Vec<OpaqueExtrinsic>) -> Result {
         let header = Header {
             parent_hash: self.header.as_ref().map_or(Hash::zero(), Header::hash),
             number: Height(self.header.as_ref().map_or(0, |header| header.number.0 + 1)),
@@ -57,7 +62,7 @@ impl Ours {
         };
         let block = BlockCommit {
             header: header.clone(),
-            body: Vec::new(),
+            body,
             state: commit,
             aux: Vec::new(),
             evm: None,
@@ -72,5 +77,10 @@ impl Ours {
 
     pub fn settle(&self) -> Result {
         Ok(self.db.compact()?)
+    }
+
+    /// What is in the files of each column.
+    pub fn stats(&self) -> Result<Vec<ColumnStats>> {
+        Ok(self.db.stats()?)
     }
 }

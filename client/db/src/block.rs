@@ -80,7 +80,7 @@ impl Database {
     }
 
     /// Writes the block after the last one and all that comes with it, or nothing. When this returns, with
-    /// `Options::sync`, it is on the disk. The last block once more changes nothing.
+    /// `StorageConfig::sync`, it is on the disk. The last block once more changes nothing.
     ///
     /// Errors: a block that does not follow the last one; a failed write, after which the database refuses to write.
     pub fn commit_block(&self, mut block: BlockCommit) -> Result<Hash, DbError> {
@@ -244,8 +244,12 @@ impl Database {
         }
         self.state_tip.end();
         *self.tip.write() = Some(tip);
+        let took = start.elapsed();
         if let Some(metrics) = self.metrics.get() {
-            metrics.committed(size, start.elapsed());
+            metrics.committed(size, took);
+        }
+        if let Some(effort) = &self.effort {
+            effort.committed(&self.raw, took);
         }
         Ok(())
     }

@@ -2,12 +2,35 @@
 
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options as RocksOptions};
 
-/// Version of the layout in this folder's README. A node refuses a database of another one.
-pub const FORMAT_VERSION: u32 = 3;
+/// Version of the layout in this folder's README. A node refuses a database of another one, but for [`PATCHLESS_FORMAT`].
+pub const FORMAT_VERSION: u32 = 4;
+/// The version before, in which the past had all branches whole. It becomes one of this version when it is opened.
+pub(crate) const PATCHLESS_FORMAT: u32 = 3;
 
 const MIB: usize = 1024 * 1024;
 /// Bloom filter bits per key: about 1 % of absent keys cost a read.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
+
+/// RocksDB's own.
+const ZSTD_WINDOW_BITS: i32 = -14;
+/// ZSTD's level of files that come to rest.
+const LEVEL_AT_REST: i32 = 3;
+/// Each file that comes to rest has a dictionary of at most this size, made of what is in it (ADR 13).
+const DICTIONARY_BYTES: i32 = 16 * 1024;
+/// Of how much of the file. ZSTD advises a hundred times the dictionary.
+const TRAINED_ON_BYTES: i32 = 100 * DICTIONARY_BYTES;
+
+/// A file is held in memory, at the cost of the block cache, until its dictionary is made.
+const TRAINED_FILE_BYTES: u64 = 16 * MIB as u64;
+
+/// When files of a column are compressed, with ZSTD.
+#[derive(Clone, Copy)]
+enum Compression {
+    Never,
+    /// On the last level alone.
+    AtRest,
+    Always,
+}
 
 /// One concern each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,22 +110,39 @@ impl Column {
 
     /// Bodies, what they did and what they replaced compress at once; what is read often, only where it comes to rest.
     /// Branches are hashes: they do not.
-    fn set_compression(self, options: &mut RocksOptions) {
+    const fn compression(self) -> Compression {
         match self {
-            Self::Bodies | Self::Diffs | Self::EvmBlocks | Self::EvmLogs => {
-                options.set_compression_type(DBCompressionType::Zstd)
-            }
-            Self::State | Self::Changes | Self::Extras | Self::EvmPostings => {
-                options.set_compression_type(DBCompressionType::None);
-                options.set_bottommost_compression_type(DBCompressionType::Zstd);
-            }
-            Self::Meta | Self::Headers | Self::Numbers | Self::Branches | Self::EvmTransactions => {
-                options.set_compression_type(DBCompressionType::None)
-            }
+            Self::Bodies | Self::Diffs | Self::EvmBlocks | Self::EvmLogs => Compression::Always,
+            Self::State | Self::Changes | Self::Extras | Self::EvmPostings => Compression::AtRest,
+            Self::Meta | Self::Headers | Self::Numbers | Self::Branches | Self::EvmTransactions => Compression::Never,
         }
     }
 
-    pub(crate) fn descriptor(self, cache: &Cache) -> ColumnFamilyDescriptor {
+    /// Whether files of this column are ever compressed.
+    pub(crate) const fn is_compressed(self) -> bool {
+        !matches!(self.compression(), Compression::Never)
+    }
+
+    /// Whether new files of this column are compressed, so that [`crate::effort`] counts for them.
+    pub(crate) const fn is_compressed_at_once(self) -> bool {
+        matches!(self.compression(), Compression::Always)
+    }
+
+    fn set_compression(self, options: &mut RocksOptions) {
+        let compression = self.compression();
+        options.set_compression_type(match compression {
+            Compression::Always => DBCompressionType::Zstd,
+            Compression::AtRest | Compression::Never => DBCompressionType::None,
+        });
+        if let Compression::Always | Compression::AtRest = compression {
+            options.set_bottommost_compression_type(DBCompressionType::Zstd);
+            options.set_bottommost_compression_options(ZSTD_WINDOW_BITS, LEVEL_AT_REST, 0, DICTIONARY_BYTES, true);
+            options.set_bottommost_zstd_max_train_bytes(TRAINED_ON_BYTES, true);
+            options.set_target_file_size_base(TRAINED_FILE_BYTES);
+        }
+    }
+
+    pub(crate) fn descriptor(self, cache: &Cache, enable_compression: bool) -> ColumnFamilyDescriptor {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(cache);
         blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
@@ -118,7 +158,11 @@ impl Column {
         options.set_block_based_table_factory(&blocks);
         options.set_write_buffer_size(self.write_buffer_bytes());
         options.set_level_compaction_dynamic_level_bytes(true);
-        self.set_compression(&mut options);
+        if enable_compression {
+            self.set_compression(&mut options);
+        } else {
+            options.set_compression_type(DBCompressionType::None);
+        }
         ColumnFamilyDescriptor::new(self.name(), options)
     }
 }

@@ -1,17 +1,23 @@
 //! `Database`: opening, and everything that reads. Writing is in `block.rs`.
 
 use crate::{
-    columns::{Column, FORMAT_VERSION},
+    columns::{Column, FORMAT_VERSION, PATCHLESS_FORMAT},
+    effort::Effort,
     error::DbError,
     metrics::CommitMetrics,
     raw::Raw,
     state::{StateCache, StateTip},
+    tail,
 };
 use codec::{Decode, DecodeAll};
 use parking_lot::{Mutex, RwLock};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_state::{BackendError, SharedCache, StateStore, StateView};
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, LogLevel, Options as RocksOptions, WriteBatch};
-use std::{path::Path, sync::OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+};
 
 const MIB: usize = 1024 * 1024;
 /// All write buffers together; the fullest is flushed before they exceed it.
@@ -27,15 +33,22 @@ pub(crate) mod meta {
     pub const TIP: &[u8] = b"tip";
     /// The least height whose state can be read; 0 without.
     pub const OLDEST_STATE: &[u8] = b"oldest_state";
+    /// There, and empty, while no process has the database open that could end in the middle of something.
+    pub const CLOSED: &[u8] = b"closed";
     /// Name of the column that is being made again, while it is.
     pub const REPAIRING: &[u8] = b"repairing";
 }
 
 /// How to open a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// Its folder, made if it is not there.
+    pub db_path: PathBuf,
     /// Of the block cache that all columns share, in MiB, and half as much again for hot values and recent diffs.
     pub cache_size_mb: usize,
+    /// Whether new files are compressed. What is there stays readable either way, and takes the new form when compaction
+    /// writes it again.
+    pub enable_compression: bool,
     /// Files that RocksDB keeps open; −1 for all.
     pub max_open_files: i32,
     /// How many states before the last block's stay readable; `None`: all. Another number takes effect with the next blocks.
@@ -44,10 +57,13 @@ pub struct Options {
     pub sync: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl StorageConfig {
+    /// The defaults, in this folder.
+    pub fn new(db_path: impl Into<PathBuf>) -> Self {
         Self {
+            db_path: db_path.into(),
             cache_size_mb: 64,
+            enable_compression: true,
             max_open_files: 512,
             states_kept: None,
             sync: true,
@@ -69,6 +85,12 @@ pub struct Database {
     pub(crate) state_tip: StateTip,
     pub(crate) states: StateCache,
     pub(crate) states_kept: Option<u32>,
+    /// Whether the last blocks are known to be whole.
+    pub(crate) is_tail_whole: AtomicBool,
+    /// Which branches of the past are kept whole.
+    pub(crate) chance: foldhash::fast::RandomState,
+    /// Without compression, none.
+    pub(crate) effort: Option<Effort>,
     /// Held while a batch is put together and written; has the reason if a write failed.
     pub(crate) writer: Mutex<Option<String>>,
     /// Once `register_metrics` was called.
@@ -76,12 +98,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database in folder `path`, made if it is not there. It may still lack a genesis block.
-    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, DbError> {
-        let path = path.as_ref();
-        let db = open_rocksdb(path, options)?;
-        let raw = Raw { db, sync: options.sync };
+    /// Opens a database, or makes it. It may still lack a genesis block.
+    pub fn open(config: &StorageConfig) -> Result<Self, DbError> {
+        let db = open_rocksdb(config)?;
+        let raw = Raw { db, sync: config.sync };
         check_format(&raw)?;
+        let was_closed = tail::was_closed(&raw)?;
         let tip = raw.checked(Column::Meta, meta::TIP)?;
         let tip: Option<ChainTip> = tip.map(|bytes| decode(Column::Meta, meta::TIP, &bytes)).transpose()?;
         let height = tip.map_or(Height::ZERO, |(height, _)| height);
@@ -93,8 +115,11 @@ impl Database {
             raw,
             tip: RwLock::new(tip),
             state_tip: StateTip::new(height, oldest.unwrap_or(Height::ZERO)),
-            states: StateCache::new(options.cache_size_mb.saturating_mul(MIB) / 2),
-            states_kept: options.states_kept,
+            states: StateCache::new(config.cache_size_mb.saturating_mul(MIB) / 2),
+            states_kept: config.states_kept,
+            is_tail_whole: AtomicBool::new(was_closed || tip.is_none()),
+            chance: foldhash::fast::RandomState::default(),
+            effort: config.enable_compression.then(Effort::default),
             writer: Mutex::new(None),
             metrics: OnceLock::new(),
         };
@@ -123,8 +148,8 @@ impl Database {
             .transpose()
     }
 
-    /// The extrinsics of the block with this hash.
-    pub fn body(&self, hash: &Hash) -> Result<Option<Vec<OpaqueExtrinsic>>, DbError> {
+    /// The extrinsics of the block with this hash, in their order.
+    pub fn get_block_transactions(&self, hash: &Hash) -> Result<Option<Vec<OpaqueExtrinsic>>, DbError> {
         let bytes = self.raw.checked(Column::Bodies, hash.as_bytes())?;
         bytes
             .map(|bytes| decode(Column::Bodies, hash.as_bytes(), &bytes))
@@ -140,6 +165,26 @@ impl Database {
         let key = height.0.to_be_bytes();
         let bytes = self.raw.checked(Column::Numbers, &key)?;
         bytes.map(|bytes| decode(Column::Numbers, &key, &bytes)).transpose()
+    }
+
+    /// The state after the block at a height, kept as it was then: values, their trie's nodes and proofs. `cache` holds nodes
+    /// for all views that share it.
+    ///
+    /// Errors: no such block, or its state was pruned.
+    pub fn load_state_at_block(
+        self: &Arc<Self>,
+        height: Height,
+        cache: Arc<SharedCache>,
+    ) -> Result<StateView, DbError> {
+        let unknown = || DbError::NoBlockAt(height);
+        let hash = self.hash_at(height)?.ok_or_else(unknown)?;
+        let header = self.header(&hash)?.ok_or_else(unknown)?;
+        let oldest = self.oldest();
+        if height < oldest {
+            return Err(DbError::Past(BackendError::Pruned { height, oldest }.to_string()));
+        }
+        let store: Arc<dyn StateStore> = self.clone();
+        Ok(StateView::new(store, cache, height, header.state_root))
     }
 
     /// What was written as `aux` of a block, or by [`Database::write_aux`], under this key.
@@ -166,7 +211,8 @@ pub(crate) fn decode<T: Decode>(column: Column, key: &[u8], bytes: &[u8]) -> Res
     T::decode_all(&mut &*bytes).map_err(|error| DbError::damaged(column, key, error.to_string()))
 }
 
-fn open_rocksdb(path: &Path, options: Options) -> Result<DB, DbError> {
+fn open_rocksdb(config: &StorageConfig) -> Result<DB, DbError> {
+    let path = &*config.db_path;
     let failed = |error: rocksdb::Error| match error.to_string() {
         reason if reason.contains("lock") && reason.contains("LOCK") => DbError::Locked {
             path: path.into(),
@@ -181,8 +227,11 @@ fn open_rocksdb(path: &Path, options: Options) -> Result<DB, DbError> {
         path: path.into(),
         reason: error.to_string(),
     })?;
-    let cache = Cache::new_lru_cache(options.cache_size_mb.saturating_mul(MIB));
-    let mut columns: Vec<_> = Column::ALL.iter().map(|column| column.descriptor(&cache)).collect();
+    let cache = Cache::new_lru_cache(config.cache_size_mb.saturating_mul(MIB));
+    let columns = Column::ALL.iter();
+    let mut columns: Vec<_> = columns
+        .map(|column| column.descriptor(&cache, config.enable_compression))
+        .collect();
     // Columns of a newer format are opened too, so that its version can be read and named.
     let known = |name: &String| Column::ALL.iter().any(|column| column.name() == name);
     let found = if path.join("CURRENT").exists() {
@@ -199,7 +248,7 @@ fn open_rocksdb(path: &Path, options: Options) -> Result<DB, DbError> {
     rocks.create_if_missing(true);
     rocks.create_missing_column_families(true);
     rocks.set_block_based_table_factory(&blocks);
-    rocks.set_max_open_files(options.max_open_files);
+    rocks.set_max_open_files(config.max_open_files);
     rocks.set_max_background_jobs(2);
     rocks.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     rocks.set_max_total_wal_size(WAL_BYTES_MAX);
@@ -248,6 +297,13 @@ fn check_format(raw: &Raw) -> Result<(), DbError> {
     })?;
     match u32::from_le_bytes(version) {
         found if found > supported => Err(DbError::NewerFormat { found, supported }),
+        // Its diffs are read as they are; those that are written from now on it does not know.
+        PATCHLESS_FORMAT => {
+            let mut batch = WriteBatch::default();
+            raw.put(&mut batch, Column::Meta, meta::FORMAT, &supported.to_le_bytes())?;
+            raw.write(batch)?;
+            raw.sync()
+        }
         found if found < supported => Err(DbError::OlderFormat { found, supported }),
         _ => Ok(()),
     }

@@ -51,6 +51,8 @@ pub enum DbError {
     },
     #[error("block {number} of parent {parent:?} does not follow the last one, which is {tip:?}")]
     NotOnTip { number: Height, parent: Hash, tip: Hash },
+    #[error("no block at height {0}")]
+    NoBlockAt(Height),
     #[error("the past cannot be gone back to: {0}")]
     Past(String),
     #[error("going back to block {height} gives state {computed:?}, not {stated:?}")]

@@ -11,12 +11,14 @@ mod block;
 mod columns;
 mod crash;
 mod database;
+mod effort;
 mod error;
 mod evm;
 mod info;
 mod metrics;
 mod raw;
 mod state;
+mod tail;
 mod verify;
 
 #[cfg(test)]
@@ -26,9 +28,9 @@ pub use backup::Backup;
 pub use block::BlockCommit;
 pub use columns::{Column, FORMAT_VERSION};
 pub use crash::crash_point;
-pub use database::{AuxEntry, Database, Options};
+pub use database::{AuxEntry, Database, StorageConfig};
 pub use error::DbError;
 pub use evm::{LogFilter, LogQueryError, MatchingLog};
-pub use info::ColumnInfo;
+pub use info::{ColumnInfo, ColumnStats};
 pub use state::CacheFigures;
 pub use verify::{Damage, Remedy, Verified};

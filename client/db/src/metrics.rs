@@ -10,7 +10,7 @@ use std::{
 };
 
 /// RocksDB's levels; more are not configured.
-const LEVELS: usize = 7;
+pub(crate) const LEVELS: usize = 7;
 
 /// Counted at every commit.
 pub(crate) struct CommitMetrics {
@@ -53,6 +53,7 @@ struct Gauges {
     pending: IntGaugeVec,
     memory_tables: IntGaugeVec,
     cache: IntGauge,
+    level: IntGauge,
     log: IntGauge,
 }
 
@@ -77,6 +78,10 @@ impl Gauges {
             cache: registry.int_gauge(
                 "quids_db_block_cache_bytes",
                 "Memory of the block cache that all columns share.",
+            )?,
+            level: registry.int_gauge(
+                "quids_db_compression_level",
+                "ZSTD level of new files above the last level: lower while writing takes most of the time; 0 without compression.",
             )?,
             log: registry.int_gauge("quids_db_write_ahead_log_bytes", "Size of the write-ahead log on disk.")?,
         })
@@ -110,6 +115,8 @@ impl Gauges {
         }
         let cache = db.property_int_value(properties::BLOCK_CACHE_USAGE).ok().flatten();
         self.cache.set(cache.unwrap_or_default() as i64);
+        let level = database.effort.as_ref().map_or(0, |effort| effort.level());
+        self.level.set(level.into());
         self.log.set(log_bytes(db.path()) as i64);
     }
 }

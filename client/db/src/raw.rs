@@ -4,7 +4,8 @@
 use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
 use rocksdb::{
-    ColumnFamily, DB, DBPinnableSlice, DBRawIterator, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions,
+    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBPinnableSlice, DBRawIterator, Direction,
+    IteratorMode, ReadOptions, WriteBatch, WriteOptions, properties::BACKGROUND_ERRORS,
 };
 use std::ffi::CStr;
 
@@ -95,6 +96,16 @@ impl Raw {
         Ok(value.unwrap_or_default())
     }
 
+    /// A text that RocksDB keeps of a column.
+    pub(crate) fn text_property(&self, column: Column, name: &CStr) -> Result<Option<String>, DbError> {
+        let value = self.db.property_value_cf(self.family(column)?, name);
+        value.map_err(|error| DbError::Read {
+            column: column.name(),
+            key: String::new(),
+            reason: error.to_string(),
+        })
+    }
+
     pub(crate) fn is_empty(&self, column: Column) -> Result<bool, DbError> {
         match self.db.iterator_cf(self.family(column)?, IteratorMode::Start).next() {
             None => Ok(true),
@@ -159,11 +170,21 @@ impl Raw {
         Ok(count)
     }
 
+    /// Writes all files of a column anew, once each. Without force, files that lie in order move to the last level as they
+    /// are, and what is compressed only there never is.
     pub(crate) fn compact(&self, column: Column) -> Result<(), DbError> {
         let everything: (Option<&[u8]>, Option<&[u8]>) = (None, None);
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
+        // RocksDB's C interface keeps the outcome for itself; a failure counts there.
+        let failures = || self.property(column, BACKGROUND_ERRORS);
+        let before = failures()?;
         self.db
-            .compact_range_cf(self.family(column)?, everything.0, everything.1);
-        Ok(())
+            .compact_range_cf_opt(self.family(column)?, everything.0, everything.1, &options);
+        match failures()? > before {
+            true => Err(DbError::Write(format!("compaction of column {} failed", column.name()))),
+            false => Ok(()),
+        }
     }
 
     /// At most `max` keys that begin with `prefix`, ascending.

@@ -42,6 +42,7 @@ pub const UNITS: &[&str] = &[
     "instances",
     "files",
     "cores",
+    "level",
 ];
 
 /// Names that Prometheus fixed for every process, which dashboards know.

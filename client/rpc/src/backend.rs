@@ -47,6 +47,10 @@ pub trait Backend: Send + Sync + 'static {
     }
     /// What `quids_nodeInfo` tells beyond the `system_*` methods.
     fn node_info(&self) -> NodeInfo;
+    /// Adds a backup of the database to the node's folder of backups, and removes all but the last `kept` there.
+    fn backup(&self, _kept: u32) -> Result<BackupInfo, BackendError> {
+        Err(BackendError::Unavailable("it has no database".into()))
+    }
     /// Adds directives such as `rpc=debug,pool=trace` to the log filter.
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError>;
     /// Brings back the log filter that the node started with.
@@ -443,6 +447,19 @@ pub enum BackendError {
     /// The node's own fault.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupInfo {
+    /// On the node's machine.
+    pub folder: String,
+    /// In that folder.
+    pub id: u32,
+    /// As large as the database was.
+    pub bytes: u64,
+    /// Seconds since 1970.
+    pub timestamp: i64,
 }
 
 /// Why a transaction is refused.

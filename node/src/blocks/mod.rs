@@ -100,7 +100,9 @@ fn block_at(chain: &Chain, number: Height) -> Result<Block, ChainError> {
         .ok_or(quids_db::DbError::UnknownBlock(Hash::zero()))?;
     Ok(Block {
         header: chain.header(hash)?,
-        extrinsics: db.body(&hash)?.ok_or(ChainError::UnknownBlock(hash))?,
+        extrinsics: db
+            .get_block_transactions(&hash)?
+            .ok_or(ChainError::UnknownBlock(hash))?,
     })
 }
 

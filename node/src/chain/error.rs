@@ -9,6 +9,11 @@ use quids_io::ExtError;
 pub enum ChainError {
     #[error("the database: {0}")]
     Database(#[from] quids_db::DbError),
+    #[error(
+        "the database was not closed, and its last blocks are damaged: {0}; `quids db verify` finds all damage and \
+         what can be mended"
+    )]
+    Tail(quids_db::DbError),
     #[error("the state: {0}")]
     State(#[from] quids_state::StateError),
     #[error("the state: {0}")]
@@ -57,6 +62,7 @@ impl ChainError {
         matches!(
             self,
             Self::Database(_)
+                | Self::Tail(_)
                 | Self::State(_)
                 | Self::Backend(_)
                 | Self::Task(_)

@@ -95,7 +95,7 @@ impl Chain {
 
     pub(super) fn block(&self, hash: Hash) -> Result<Option<Block>, ChainError> {
         let header = self.db.header(&hash)?;
-        let body = self.db.body(&hash)?;
+        let body = self.db.get_block_transactions(&hash)?;
         Ok(header
             .zip(body)
             .map(|(header, extrinsics)| Block { header, extrinsics }))

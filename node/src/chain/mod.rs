@@ -23,7 +23,7 @@ use parking_lot::{Mutex, RwLock};
 pub(crate) use permits::Permits;
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
-use quids_db::Database;
+use quids_db::{Database, StorageConfig};
 use quids_executor::{Executor, ExecutorConfig, Runtime};
 use quids_metrics::Registry;
 use quids_rpc::Notification;
@@ -70,6 +70,10 @@ pub struct NewBlock {
 pub struct ChainOptions {
     /// MiB of RocksDB's block cache; half of it again for values, and for branches of the trie.
     pub cache_mb: usize,
+    /// Whether new files are compressed.
+    pub enable_compression: bool,
+    /// Files that the database keeps open; −1 for all.
+    pub max_open_files: i32,
     /// How many states before the last block's stay readable; `None`: all.
     pub states_kept: Option<u32>,
     /// Whether commits wait for the disk.
@@ -80,10 +84,26 @@ impl Default for ChainOptions {
     fn default() -> Self {
         Self {
             cache_mb: 64,
+            enable_compression: true,
+            max_open_files: 512,
             states_kept: None,
             sync: true,
         }
     }
+}
+
+/// Where the database was not closed, looks at the last blocks before any is built upon.
+fn check_tail(db: &Database) -> Result<(), ChainError> {
+    if db.is_tail_whole() || db.best().is_err() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let blocks = db.check_tail().map_err(ChainError::Tail)?;
+    tracing::info!(
+        "the database was not closed; its last {blocks} blocks are whole ({} ms)",
+        start.elapsed().as_millis()
+    );
+    Ok(())
 }
 
 /// The chain service. Shared by reference; commits are serialised inside.
@@ -111,14 +131,17 @@ pub struct Chain {
 impl Chain {
     /// Opens the chain under `base`, or starts it from the spec's genesis.
     pub fn open(base: &Path, spec: &ChainSpec, options: &ChainOptions) -> Result<Self, ChainError> {
-        let db_options = quids_db::Options {
+        let config = StorageConfig {
             cache_size_mb: options.cache_mb,
+            enable_compression: options.enable_compression,
+            max_open_files: options.max_open_files,
             states_kept: options.states_kept,
             sync: options.sync,
-            ..Default::default()
+            ..StorageConfig::new(base.join("db"))
         };
         let registry = Registry::new();
-        let db = Arc::new(Database::open(base.join("db"), db_options)?);
+        let db = Arc::new(Database::open(&config)?);
+        check_tail(&db)?;
         db.register_metrics(&registry)?;
         let executor_config = ExecutorConfig {
             cache_dir: Some(spec.code_cache(base)),

@@ -15,7 +15,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use quids_core::Height;
-use quids_db::{Backup, Damage, Database, DbError, FORMAT_VERSION, Options, Remedy, Verified};
+use quids_db::{Backup, ColumnStats, Damage, Database, DbError, FORMAT_VERSION, Remedy, StorageConfig, Verified};
 use serde_json::json;
 use std::{
     fs,
@@ -142,6 +142,33 @@ pub enum DbCommand {
     },
     /// Put the database in order on the disk: smaller, and faster to read
     Compact {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the files that come to rest anew, each with a compression dictionary made of what is in it
+    TrainDictionary {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give up old states, those of all but some blocks before the last one, at once
+    Prune {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Blocks before the last one whose states stay
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..))]
+        keep: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is in the files of each column, and how well it is compressed
+    Stats {
         #[command(flatten)]
         data: DataArgs,
         /// Print JSON
@@ -289,7 +316,7 @@ pub fn purge(args: PurgeArgs) -> Result<(), CliError> {
         }
     }
     // A running node must keep its database. Any other reason why it does not open is one to remove it.
-    if let Err(error @ DbError::Locked { .. }) = Database::open(&db, Options::default()) {
+    if let Err(error @ DbError::Locked { .. }) = Database::open(&StorageConfig::new(&db)) {
         return Err(failed(error));
     }
     fs::remove_dir_all(&db).map_err(CliError::file("remove", &db))?;
@@ -303,7 +330,7 @@ pub fn purge(args: PurgeArgs) -> Result<(), CliError> {
 pub fn db(command: DbCommand) -> Result<(), CliError> {
     let open = |data: &DataArgs| {
         let path = existing(&data.folder(&data.spec()?)?)?;
-        Database::open(path, Options::default()).map_err(failed)
+        Database::open(&StorageConfig::new(path)).map_err(failed)
     };
     match command {
         DbCommand::Info { data, json } => {
@@ -336,7 +363,28 @@ pub fn db(command: DbCommand) -> Result<(), CliError> {
             Ok(())
         }
         DbCommand::Compact { data, json } => {
-            compact(&open(&data)?).map_err(failed)?.print(json);
+            let db = open(&data)?;
+            rewritten(&db, || db.compact()).map_err(failed)?.print(json);
+            Ok(())
+        }
+        DbCommand::TrainDictionary { data, json } => {
+            let db = open(&data)?;
+            rewritten(&db, || db.train_dictionaries()).map_err(failed)?.print(json);
+            Ok(())
+        }
+        DbCommand::Prune { data, keep, json } => {
+            let db = open(&data)?;
+            let mut pruned = 0;
+            let mut report = rewritten(&db, || {
+                pruned = db.prune_to(keep)?;
+                db.compact()
+            })
+            .map_err(failed)?;
+            report.line("states pruned", pruned).print(json);
+            Ok(())
+        }
+        DbCommand::Stats { data, json } => {
+            stats(&open(&data)?).map_err(failed)?.print(json);
             Ok(())
         }
     }
@@ -466,13 +514,62 @@ fn damage_json(damage: &Damage) -> serde_json::Value {
     })
 }
 
-fn compact(db: &Database) -> Result<Report, DbError> {
-    let bytes = |db: &Database| Ok::<u64, DbError>(db.columns()?.iter().map(|column| column.bytes).sum());
-    let before = bytes(db)?;
-    db.compact()?;
+/// How large the database is before and after something.
+fn rewritten(db: &Database, rewrite: impl FnOnce() -> Result<(), DbError>) -> Result<Report, DbError> {
+    let bytes = || Ok::<u64, DbError>(db.columns()?.iter().map(|column| column.bytes).sum());
+    let before = bytes()?;
+    rewrite()?;
     let mut report = Report::default();
-    report.line("bytes before", before).line("bytes after", bytes(db)?);
+    report.line("bytes before", before).line("bytes after", bytes()?);
     Ok(report)
+}
+
+fn stats(db: &Database) -> Result<Report, DbError> {
+    let columns = db.stats()?;
+    let mut lines = vec![format!(
+        "{:16} {:>12} {:>14} {:>14} {:>6} {:>6} {:>5}",
+        "", "entries", "raw bytes", "file bytes", "ratio", "space", "reads"
+    )];
+    lines.extend(columns.iter().map(|column| {
+        format!(
+            "{:16} {:>12} {:>14} {:>14} {:>6.2} {:>6.2} {:>5}",
+            column.name,
+            column.entries,
+            column.raw_bytes,
+            column.file_bytes,
+            column.compression(),
+            column.space_amplification(),
+            column.read_amplification(),
+        )
+    }));
+    let list: Vec<_> = columns.iter().map(column_json).collect();
+    let total = |of: fn(&ColumnStats) -> u64| columns.iter().map(of).sum::<u64>();
+    let mut report = Report::default();
+    report
+        .both("columns", lines.join("\n"), list)
+        .line("raw bytes", total(|column| column.raw_bytes))
+        .line("file bytes", total(|column| column.file_bytes))
+        .line("memory bytes", total(|column| column.memory_bytes));
+    Ok(report)
+}
+
+fn column_json(column: &ColumnStats) -> serde_json::Value {
+    json!({
+        "name": column.name,
+        "entries": column.entries,
+        "deletions": column.deletions,
+        "raw_bytes": column.raw_bytes,
+        "data_bytes": column.data_bytes,
+        "index_bytes": column.index_bytes,
+        "file_bytes": column.file_bytes,
+        "live_bytes": column.live_bytes,
+        "memory_bytes": column.memory_bytes,
+        "files_by_level": column.files,
+        "is_compressed": column.is_compressed,
+        "compression": column.compression(),
+        "space_amplification": column.space_amplification(),
+        "read_amplification": column.read_amplification(),
+    })
 }
 
 fn info(db: &Database) -> Result<Report, DbError> {

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn keeps_what_was_added_and_not_forgotten_within_its_bounds() {
         let folder = tempfile::tempdir().unwrap();
-        let db = Arc::new(Database::open(folder.path(), quids_db::Options::default()).unwrap());
+        let db = Arc::new(Database::open(&quids_db::StorageConfig::new(folder.path())).unwrap());
         let hash = Hash::repeat_byte;
         let first = journal(&db, 3, 10);
         for (n, bytes, is_new) in [
@@ -183,7 +183,7 @@ mod tests {
         // The bytes that are not deleted yet are bounded too.
         for (max_bytes, left) in [(20, 1..=5), (8, 4..=5)] {
             let folder = tempfile::tempdir().unwrap();
-            let db = Arc::new(Database::open(folder.path(), quids_db::Options::default()).unwrap());
+            let db = Arc::new(Database::open(&quids_db::StorageConfig::new(folder.path())).unwrap());
             let first = journal(&db, 2, max_bytes);
             for n in 1..=5 {
                 assert_eq!(first.add(hash(n), &[n; 4]), Ok(true));

@@ -215,7 +215,7 @@ impl<T: Config> Pallet<T> {
         let room = message.max_fee_per_gas.saturating_sub(base_fee);
         let tip = message.max_priority_fee_per_gas.map_or(room, |tip| tip.min(room));
         let total = tip.saturating_mul(message.gas_limit.into());
-        let weight = weights::gas::<T>(message.gas_limit).saturating_add(limits.base_extrinsic);
+        let weight = weights::gas::<T>(message.gas_limit);
         let space = limits.normal();
         let fit = |space: u64, used: u64| space.checked_div(used).unwrap_or(space);
         let count = fit(space.ref_time, weight.ref_time)
@@ -301,7 +301,7 @@ impl<T: Config> Pallet<T> {
             },
             message.to,
         );
-        let weight = weights::gas::<T>(outcome.gas_used);
+        let weight = weights::of_transaction::<T>(outcome.gas_used);
         let post = PostDispatchInfo {
             actual_weight: Some(weight),
             pays_fee: Pays::No,

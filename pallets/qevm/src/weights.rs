@@ -26,8 +26,14 @@ pub fn gas<T: Config>(gas: u64) -> Weight {
     Weight::new(gas.saturating_mul(ref_time), gas.saturating_mul(proof_size))
 }
 
+/// The weight of a transaction that has, or has used, so much gas. With what every extrinsic weighs it is just that of the gas:
+/// intrinsic gas stands for what comes before execution.
+pub fn of_transaction<T: Config>(gas: u64) -> Weight {
+    self::gas::<T>(gas).saturating_sub(T::BlockLimits::get().base_extrinsic)
+}
+
 /// The weight of a transaction: that of all the gas it may use. Bytes that are no transaction weigh nothing, since they
 /// are refused.
 pub fn transact<T: Config>(envelope: &[u8]) -> Weight {
-    gas::<T>(transaction::gas_limit(envelope).unwrap_or(0))
+    of_transaction::<T>(transaction::gas_limit(envelope).unwrap_or(0))
 }

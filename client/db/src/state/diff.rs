@@ -20,6 +20,48 @@ pub enum Replaced {
     Leaf(Vec<u8>),
     /// A branch by its bytes.
     Branch(Vec<u8>),
+    /// A branch by its bytes where they differ from those of the branch that took its place, which is as long: runs of
+    /// them, each with where it begins.
+    Patched(Vec<(u16, Vec<u8>)>),
+}
+
+/// A node before a block.
+pub enum Past<'a> {
+    Whole(OldNode),
+    /// As after the block, but for these runs.
+    Patched(&'a [(u16, Vec<u8>)]),
+}
+
+/// Equal bytes between two runs that are worth a run of their own: it costs a place and a length.
+const GAP_MIN: usize = 4;
+
+/// Where `old` differs from `new`; `None` if that says no less than `old` itself.
+fn patch(old: &[u8], new: &[u8]) -> Option<Vec<(u16, Vec<u8>)>> {
+    if old.len() != new.len() {
+        return None;
+    }
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (at, _) in old.iter().zip(new).enumerate().filter(|(_, (old, new))| old != new) {
+        match runs.last_mut() {
+            Some((_, end)) if at < *end + GAP_MIN => *end = at + 1,
+            _ => runs.push((at, at + 1)),
+        }
+    }
+    let size: usize = runs.iter().map(|(start, end)| end - start + GAP_MIN).sum();
+    if size >= old.len() {
+        return None;
+    }
+    let run = |(start, end): (usize, usize)| Some((u16::try_from(start).ok()?, old.get(start..end)?.to_vec()));
+    runs.into_iter().map(run).collect()
+}
+
+/// Makes of a node the one before it; `None` if the runs are not of this node.
+pub fn unpatch(node: &mut [u8], runs: &[(u16, Vec<u8>)]) -> Option<()> {
+    for (start, bytes) in runs {
+        let start = usize::from(*start);
+        node.get_mut(start..start + bytes.len())?.copy_from_slice(bytes);
+    }
+    Some(())
 }
 
 /// What an entry of a diff is about.
@@ -31,16 +73,21 @@ pub enum Entry<'a> {
 }
 
 impl Diff {
-    /// Of a block with this commit.
-    pub fn of(commit: &Commit) -> Self {
+    /// Of a block with this commit. `is_whole` says of an address whether its branch is kept whole, whatever it became.
+    pub fn of(commit: &Commit, is_whole: impl Fn(&[u8]) -> bool) -> Self {
         let values = commit.values.iter();
         let values = values.map(|change| (change.key.clone(), change.old.as_deref().map(<[u8]>::to_vec)));
         let nodes = commit.nodes.iter().filter_map(|change| {
+            let address = change.address.encode();
             let old = match change.old.as_ref()? {
                 OldNode::Leaf(key) => Replaced::Leaf(key.clone()),
-                OldNode::Branch(bytes) => Replaced::Branch(bytes.to_vec()),
+                OldNode::Branch(old) => {
+                    let new = change.new.as_ref().filter(|_| !is_whole(&address));
+                    let runs = new.and_then(|new| patch(old, &new.bytes));
+                    runs.map_or_else(|| Replaced::Branch(old.to_vec()), Replaced::Patched)
+                }
             };
-            Some((change.address.encode(), old))
+            Some((address, old))
         });
         let mut nodes: Vec<_> = nodes.collect();
         nodes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -62,11 +109,12 @@ impl Diff {
     }
 
     /// The node before the block, if it replaced it.
-    pub fn node(&self, address: &[u8]) -> Option<OldNode> {
+    pub fn node(&self, address: &[u8]) -> Option<Past<'_>> {
         let at = self.nodes.binary_search_by(|(other, _)| (**other).cmp(address)).ok()?;
         self.nodes.get(at).map(|(_, old)| match old {
-            Replaced::Leaf(key) => OldNode::Leaf(key.clone()),
-            Replaced::Branch(bytes) => OldNode::Branch(bytes.as_slice().into()),
+            Replaced::Leaf(key) => Past::Whole(OldNode::Leaf(key.clone())),
+            Replaced::Branch(bytes) => Past::Whole(OldNode::Branch(bytes.as_slice().into())),
+            Replaced::Patched(runs) => Past::Patched(runs),
         })
     }
 
@@ -86,8 +134,11 @@ impl Diff {
         let nodes = self.nodes.iter();
         let nodes: usize = nodes
             .map(|(address, old)| {
-                let (Replaced::Leaf(bytes) | Replaced::Branch(bytes)) = old;
-                ENTRY + address.len() + bytes.len()
+                let old = match old {
+                    Replaced::Leaf(bytes) | Replaced::Branch(bytes) => bytes.len(),
+                    Replaced::Patched(runs) => runs.iter().map(|(_, bytes)| ENTRY + bytes.len()).sum(),
+                };
+                ENTRY + address.len() + old
             })
             .sum();
         values + nodes
@@ -126,6 +177,34 @@ impl Entry<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_patch_leads_back_and_is_smaller() {
+        let new: Vec<u8> = (0..200).collect();
+        let changed = |at: &[usize]| {
+            let mut old = new.clone();
+            at.iter().for_each(|at| old[*at] ^= 0xff);
+            old
+        };
+        for (at, runs) in [
+            (&[][..], Some(0)),
+            (&[0], Some(1)),
+            (&[199], Some(1)),
+            (&[5, 6, 7, 10], Some(1)),
+            (&[5, 11, 100], Some(3)),
+        ] {
+            let old = changed(at);
+            let found = patch(&old, &new);
+            assert_eq!(found.as_ref().map(Vec::len), runs, "{at:?}");
+            let mut node = new.clone();
+            assert_eq!(unpatch(&mut node, &found.unwrap()), Some(()));
+            assert_eq!(node, old);
+        }
+        assert_eq!(patch(&new[1..], &new), None);
+        assert_eq!(patch(&vec![0xff; 200], &new), None);
+        assert_eq!(unpatch(&mut [0; 10], &[(9, vec![1, 2])]), None);
+        assert_eq!(unpatch(&mut [0; 10], &[(u16::MAX, vec![1])]), None);
+    }
 
     #[test]
     fn rows_of_one_entry_lie_together_and_ascend() {

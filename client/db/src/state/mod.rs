@@ -3,11 +3,13 @@
 mod cache;
 mod diff;
 
-pub use cache::{CacheFigures, StateCache};
+pub use cache::{CacheFigures, Packed, StateCache};
 pub use diff::{Diff, Entry};
+use diff::{Past, unpatch};
 
 use crate::{
     columns::Column,
+    crash::crash_point,
     database::{Database, decode, meta},
     error::DbError,
     raw::Raw,
@@ -18,6 +20,7 @@ use quids_core::Height;
 use quids_state::{Address, BackendError, Bytes, Commit, OldNode, StateStore, Tip};
 use rocksdb::{DBRawIterator, WriteBatch};
 use std::{
+    hash::BuildHasher,
     ops::Bound,
     sync::{
         Arc,
@@ -27,6 +30,13 @@ use std::{
 
 /// The most that one block prunes, where more is due because the node was told to keep less.
 const PRUNED_AT_ONCE_MAX: u32 = 16;
+
+/// A branch that a block replaces is kept whole once in so many times, by chance, else by where it differs from the next: to
+/// find it as it was at some height takes about as many steps, and nobody can choose blocks that make it many more.
+const WHOLE_ONE_IN: u64 = 16;
+
+/// What is pruned at once on demand goes in batches of about this size.
+const PRUNED_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes of the height at the end of a row.
 const HEIGHT_LEN: usize = 4;
@@ -132,13 +142,15 @@ impl Database {
     /// Puts a block's state into its batch, and what it replaced.
     pub(crate) fn put_state(&self, batch: &mut WriteBatch, height: Height, commit: &Commit) -> Result<(), DbError> {
         self.put_latest(batch, commit)?;
-        let diff = Diff::of(commit);
+        let is_whole = |address: &[u8]| self.chance.hash_one((address, height.0)) % WHOLE_ONE_IN == 0;
+        let diff = Diff::of(commit, is_whole);
         for entry in diff.entries() {
             self.raw.put_checked(batch, Column::Changes, &entry.row(height), &[])?;
         }
+        let encoded = diff.encode();
         self.raw
-            .put_checked(batch, Column::Diffs, &height.0.to_be_bytes(), &diff.encode())?;
-        self.states.remember(height, Arc::new(diff));
+            .put_checked(batch, Column::Diffs, &height.0.to_be_bytes(), &encoded)?;
+        self.states.remember(height, Arc::new(diff), Packed::of(&encoded));
         Ok(())
     }
 
@@ -225,15 +237,46 @@ impl Database {
             return Ok(oldest);
         }
         for pruned in (oldest.0.saturating_add(1)..=until.0).map(Height) {
-            match self.delete_diff(batch, pruned) {
-                // It is of no use any more, and must not stop the chain. Its rows stay, below all that is looked for.
-                Err(DbError::Damaged { .. }) => self.raw.delete(batch, Column::Diffs, &pruned.0.to_be_bytes())?,
-                deleted => deleted?,
-            }
+            self.delete_diff_of_no_use(batch, pruned)?;
         }
         self.raw
             .put_checked(batch, Column::Meta, meta::OLDEST_STATE, &until.encode())?;
         Ok(until)
+    }
+
+    /// Gives up the states of all but so many blocks before the last one, in batches, the oldest first; how many states that
+    /// is. Readers and the writer go on in between.
+    ///
+    /// Errors: a failed write, after which the database refuses to write.
+    pub fn prune_to(&self, states: u32) -> Result<u32, DbError> {
+        let first = self.oldest();
+        let mut pruned = 0;
+        loop {
+            let mut stopped = self.writer.lock();
+            if let Some(reason) = &*stopped {
+                return Err(DbError::Stopped(reason.clone()));
+            }
+            let until = self.best()?.0.saturating_sub(Height(states.max(1)));
+            let (mut batch, mut reached) = (WriteBatch::default(), self.oldest());
+            while reached < until && batch.size_in_bytes() < PRUNED_BATCH_BYTES {
+                reached = Height(reached.0.saturating_add(1));
+                self.delete_diff_of_no_use(&mut batch, reached)?;
+            }
+            if reached == self.oldest() {
+                break;
+            }
+            self.raw
+                .put_checked(&mut batch, Column::Meta, meta::OLDEST_STATE, &reached.encode())?;
+            // Who reads a state that goes looks at this afterwards.
+            self.state_tip.oldest.store(reached.0, Ordering::SeqCst);
+            let written = self.raw.write(batch).and_then(|()| {
+                crash_point("db-pruned");
+                self.raw.sync()
+            });
+            written.inspect_err(|error| *stopped = Some(error.to_string()))?;
+            pruned = reached.0.saturating_sub(first.0);
+        }
+        Ok(pruned)
     }
 
     /// Gives up the states before this height, in one batch: what led back to them goes, damaged or not.
@@ -256,9 +299,19 @@ impl Database {
         Ok(())
     }
 
+    /// As [`Self::delete_diff`], of one that nobody reads any more: if it is damaged, that must not stop the chain. Its rows
+    /// stay, below all that is looked for.
+    fn delete_diff_of_no_use(&self, batch: &mut WriteBatch, height: Height) -> Result<(), DbError> {
+        match self.delete_diff(batch, height) {
+            Err(DbError::Damaged { .. }) => self.raw.delete(batch, Column::Diffs, &height.0.to_be_bytes()),
+            deleted => deleted,
+        }
+    }
+
     /// Takes out what a block replaced.
     pub(crate) fn delete_diff(&self, batch: &mut WriteBatch, height: Height) -> Result<(), DbError> {
-        for entry in self.diff(height)?.entries() {
+        let (diff, _) = self.read_diff(height)?;
+        for entry in diff.entries() {
             self.raw.delete(batch, Column::Changes, &entry.row(height))?;
         }
         self.raw.delete(batch, Column::Diffs, &height.0.to_be_bytes())
@@ -270,6 +323,20 @@ impl Database {
             return Ok(diff);
         }
         let version = self.state_tip.version();
+        let (diff, packed) = match self.states.packed(height) {
+            Some(unpacked) => unpacked,
+            None => {
+                let (diff, encoded) = self.read_diff(height)?;
+                (Arc::new(diff), Packed::of(&encoded))
+            }
+        };
+        self.state_tip
+            .if_still(version, || self.states.remember(height, diff.clone(), packed));
+        Ok(diff)
+    }
+
+    /// As [`Self::diff`], from the disk and for nobody else; with its SCALE.
+    fn read_diff(&self, height: Height) -> Result<(Diff, Vec<u8>), DbError> {
         let key = height.0.to_be_bytes();
         let damaged = |reason: &str| DbError::damaged(Column::Diffs, &key, reason);
         let bytes = self.raw.checked(Column::Diffs, &key)?;
@@ -278,14 +345,11 @@ impl Database {
         if !diff.is_sorted() {
             return Err(damaged("it is out of order"));
         }
-        let diff = Arc::new(diff);
-        self.state_tip
-            .if_still(version, || self.states.remember(height, diff.clone()));
-        Ok(diff)
+        Ok((diff, bytes))
     }
 
-    /// The diff of the first block above `height` that changed an entry.
-    fn diff_after(&self, entry: Entry<'_>, height: Height) -> Result<Option<Arc<Diff>>, DbError> {
+    /// The first block above `height` that changed an entry, and its diff.
+    fn diff_after(&self, entry: Entry<'_>, height: Height) -> Result<Option<(Height, Arc<Diff>)>, DbError> {
         let Some(next) = height.next() else { return Ok(None) };
         // Rows of other names, and what pruning left of them, are not looked at.
         let end = [&entry.prefix()[..], &[0xff; HEIGHT_LEN + 1]].concat();
@@ -301,7 +365,7 @@ impl Database {
         match self.diff(Height(height)) {
             // Pruned or taken back since; whoever reads finds out.
             Err(DbError::Damaged { .. }) if self.raw.read(Column::Changes, row)?.is_none() => Ok(None),
-            diff => diff.map(Some),
+            diff => diff.map(|diff| Some((Height(height), diff))),
         }
     }
 }
@@ -371,12 +435,37 @@ impl StateStore for Database {
 
     fn value_before(&self, key: &[u8], height: Height) -> Result<Option<Option<Bytes>>, BackendError> {
         let diff = self.diff_after(Entry::Key(key), height)?;
-        Ok(diff.and_then(|diff| diff.value(key)))
+        Ok(diff.and_then(|(_, diff)| diff.value(key)))
     }
 
     fn node_before(&self, address: &Address, height: Height) -> Result<Option<OldNode>, BackendError> {
         let address = address.encode();
-        let diff = self.diff_after(Entry::Address(&address), height)?;
-        Ok(diff.and_then(|diff| diff.node(&address)))
+        let mut patched = Vec::new();
+        let mut above = height;
+        let mut node = loop {
+            let Some((height, diff)) = self.diff_after(Entry::Address(&address), above)? else {
+                if patched.is_empty() {
+                    return Ok(None);
+                }
+                break self.raw.checked(Column::Branches, &address)?.unwrap_or_default();
+            };
+            match diff.node(&address) {
+                Some(Past::Patched(_)) => patched.push(diff),
+                Some(Past::Whole(OldNode::Branch(bytes))) => break bytes.to_vec(),
+                Some(Past::Whole(leaf)) if patched.is_empty() => return Ok(Some(leaf)),
+                _ => return Ok(None),
+            }
+            above = height;
+        };
+        for diff in patched.iter().rev() {
+            // What does not fit was taken back or replaced since, or is damaged: whoever reads compares its hash.
+            let Some(Past::Patched(runs)) = diff.node(&address) else {
+                return Ok(None);
+            };
+            if unpatch(&mut node, runs).is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(OldNode::Branch(node.into())))
     }
 }

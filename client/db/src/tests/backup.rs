@@ -1,7 +1,7 @@
 //! Backups: of one moment each, whole or not there, and never of another chain.
 
-use super::{FAST, Maker, assert_beginning, chain, kill, open, write};
-use crate::{Database, DbError, Options};
+use super::{Maker, assert_beginning, chain, config, kill, open, write};
+use crate::{Database, DbError, StorageConfig};
 use std::{fs, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc};
 
 fn refused<T: std::fmt::Debug>(result: Result<T, DbError>, says: &str) {
@@ -104,7 +104,13 @@ fn saver() {
     let Some(folder) = std::env::var_os(kill::FOLDER).map(PathBuf::from) else {
         return;
     };
-    let db = Arc::new(Database::open(folder.join("db"), Options { sync: true, ..FAST }).unwrap());
+    let db = Arc::new(
+        Database::open(&StorageConfig {
+            sync: true,
+            ..config(folder.join("db"))
+        })
+        .unwrap(),
+    );
     db.backup(&folder.join("backups"), 1).unwrap();
     Database::restore(&folder.join("backups"), None, &folder.join("back")).unwrap();
 }

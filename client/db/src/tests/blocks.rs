@@ -1,7 +1,7 @@
 //! Chains, forks, finality, and opening again.
 
-use super::{FAST, assert_beginning, block, chain, evm::everything, open, write};
-use crate::{Column, Database, DbError, FORMAT_VERSION, Options};
+use super::{assert_beginning, block, chain, config, evm::everything, open, write};
+use crate::{Column, Database, DbError, FORMAT_VERSION, StorageConfig};
 use quids_core::{Hash, Height};
 use rocksdb::WriteBatch;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +92,7 @@ fn aux_entries_are_replaced_and_removed_with_their_block() {
 fn a_second_open_says_that_it_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let _db = open(folder.path());
-    let locked = Database::open(folder.path(), FAST).unwrap_err();
+    let locked = Database::open(&config(folder.path())).unwrap_err();
     assert!(
         matches!(&locked, DbError::Locked { path, .. } if path == folder.path()),
         "{locked}"
@@ -119,13 +119,13 @@ pub(super) fn put_raw(db: &Database, column: Column, key: &[u8], value: &[u8]) {
 fn other_formats_are_refused() {
     let check = |stored: &[u8], column: Option<&str>, expected: DbError| {
         let folder = tempfile::tempdir().unwrap();
-        let mut db = Database::open(folder.path(), FAST).unwrap();
+        let mut db = Database::open(&config(folder.path())).unwrap();
         put_raw(&db, Column::Meta, b"format", stored);
         if let Some(column) = column {
             db.raw.db.create_cf(column, &rocksdb::Options::default()).unwrap();
         }
         drop(db);
-        assert_eq!(Database::open(folder.path(), FAST).unwrap_err(), expected);
+        assert_eq!(Database::open(&config(folder.path())).unwrap_err(), expected);
     };
     let supported = FORMAT_VERSION;
     let newer = DbError::NewerFormat {
@@ -136,6 +136,14 @@ fn other_formats_are_refused() {
     check(&(supported + 1).to_le_bytes(), None, newer.clone());
     check(&(supported + 1).to_le_bytes(), Some("flat"), newer);
     check(&0u32.to_le_bytes(), None, DbError::OlderFormat { found: 0, supported });
+    let folder = tempfile::tempdir().unwrap();
+    let before = crate::columns::PATCHLESS_FORMAT;
+    put_raw(&open(folder.path()), Column::Meta, b"format", &before.to_le_bytes());
+    let db = open(folder.path());
+    assert_eq!(
+        *db.raw.read(Column::Meta, b"format").unwrap().unwrap(),
+        supported.to_le_bytes()
+    );
     let key = "666f726d6174".to_string();
     let reason = "2 bytes are no version".to_string();
     check(
@@ -158,7 +166,7 @@ fn a_database_without_a_format_is_refused() {
     db.raw.delete(&mut batch, Column::Meta, b"format").unwrap();
     db.raw.write(batch).unwrap();
     drop(db);
-    assert_eq!(Database::open(folder.path(), FAST).unwrap_err(), DbError::NoFormat);
+    assert_eq!(Database::open(&config(folder.path())).unwrap_err(), DbError::NoFormat);
 }
 
 #[test]
@@ -166,7 +174,7 @@ fn a_path_that_cannot_be_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, b"x").unwrap();
-    assert!(matches!(Database::open(&file, FAST), Err(DbError::Open { path, .. }) if path == file));
+    assert!(matches!(Database::open(&config(&file)), Err(DbError::Open { path, .. }) if path == file));
 }
 
 #[test]
@@ -222,7 +230,11 @@ fn entries_outside_of_blocks_are_written_listed_and_removed() {
 #[test]
 fn nothing_of_a_block_is_found_before_it_is_the_best() {
     let folder = tempfile::tempdir().unwrap();
-    let db = Database::open(folder.path(), Options { sync: true, ..FAST }).unwrap();
+    let db = Database::open(&StorageConfig {
+        sync: true,
+        ..config(folder.path())
+    })
+    .unwrap();
     let blocks = chain(100);
     write(&db, &blocks[..1]);
     let looked = AtomicUsize::new(0);

@@ -44,7 +44,7 @@ fn every_bit_of_every_column_counts() {
         db.header(&hash).map(|header| header.is_some())
     });
     check(&db, Column::Bodies, hash.as_bytes(), || {
-        db.body(&hash).map(|body| body.is_some())
+        db.get_block_transactions(&hash).map(|body| body.is_some())
     });
     check(&db, Column::Numbers, &[0, 0, 0, 1], || {
         db.hash_at(Height(1)).map(|hash| hash.is_some())
@@ -134,7 +134,7 @@ fn a_damaged_tip_is_found_when_opening() {
     tip[3] ^= 1;
     put_raw(&db, Column::Meta, b"tip", &tip);
     drop(db);
-    let error = Database::open(folder.path(), super::FAST).unwrap_err();
+    let error = Database::open(&super::config(folder.path())).unwrap_err();
     assert!(matches!(error, DbError::Damaged { column: "meta", .. }), "{error}");
 }
 
@@ -155,7 +155,7 @@ fn entries_do_not_change_places() {
         Err(DbError::Damaged { column: "headers", .. })
     ));
     assert!(matches!(
-        db.body(&hashes[1]),
+        db.get_block_transactions(&hashes[1]),
         Err(DbError::Damaged { column: "bodies", .. })
     ));
 }
@@ -184,7 +184,10 @@ fn authentic_nonsense_is_an_error() {
             .unwrap();
         db.raw.write(batch).unwrap();
         assert!(
-            matches!(db.body(&hash), Err(DbError::Damaged { column: "bodies", .. })),
+            matches!(
+                db.get_block_transactions(&hash),
+                Err(DbError::Damaged { column: "bodies", .. })
+            ),
             "{nonsense:?}"
         );
         assert!(

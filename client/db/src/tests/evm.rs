@@ -277,7 +277,7 @@ fn blocks_taken_back_leave_nothing() {
             assert_eq!(
                 (
                     db.header(&hash),
-                    db.body(&hash),
+                    db.get_block_transactions(&hash),
                     db.hash_at(block.header.number),
                     db.evm_block(&hash)
                 ),

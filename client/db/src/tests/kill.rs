@@ -1,7 +1,7 @@
 //! The process killed at every crash point, and the log cut anywhere: a block is whole or not there at all.
 
-use super::{FAST, assert_beginning, chain, open, write};
-use crate::{Database, Options, crash::VARIABLE};
+use super::{assert_beginning, chain, config, open, write};
+use crate::{Database, StorageConfig, crash::VARIABLE};
 use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
@@ -18,7 +18,13 @@ const TAKEN_BACK_TO: u32 = 3;
 #[ignore = "run by the tests that kill it"]
 fn victim() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let db = Arc::new(Database::open(folder, Options { sync: true, ..FAST }).unwrap());
+    let db = Arc::new(
+        Database::open(&StorageConfig {
+            sync: true,
+            ..config(folder)
+        })
+        .unwrap(),
+    );
     let blocks = chain(LAST);
     let next = db.best().map_or(0, |(height, _)| height.0 as usize + 1);
     write(&db, &blocks[next..]);
@@ -29,7 +35,13 @@ fn victim() {
 #[ignore = "run by the test that kills it"]
 fn taker() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let db = Arc::new(Database::open(folder, Options { sync: true, ..FAST }).unwrap());
+    let db = Arc::new(
+        Database::open(&StorageConfig {
+            sync: true,
+            ..config(folder)
+        })
+        .unwrap(),
+    );
     db.take_back_to(&chain(TAKEN_BACK_TO)[TAKEN_BACK_TO as usize].header.hash())
         .unwrap();
 }
@@ -127,7 +139,7 @@ fn a_second_process_is_told_that_it_is_in_use() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("Locked"), "{output:?}");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();

@@ -4,25 +4,29 @@ mod backup;
 mod blocks;
 mod damage;
 mod evm;
+mod faults;
 mod kill;
 mod state;
+mod upkeep;
 mod verify;
 
-use crate::{BlockCommit, Database, Options};
+use crate::{BlockCommit, Database, StorageConfig};
 use quids_core::{Digest, Hash, Header, Height, OpaqueExtrinsic};
 use quids_state::{Commit, EMPTY_ROOT, MemoryState, SharedCache, StateBackend, StateView};
 use std::{path::Path, sync::Arc};
 
 /// The same for every test but those about syncing: many small databases.
-const FAST: Options = Options {
-    cache_size_mb: 8,
-    max_open_files: 64,
-    states_kept: None,
-    sync: false,
-};
+pub(crate) fn config(path: impl AsRef<Path>) -> StorageConfig {
+    StorageConfig {
+        cache_size_mb: 8,
+        max_open_files: 64,
+        sync: false,
+        ..StorageConfig::new(path.as_ref())
+    }
+}
 
 fn open(path: &Path) -> Arc<Database> {
-    Arc::new(Database::open(path, FAST).unwrap())
+    Arc::new(Database::open(&config(path)).unwrap())
 }
 
 fn blake3(bytes: &[u8]) -> Hash {
@@ -119,7 +123,7 @@ fn write(db: &Database, blocks: &[BlockCommit]) {
 fn assert_whole(db: &Database, block: &BlockCommit) {
     let hash = block.header.hash();
     assert_eq!(db.header(&hash).unwrap().as_ref(), Some(&block.header));
-    assert_eq!(db.body(&hash).unwrap().as_ref(), Some(&block.body));
+    assert_eq!(db.get_block_transactions(&hash).unwrap().as_ref(), Some(&block.body));
     for (key, value) in &block.aux {
         assert_eq!(&db.aux(key).unwrap(), value);
     }
@@ -130,7 +134,7 @@ fn assert_whole(db: &Database, block: &BlockCommit) {
 fn assert_nothing(db: &Database, block: &BlockCommit) {
     let hash = block.header.hash();
     assert_eq!(db.header(&hash).unwrap(), None);
-    assert_eq!(db.body(&hash).unwrap(), None);
+    assert_eq!(db.get_block_transactions(&hash).unwrap(), None);
     assert_eq!(db.hash_at(block.header.number).unwrap(), None);
     for (key, _) in &block.aux {
         assert_eq!(db.aux(key).unwrap(), None);

@@ -1,7 +1,7 @@
 //! The state on disk, its past, the way back, and readers beside a writer.
 
-use super::{Change, FAST, Maker, changes, open, write};
-use crate::{BlockCommit, Column, Database, DbError, Options};
+use super::{Change, Maker, changes, config, open, write};
+use crate::{BlockCommit, Column, Database, DbError, StorageConfig};
 use proptest::{collection::vec, prelude::*};
 use quids_core::{Hash, Height};
 use quids_state::{BackendError, SharedCache, StateBackend, StateStore, StateView};
@@ -121,7 +121,15 @@ proptest! {
 fn states_are_pruned_as_far_as_they_are_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let blocks = super::chain(120);
-    let open = |states_kept| Arc::new(Database::open(folder.path(), Options { states_kept, ..FAST }).unwrap());
+    let open = |states_kept| {
+        Arc::new(
+            Database::open(&StorageConfig {
+                states_kept,
+                ..config(folder.path())
+            })
+            .unwrap(),
+        )
+    };
     let check = |db: &Arc<Database>, oldest: usize, best: usize| {
         assert_eq!(
             (db.oldest(), db.best().unwrap().0),
@@ -313,12 +321,12 @@ fn a_view_sees_one_state_while_others_are_made() {
 fn what_is_kept_of_the_past_has_a_bound() {
     const KEYS: u32 = 2_000;
     let folder = tempfile::tempdir().unwrap();
-    let options = Options {
+    let config = StorageConfig {
         states_kept: Some(64),
         cache_size_mb: 64,
-        ..FAST
+        ..config(folder.path())
     };
-    let db = Arc::new(Database::open(folder.path(), options).unwrap());
+    let db = Arc::new(Database::open(&config).unwrap());
     let cache = Arc::new(SharedCache::new(8 << 20));
     let bytes = || {
         db.compact().unwrap();

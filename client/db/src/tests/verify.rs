@@ -1,7 +1,7 @@
 //! Everything is walked: what is damaged is named with its remedy, and the remedy mends it.
 
-use super::{FAST, assert_beginning, chain, kill, open, write};
-use crate::{Column, Database, DbError, Options, Remedy, verify::Damage};
+use super::{assert_beginning, chain, config, kill, open, write};
+use crate::{Column, Database, DbError, Remedy, StorageConfig, verify::Damage};
 use codec::Encode;
 use quids_core::Height;
 use quids_state::{BackendError, StateStore};
@@ -52,8 +52,11 @@ fn some_key(db: &Database, column: Column) -> Vec<u8> {
 fn what_is_whole_has_no_damage() {
     for states_kept in [None, Some(4)] {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { states_kept, ..FAST };
-        let db = Arc::new(Database::open(folder.path(), options).unwrap());
+        let config = StorageConfig {
+            states_kept,
+            ..config(folder.path())
+        };
+        let db = Arc::new(Database::open(&config).unwrap());
         write(&db, &chain(30));
         assert_eq!(damages(&db), [], "{states_kept:?}");
         db.take_back_to(&db.hash_at(Height(28)).unwrap().unwrap()).unwrap();

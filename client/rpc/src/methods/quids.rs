@@ -3,7 +3,7 @@
 use super::block_or_best;
 use super::registry::{Registered, Registry, method};
 use super::system::{ACCOUNT, ROLE};
-use crate::error::{self, from_runtime_call, undecodable};
+use crate::error::{self, from_backend, from_runtime_call, undecodable};
 use crate::spec::shapes::AT;
 use crate::spec::{Field, Method, Param, Schema};
 use crate::{Config, PoolEntry, json};
@@ -26,6 +26,21 @@ const NODE_INFO: Schema = Schema::Named(
         Field::required("uptimeSeconds", Schema::Number, ""),
         Field::required("databaseBytes", Schema::Nullable(&Schema::Number), "on disk"),
     ]),
+);
+
+const BACKUP: Schema = Schema::Named(
+    "Backup",
+    &Schema::Object(&[
+        Field::required("folder", Schema::Text, "on the node's machine"),
+        Field::required("id", Schema::Number, "in that folder"),
+        Field::required("bytes", Schema::Number, "of the database"),
+        Field::required("timestamp", Schema::Number, "seconds since 1970"),
+    ]),
+);
+const KEEP: Param = Param::optional(
+    "keep",
+    Schema::NumberOrHex,
+    "backups that stay there, this one included; 3 if left out",
 );
 
 const USAGE: Schema = Schema::Object(&[
@@ -112,6 +127,8 @@ const SCHEMES: Schema = Schema::List(&Schema::Object(&[
 
 /// Transactions before a page, which the pool has to walk past.
 const START_MAX: u32 = 10_000;
+/// Backups that stay if nothing else is asked.
+const BACKUPS_KEPT: u32 = 3;
 /// Transactions of a page if nothing else is asked.
 const PAGE: u32 = 100;
 
@@ -130,6 +147,27 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "roles": node.node_roles(),
                 "uptimeSeconds": info.uptime_s,
                 "databaseBytes": info.database_bytes,
+            }))
+        },
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "quids_backup",
+                "Adds a backup of the running node's database to the folder `backups` beside it; files that an earlier one \
+                 there has are not copied again. `quids db restore` brings it back.",
+                &[KEEP],
+                BACKUP,
+            )
+            .errors(&[error::CLIENT])
+            .for_owner()
+        },
+        |node, arguments| {
+            let kept = arguments.optional_number("keep")?.unwrap_or(BACKUPS_KEPT).max(1);
+            let backup = node.backup(kept).map_err(from_backend)?;
+            Ok(json!({
+                "folder": backup.folder, "id": backup.id, "bytes": backup.bytes, "timestamp": backup.timestamp,
             }))
         },
     )?;

@@ -35,7 +35,7 @@ struct Incoming<'a> {
     id: Id<'a>,
     #[serde(borrow)]
     method: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     params: Option<&'a RawValue>,
 }
 

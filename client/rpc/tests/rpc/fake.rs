@@ -284,6 +284,14 @@ impl Backend for Fake {
             database_bytes: Some(1 << 40),
         }
     }
+    fn backup(&self, _: u32) -> Result<BackupInfo, BackendError> {
+        Ok(BackupInfo {
+            folder: "/backups".into(),
+            id: 1,
+            bytes: 1 << 30,
+            timestamp: 1_800_000_000,
+        })
+    }
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
         if directives == "bad" {
             return Err(BackendError::Refused("\"bad\" is no directive".into()));

@@ -2,8 +2,9 @@
 
 use crate::{
     logging::LogFormat,
-    run::{RpcMethods, SealingKind, StatePruning},
+    run::{RpcMethods, SealingKind},
     status::StatusMode,
+    words::{CacheSize, StatePruning},
 };
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -42,10 +43,19 @@ pub struct RunOptions {
     #[arg(long = "block-time", value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     #[serde(rename = "block-time", skip_serializing_if = "Option::is_none")]
     pub block_time_ms: Option<u64>,
-    /// Memory for the database's cache, and as much again for the state's, in MiB [default: 64]
-    #[arg(long = "cache", value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
-    #[serde(rename = "cache", skip_serializing_if = "Option::is_none")]
-    pub cache_mib: Option<u32>,
+    /// Memory for the database's cache, and as much again for the state's, in MiB; `auto` takes an eighth of what is
+    /// available for each [default: 64]
+    #[arg(long, value_name = "auto|MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheSize>,
+    /// Files that the database keeps open; -1 for all [default: 512]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-1..))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_open_files: Option<i32>,
+    /// Write new files of the database without compression; those that are there stay readable.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_compression: Option<bool>,
 
     /// States that stay readable: `archive` keeps all, a number those of so many blocks before the last one (from 16 on).
     /// Another choice takes effect with the next blocks; what is pruned does not come back [default: archive]
@@ -156,7 +166,9 @@ impl RunOptions {
         Self {
             sealing: Some(SealingKind::Interval),
             block_time_ms: Some(1000),
-            cache_mib: Some(64),
+            cache: Some(CacheSize::Mib(64)),
+            max_open_files: Some(512),
+            no_compression: Some(false),
             state_pruning: Some(StatePruning::Archive),
             rpc_port: Some(9944),
             rpc_external: Some(false),

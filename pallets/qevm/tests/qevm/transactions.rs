@@ -3,10 +3,12 @@
 use crate::mock::*;
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, TxKind, U256};
+use pallet_qevm::Call;
 use pallet_system::ChainPhase;
 use quids_api::{InvalidTransaction, TransactionValidityError, evm::ContractSafety, evm::EvmErrorKind, evm::EvmStatus};
 use quids_core::{AccountId20, H160, H256, Nonce};
 use quids_crypto::SignatureScheme;
+use quids_support::{dispatch::GetDispatchInfo, traits::Get};
 
 fn to(who: AccountId20) -> TxKind {
     TxKind::Call(Address::from(who.0))
@@ -30,6 +32,28 @@ fn a_transfer_pays_by_eip_1559() {
         end(1);
         assert_eq!(balance(AUTHOR), 21_000 * GWEI);
         assert_conserved();
+    });
+}
+
+/// What every extrinsic weighs is in the intrinsic gas: a block of transfers holds all the gas that a block has.
+#[test]
+fn a_block_of_transactions_holds_all_its_gas() {
+    let (alice, bob) = (Legacy::new(1), AccountId20([2; 20]));
+    test(&[alice.account()], || {
+        let transfer = |gas_limit| TxEip1559 {
+            to: to(bob),
+            gas_limit,
+            ..blank()
+        };
+        for gas in [21_000, 100_000, 16_000_000] {
+            let call = RuntimeCall::from(Call::transact {
+                envelope: alice.sign(transfer(gas)),
+            });
+            let each = call.get_dispatch_info().weight.saturating_add(Limits::get().base_extrinsic);
+            let count = GasLimit::get() / gas;
+            let (all, normal) = (each.ref_time * count, Limits::get().normal().ref_time);
+            assert!(all <= normal && all + each.ref_time > normal, "{count} of {gas} gas weigh {all} of {normal}");
+        }
     });
 }
 
