@@ -14,6 +14,10 @@ const UNUSED: &[(&str, &str)] = &[
         "quids_chain_block_extrinsics",
         "its buckets; its sum is shown as extrinsics per second",
     ),
+    (
+        "quids_db_compression_level",
+        "it follows the time that commits take, which is shown",
+    ),
     ("process_virtual_memory_bytes", "address space that costs nothing"),
     (
         "quids_hardware_memory_available_bytes",

@@ -46,13 +46,16 @@ fn a_block_of_transactions_holds_all_its_gas() {
             ..blank()
         };
         for gas in [21_000, 100_000, 16_000_000] {
-            let call = RuntimeCall::from(Call::transact {
+            let call = Call::<Runtime>::transact {
                 envelope: alice.sign(transfer(gas)),
-            });
-            let each = call.get_dispatch_info().weight.saturating_add(Limits::get().base_extrinsic);
+            };
+            let each = call.dispatch_info().weight.saturating_add(Limits::get().base_extrinsic);
             let count = GasLimit::get() / gas;
             let (all, normal) = (each.ref_time * count, Limits::get().normal().ref_time);
-            assert!(all <= normal && all + each.ref_time > normal, "{count} of {gas} gas weigh {all} of {normal}");
+            assert!(
+                all <= normal && all + each.ref_time > normal,
+                "{count} of {gas} gas weigh {all} of {normal}"
+            );
         }
     });
 }
