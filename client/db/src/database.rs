@@ -6,7 +6,7 @@ use crate::{
     error::DbError,
     metrics::CommitMetrics,
     raw::Raw,
-    state::{StateCache, StateTip},
+    state::{Chance, StateCache, StateTip},
     tail,
 };
 use codec::{Decode, DecodeAll};
@@ -88,7 +88,7 @@ pub struct Database {
     /// Whether the last blocks are known to be whole.
     pub(crate) is_tail_whole: AtomicBool,
     /// Which branches of the past are kept whole.
-    pub(crate) chance: foldhash::fast::RandomState,
+    pub(crate) chance: Chance,
     /// Without compression, none.
     pub(crate) effort: Option<Effort>,
     /// Held while a batch is put together and written; has the reason if a write failed.
@@ -102,7 +102,7 @@ impl Database {
     pub fn open(config: &StorageConfig) -> Result<Self, DbError> {
         let db = open_rocksdb(config)?;
         let raw = Raw { db, sync: config.sync };
-        check_format(&raw)?;
+        let format = check_format(&raw)?;
         let was_closed = tail::was_closed(&raw)?;
         let tip = raw.checked(Column::Meta, meta::TIP)?;
         let tip: Option<ChainTip> = tip.map(|bytes| decode(Column::Meta, meta::TIP, &bytes)).transpose()?;
@@ -118,12 +118,17 @@ impl Database {
             states: StateCache::new(config.cache_size_mb.saturating_mul(MIB) / 2),
             states_kept: config.states_kept,
             is_tail_whole: AtomicBool::new(was_closed || tip.is_none()),
-            chance: foldhash::fast::RandomState::default(),
+            chance: Chance::default(),
             effort: config.enable_compression.then(Effort::default),
             writer: Mutex::new(None),
             metrics: OnceLock::new(),
         };
         this.finish_repair()?;
+        if format == PATCHLESS_FORMAT {
+            // Its diffs are read as they are; those that are written from now on it does not know.
+            put_format(&this.raw)?;
+            this.raw.sync()?;
+        }
         Ok(this)
     }
 
@@ -275,8 +280,14 @@ fn holder(_path: &Path) -> Option<u32> {
     None
 }
 
-/// Writes the version into a new database; refuses one of another version.
-fn check_format(raw: &Raw) -> Result<(), DbError> {
+fn put_format(raw: &Raw) -> Result<(), DbError> {
+    let mut batch = WriteBatch::default();
+    raw.put(&mut batch, Column::Meta, meta::FORMAT, &FORMAT_VERSION.to_le_bytes())?;
+    raw.write(batch)
+}
+
+/// Writes the version into a new database; refuses one of another version than can be read, which it returns.
+fn check_format(raw: &Raw) -> Result<u32, DbError> {
     let supported = FORMAT_VERSION;
     let Some(bytes) = raw.read(Column::Meta, meta::FORMAT)? else {
         for column in Column::ALL {
@@ -284,9 +295,8 @@ fn check_format(raw: &Raw) -> Result<(), DbError> {
                 return Err(DbError::NoFormat);
             }
         }
-        let mut batch = WriteBatch::default();
-        raw.put(&mut batch, Column::Meta, meta::FORMAT, &supported.to_le_bytes())?;
-        return raw.write(batch);
+        put_format(raw)?;
+        return Ok(FORMAT_VERSION);
     };
     let version: [u8; 4] = (*bytes).try_into().map_err(|_| {
         DbError::damaged(
@@ -297,14 +307,7 @@ fn check_format(raw: &Raw) -> Result<(), DbError> {
     })?;
     match u32::from_le_bytes(version) {
         found if found > supported => Err(DbError::NewerFormat { found, supported }),
-        // Its diffs are read as they are; those that are written from now on it does not know.
-        PATCHLESS_FORMAT => {
-            let mut batch = WriteBatch::default();
-            raw.put(&mut batch, Column::Meta, meta::FORMAT, &supported.to_le_bytes())?;
-            raw.write(batch)?;
-            raw.sync()
-        }
-        found if found < supported => Err(DbError::OlderFormat { found, supported }),
-        _ => Ok(()),
+        found @ (FORMAT_VERSION | PATCHLESS_FORMAT) => Ok(found),
+        found => Err(DbError::OlderFormat { found, supported }),
     }
 }

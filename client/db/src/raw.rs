@@ -176,8 +176,11 @@ impl Raw {
         let everything: (Option<&[u8]>, Option<&[u8]>) = (None, None);
         let mut options = CompactOptions::default();
         options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
-        // RocksDB's C interface keeps the outcome for itself; a failure counts there.
-        let failures = || self.property(column, BACKGROUND_ERRORS);
+        // RocksDB's C interface keeps the outcome for itself; a failure counts there, for all columns together.
+        let failures = || {
+            let count = self.db.property_int_value(BACKGROUND_ERRORS);
+            count.map_err(|error| DbError::Write(error.to_string()))
+        };
         let before = failures()?;
         self.db
             .compact_range_cf_opt(self.family(column)?, everything.0, everything.1, &options);

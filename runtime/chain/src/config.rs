@@ -42,13 +42,22 @@ impl pallet_balances::Config for Runtime {
 
 impl pallet_upgrade::Config for Runtime {}
 
+const BLOCK_GAS: u64 = 30_000_000;
+/// Picoseconds of a gas.
+const GAS_REF_TIME: u64 = 12_500;
+
+// No transaction looks at how much gas a block has used: its weight has to run out first. And no transaction, which uses
+// 10 500 gas at least, may weigh less than any extrinsic does.
+const _: () =
+    assert!(BLOCK_GAS * GAS_REF_TIME >= crate::NORMAL_REF_TIME && 10_500 * GAS_REF_TIME >= crate::BASE_REF_TIME);
+
 constant!(
     /// Gas of a block: what its weight for normal transactions comes to, so that the weight is the tighter limit.
-    pub BlockGasLimit: u64 = 30_000_000
+    pub BlockGasLimit: u64 = BLOCK_GAS
 );
 constant!(
     /// 80 Mgas/s on a reference core: `quids bench evm` has this chain's figures.
-    pub GasWeightOfChain: GasWeight = GasWeight { ref_time: 12_500, proof_size: 1 }
+    pub GasWeightOfChain: GasWeight = GasWeight { ref_time: GAS_REF_TIME, proof_size: 1 }
 );
 constant!(
     /// The range of this chain's own precompiles.

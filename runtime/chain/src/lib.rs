@@ -58,12 +58,18 @@ pub fn version() -> RuntimeVersion {
 /// One second of a reference core, in picoseconds.
 const SECOND: u64 = 1_000_000_000_000;
 
+const NORMAL_PERCENT: u8 = 75;
+/// What normal transactions of a block may take,
+const NORMAL_REF_TIME: u64 = SECOND / 2 / 100 * NORMAL_PERCENT as u64;
+/// and what each of them takes besides its call.
+const BASE_REF_TIME: u64 = 30_000_000;
+
 constant!(
     /// What fits into a block: half of the interval's computation, the rest is for proofs and the network.
     pub Limits: BlockLimits = BlockLimits {
         max_weight: Weight::new(SECOND / 2, 64 * 1024 * 1024),
-        normal_percent: 75,
-        base_extrinsic: Weight::new(30_000_000, 512),
+        normal_percent: NORMAL_PERCENT,
+        base_extrinsic: Weight::new(BASE_REF_TIME, 512),
         base_block: Weight::new(500_000_000, 4_096),
         max_length: 16 * 1024 * 1024,
         max_extrinsic_length: 9 * 1024 * 1024,

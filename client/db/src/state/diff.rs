@@ -201,7 +201,7 @@ mod tests {
             assert_eq!(node, old);
         }
         assert_eq!(patch(&new[1..], &new), None);
-        assert_eq!(patch(&vec![0xff; 200], &new), None);
+        assert_eq!(patch(&[0xff; 200], &new), None);
         assert_eq!(unpatch(&mut [0; 10], &[(9, vec![1, 2])]), None);
         assert_eq!(unpatch(&mut [0; 10], &[(u16::MAX, vec![1])]), None);
     }

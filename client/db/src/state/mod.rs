@@ -35,6 +35,16 @@ const PRUNED_AT_ONCE_MAX: u32 = 16;
 /// find it as it was at some height takes about as many steps, and nobody can choose blocks that make it many more.
 const WHOLE_ONE_IN: u64 = 16;
 
+/// Which branches of the past are kept whole.
+#[derive(Debug, Default)]
+pub struct Chance(foldhash::quality::RandomState);
+
+impl Chance {
+    fn is_whole(&self, address: &[u8], height: Height) -> bool {
+        self.0.hash_one((address, height.0)).is_multiple_of(WHOLE_ONE_IN)
+    }
+}
+
 /// What is pruned at once on demand goes in batches of about this size.
 const PRUNED_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
@@ -142,8 +152,7 @@ impl Database {
     /// Puts a block's state into its batch, and what it replaced.
     pub(crate) fn put_state(&self, batch: &mut WriteBatch, height: Height, commit: &Commit) -> Result<(), DbError> {
         self.put_latest(batch, commit)?;
-        let is_whole = |address: &[u8]| self.chance.hash_one((address, height.0)) % WHOLE_ONE_IN == 0;
-        let diff = Diff::of(commit, is_whole);
+        let diff = Diff::of(commit, |address| self.chance.is_whole(address, height));
         for entry in diff.entries() {
             self.raw.put_checked(batch, Column::Changes, &entry.row(height), &[])?;
         }
@@ -440,6 +449,7 @@ impl StateStore for Database {
 
     fn node_before(&self, address: &Address, height: Height) -> Result<Option<OldNode>, BackendError> {
         let address = address.encode();
+        // The runs alone: the diffs may be many, and large.
         let mut patched = Vec::new();
         let mut above = height;
         let mut node = loop {
@@ -450,22 +460,40 @@ impl StateStore for Database {
                 break self.raw.checked(Column::Branches, &address)?.unwrap_or_default();
             };
             match diff.node(&address) {
-                Some(Past::Patched(_)) => patched.push(diff),
+                Some(Past::Patched(runs)) => patched.push(runs.to_vec()),
                 Some(Past::Whole(OldNode::Branch(bytes))) => break bytes.to_vec(),
                 Some(Past::Whole(leaf)) if patched.is_empty() => return Ok(Some(leaf)),
                 _ => return Ok(None),
             }
             above = height;
         };
-        for diff in patched.iter().rev() {
+        for runs in patched.iter().rev() {
             // What does not fit was taken back or replaced since, or is damaged: whoever reads compares its hash.
-            let Some(Past::Patched(runs)) = diff.node(&address) else {
-                return Ok(None);
-            };
             if unpatch(&mut node, runs).is_none() {
                 return Ok(None);
             }
         }
         Ok(Some(OldNode::Branch(node.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the secret: heights that follow one another are as good as any.
+    #[test]
+    fn no_branch_goes_long_without_being_kept_whole() {
+        const HEIGHTS: u32 = 20_000;
+        for address in [&[][..], &[0x12, 0x30], &[7; 30]] {
+            let chance = Chance::default();
+            let whole: Vec<u32> = (0..HEIGHTS)
+                .filter(|height| chance.is_whole(address, Height(*height)))
+                .collect();
+            let longest = whole.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+            // Longer than 500 once in 10^10 times.
+            assert!(longest < 500, "{longest}");
+            assert!((1000..1500).contains(&whole.len()), "{}", whole.len());
+        }
     }
 }

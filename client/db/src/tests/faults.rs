@@ -108,16 +108,10 @@ fn suffer(kind: &str, nth: u32) -> Fate {
 
 /// A fault at each write until there are no more of them.
 fn at_each_write(kind: &str) {
-    let mut hit = 0;
-    for nth in 1..1000 {
-        if suffer(kind, nth).got_through {
-            // The fault came after the last write; before that, all of them stop the writer.
-            assert!(hit > 20, "{kind}: only {hit} writes were hit");
-            return;
-        }
-        hit += 1;
-    }
-    panic!("{kind}: 1000 writes, and no end");
+    // The first that gets through has its fault after the last write; before that, all of them stop the writer.
+    let through = (1..1000).find(|nth| suffer(kind, *nth).got_through);
+    let through = through.unwrap_or_else(|| panic!("{kind}: 1000 writes, and no end"));
+    assert!(through > 20, "{kind}: only {} writes were hit", through - 1);
 }
 
 /// A fault here and there among the writes, which not every writer hears of; in how many of them blocks were lost, and how
