@@ -10,6 +10,7 @@ mod node;
 mod pool;
 mod precompiles;
 mod rpc;
+mod snapshot;
 mod statistics;
 mod storage;
 mod transfers;
@@ -33,6 +34,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench trie      [--states 100000,1000000,3000000] [--batches 1000,10000,100000] [--runs 5] [--cache-mb 768]
                              [--json]
        quids bench storage   [--accounts 200000] [--slots 200000] [--blocks 1000] [--cache-mb 24] [--json]
+       quids bench snapshot  [--accounts 1000000] [--blocks 5] [--runs 3] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let run: fn(Args) -> Result = match command.as_str() {
         "crypto" => crypto::run,
         "transfers" => transfers::run,
+        "snapshot" => snapshot::run,
         "trie" => trie::run,
         "storage" => storage::run,
         "node" => node::run,

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod pool;
 pub mod run;
 pub mod service;
+pub mod snapshot;
 pub mod spec;
 pub mod status;
 pub mod test_node;

@@ -16,7 +16,11 @@ use std::{
 const BLOCKS: u32 = 12;
 
 fn quids(base: &Path, arguments: &[&str]) -> Output {
-    let (command, rest) = arguments.split_at(if arguments[0] == "db" { 2 } else { 1 });
+    let (command, rest) = arguments.split_at(if ["db", "snapshot"].contains(&arguments[0]) {
+        2
+    } else {
+        1
+    });
     Command::new(env!("CARGO_BIN_EXE_quids"))
         .args(command)
         .arg("--base-path")
@@ -185,6 +189,89 @@ fn an_import_that_is_killed_goes_on() {
     assert_eq!(imported + skipped, u64::from(BLOCKS));
     assert!(skipped > 0, "the killed ones did nothing");
     assert_eq!(open(target.path()).chain.best(), open(source.path()).chain.best());
+}
+
+#[test]
+fn a_chain_begins_with_a_snapshot() {
+    const AT: u32 = 5;
+    let source = some_chain();
+    let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, blocks, bad) = (path("snapshot"), path("blocks"), path("bad"));
+    let told = done(source.path(), &["snapshot", "export", "--at", "5", "--out", &file]);
+    let hash = told["block"].as_str().unwrap().to_owned();
+    assert_eq!(told["height"], AT);
+    done(source.path(), &["export-blocks", "--out", &blocks, "--from", "6"]);
+    refused(
+        source.path(),
+        &["snapshot", "export", "--at", "99", "--out", &path("x")],
+        &["no block at height 99"],
+    );
+    let import = |base: &Path, file: &str, said: &[&str]| {
+        refused(base, &["snapshot", "import", file, "--block", &hash], said);
+    };
+    import(source.path(), &file, &["has blocks already"]);
+
+    // What is no snapshot, or that of another block or chain.
+    let good = fs::read(&file).unwrap();
+    fs::write(&bad, "hello").unwrap();
+    import(target.path(), &bad, &["does not begin with QUIDSNAP"]);
+    assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+    let other = format!("0x{}", "7".repeat(64));
+    let wrong_block = ["snapshot", "import", &file, "--block", &other];
+    refused(target.path(), &wrong_block, &["the file has block 5", &other]);
+    let wrong_chain = ["snapshot", "import", &file, "--block", &hash, "--chain", "local"];
+    refused(target.path(), &wrong_chain, &["of the chain with genesis"]);
+    // Other extrinsics than the block's, which no hash of the state tells.
+    let mut input = &good[..];
+    let mut reader = quids_node::snapshot::Reader::new(&mut input).unwrap();
+    let mut block = reader.block().clone();
+    block.body.pop().unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = quids_node::snapshot::Writer::new(&mut bytes, &block).unwrap();
+    let mut chunks = 0;
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        writer.write(&chunk).unwrap();
+        chunks += 1;
+    }
+    assert_eq!(told["chunks"], chunks);
+    fs::write(&bad, &bytes).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
+    import(fresh.path(), &bad, &["not those of block 5"]);
+    // Damage in every part, and a file that ends anywhere or goes on.
+    for at in [20, good.len() / 3, good.len() - 3] {
+        let mut damaged = good.clone();
+        damaged[at] ^= 1;
+        fs::write(&bad, &damaged).unwrap();
+        import(target.path(), &bad, &["damaged"]);
+        fs::write(&bad, &good[..at]).unwrap();
+        import(target.path(), &bad, &["ends"]);
+    }
+    fs::write(&bad, [&good[..], &good[12..]].concat()).unwrap();
+    import(target.path(), &bad, &["damaged"]);
+
+    // A node does not start on what is not whole; the import goes on.
+    let opened = TestChain::open(&target.path().join("chains/dev"), &ChainOptions::default());
+    assert!(opened.err().unwrap().to_string().contains("has not ended"));
+    let told = done(target.path(), &["snapshot", "import", &file, "--block", &hash]);
+    assert_eq!((&told["height"], &told["block"]), (&AT.into(), &hash.as_str().into()));
+    assert_eq!(told["chunks"], chunks);
+    let chain = open(target.path());
+    let (height, best) = chain.chain.best();
+    assert_eq!(height, Height(AT));
+    assert!(chain.chain.evm_block(best).unwrap().is_some(), "from the state itself");
+    drop(chain);
+    done(target.path(), &["import-blocks", &blocks]);
+    assert_eq!(open(target.path()).chain.best(), open(source.path()).chain.best());
+    done(target.path(), &["db", "verify"]);
+    let again = path("again");
+    refused(
+        target.path(),
+        &["export-blocks", "--out", &again],
+        &["block 1 is not there", "snapshot of block 5"],
+    );
+    done(target.path(), &["export-blocks", "--out", &again, "--from", "6"]);
+    assert_eq!(fs::read(&again).unwrap(), fs::read(&blocks).unwrap());
 }
 
 #[test]

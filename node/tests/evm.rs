@@ -434,6 +434,29 @@ fn a_call_is_tried_briefly_where_that_may_do() {
         }
     };
     eventually();
+    // What one call writes (PUSH0, SLOAD, PUSH1 1, ADD, DUP1, PUSH0, SSTORE, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN), the
+    // next does not see, whose overlay it left.
+    let counter = messages(
+        &[
+            0x5f, 0x54, 0x60, 1, 0x01, 0x80, 0x5f, 0x55, 0x5f, 0x52, 0x60, 32, 0x5f, 0xf3,
+        ],
+        2,
+    );
+    let without = messages(&[], 1);
+    for simulation in [&counter, &without, &counter, &without] {
+        let whole: Result<SimulationOutcome, EvmError> = case.ask(names::QEVM_SIMULATE, simulation);
+        for message in &whole.as_ref().unwrap().blocks[0].messages {
+            assert_eq!(message.as_ref().unwrap().status, EvmStatus::Success);
+        }
+        let start = Instant::now();
+        let answer = loop {
+            match brief(best, simulation) {
+                None if start.elapsed() < Duration::from_secs(60) => std::thread::sleep(Duration::from_millis(20)),
+                answer => break answer,
+            }
+        };
+        assert_eq!(answer, Some(whole.encode()));
+    }
     assert_eq!(briefly(parent, 0), None, "only the last block's is at hand");
     // JUMPDEST, PUSH0, JUMP until the gas is out, 200 times.
     let start = Instant::now();

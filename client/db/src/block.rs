@@ -62,6 +62,7 @@ impl Database {
                     Err(DbError::OtherGenesis { found, wanted })
                 };
             }
+            self.check_not_importing()?;
             self.write_genesis_state(&genesis.state)?;
             crash_point("db-genesis-state");
             let mut batch = WriteBatch::default();
@@ -202,6 +203,24 @@ impl Database {
         self.raw
             .write(batch)
             .inspect_err(|error| *stopped = Some(error.to_string()))
+    }
+
+    /// Makes a block the last one whose state is there already, and the oldest that is; `put` adds the rest to the batch.
+    pub(crate) fn write_imported(
+        &self,
+        tip: ChainTip,
+        put: impl FnOnce(&mut WriteBatch) -> Result<(), DbError>,
+    ) -> Result<(), DbError> {
+        self.write_with(|| {
+            let mut batch = WriteBatch::default();
+            put(&mut batch)?;
+            Ok(Some(Prepared {
+                batch,
+                tip,
+                state: (self.state_tip.at(tip.0), Commit::unchanged(Hash::default())),
+                oldest: tip.0,
+            }))
+        })
     }
 
     /// One writer at a time: writes what `prepare` made, with its tip. Once a write failed, none is tried again: what is on

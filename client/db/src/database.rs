@@ -35,6 +35,10 @@ pub(crate) mod meta {
     pub const OLDEST_STATE: &[u8] = b"oldest_state";
     /// There, and empty, while no process has the database open that could end in the middle of something.
     pub const CLOSED: &[u8] = b"closed";
+    /// The block from which on all are there, if that is not the first.
+    pub const FIRST_BLOCK: &[u8] = b"first_block";
+    /// How far the import of a snapshot is, while there is one.
+    pub const IMPORTING: &[u8] = b"importing";
     /// Name of the column that is being made again, while it is.
     pub const REPAIRING: &[u8] = b"repairing";
 }

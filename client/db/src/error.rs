@@ -41,6 +41,17 @@ pub enum DbError {
     NoGenesis,
     #[error("database holds the chain of genesis {found:?}, not of {wanted:?}")]
     OtherGenesis { found: Hash, wanted: Hash },
+    #[error(
+        "the database has blocks already, of the chain of genesis {genesis:?}: a snapshot begins a chain; see purge-chain"
+    )]
+    NotEmpty { genesis: Hash },
+    #[error(
+        "the import of a snapshot of block {found:?} has not ended: go on with `quids snapshot import`, or remove what is \
+         there with `quids purge-chain`"
+    )]
+    Importing { found: Hash },
+    #[error("not the next piece of the state: {0}")]
+    Snapshot(String),
     #[error("block {number} is no genesis block")]
     NotGenesis { number: Height },
     #[error("block {number} cannot follow parent {parent:?} of height {parent_number}")]

@@ -59,13 +59,14 @@ impl Database {
     /// The error names the first entry that is damaged or missing; [`Self::verify`] finds all of them.
     pub fn check_tail(&self) -> Result<u32, DbError> {
         let (mut height, mut hash) = self.best()?;
+        let first = self.first_block()?;
         let (mut blocks, mut entries) = (0, 0);
         loop {
             entries += self.check_block(height, hash)?;
             blocks += 1;
             let header = present(self.header(&hash)?, Column::Headers, hash.as_bytes())?;
             let Some(below) = height.0.checked_sub(1) else { break };
-            if blocks == BLOCKS_MAX || entries >= ENTRIES_MAX {
+            if height == first || blocks == BLOCKS_MAX || entries >= ENTRIES_MAX {
                 break;
             }
             (height, hash) = (Height(below), header.parent_hash);

@@ -172,16 +172,20 @@ impl Database {
         self.for_blocks(&mut |height, hash| batch.put_checked(Column::Numbers, &height.0.to_be_bytes(), &hash.encode()))
     }
 
-    /// The blocks from the last to the first, by their headers alone.
+    /// The blocks from the last to the first, by their headers alone; genesis too, where blocks above it are not there.
     fn for_blocks(&self, visit: &mut dyn FnMut(Height, Hash) -> Result<(), DbError>) -> Result<(), DbError> {
         let (mut height, mut hash) = self.best()?;
+        let first = self.first_block()?;
         loop {
             let header = self.header(&hash)?.ok_or(DbError::UnknownBlock(hash))?;
             visit(height, hash)?;
             let Some(below) = height.0.checked_sub(1) else {
                 return Ok(());
             };
-            (height, hash) = (Height(below), header.parent_hash);
+            (height, hash) = match height == first {
+                true => (Height::ZERO, self.genesis()?.ok_or(DbError::NoGenesis)?),
+                false => (Height(below), header.parent_hash),
+            };
         }
     }
 
@@ -313,7 +317,14 @@ impl Walk<'_> {
             }
         }
         let mut parent = None;
-        for height in (0..=self.tip.0).map(Height) {
+        // Where a snapshot was imported, what is between genesis and its block is not there.
+        let first = self.db.first_block()?;
+        let heights = (first.0..=self.tip.0).map(Height);
+        let genesis = (first > Height::ZERO).then_some(Height::ZERO);
+        for height in genesis.into_iter().chain(heights) {
+            if height == first {
+                parent = None;
+            }
             let key = height.0.to_be_bytes();
             let hash = match self.db.raw.checked(Column::Numbers, &key) {
                 Ok(Some(bytes)) => decode::<Hash>(Column::Numbers, &key, &bytes).ok(),

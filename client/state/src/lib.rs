@@ -10,6 +10,7 @@
 mod access;
 mod backend;
 mod cache;
+mod chunk;
 mod error;
 mod overlay;
 mod store;
@@ -20,6 +21,7 @@ mod walk;
 pub use access::{AccessLog, KeyRange};
 pub use backend::{Commit, StateBackend, ValueChange};
 pub use cache::SharedCache;
+pub use chunk::{BadChunk, Checked, Chunk, KeyValue};
 pub use error::{BackendError, StateError};
 pub use overlay::{Logger, Overlay, RuntimeCheck, Verifier};
 pub use quids_trie::EMPTY_ROOT;

@@ -175,7 +175,12 @@ impl StateView {
     }
 
     /// The first `limit` keys from `from` on that begin with `prefix`.
-    fn keys_from(&self, from: Bound<&[u8]>, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+    pub(crate) fn keys_from(
+        &self,
+        from: Bound<&[u8]>,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, BackendError> {
         if limit == 0 {
             return Ok(Vec::new());
         }

@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Fills the buffer as far as the input goes.
-fn read_up_to(input: &mut dyn Read, mut buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_up_to(input: &mut dyn Read, mut buffer: &mut [u8]) -> io::Result<usize> {
     let mut total = 0;
     while !buffer.is_empty() {
         match input.read(buffer) {

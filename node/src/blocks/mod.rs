@@ -2,6 +2,7 @@
 
 mod format;
 
+pub(crate) use format::read_up_to;
 pub use format::{BLOCK_BYTES_MAX, FileHeader, FormatError, Reader, Writer};
 
 use crate::chain::{Chain, ChainError};
@@ -19,6 +20,8 @@ pub enum BlocksError {
     Write(io::Error),
     #[error("there is no block {wanted}: the last one is {best}; choose --from and --to within 1 and {best}")]
     Range { wanted: Height, best: Height },
+    #[error("block {wanted} is not there: this node began with a snapshot of block {first}, and has those above it")]
+    Gone { wanted: Height, first: Height },
     #[error(
         "the file holds blocks of the chain with genesis {file:?}, this node runs the one with {ours:?}: \
          name the chain they come from with --chain"
@@ -68,6 +71,7 @@ pub fn export(
 ) -> Result<u32, BlocksError> {
     let (best, _) = chain.best();
     let to = to.unwrap_or(best);
+    let first = chain.database().first_block().map_err(ChainError::from)?;
     // Genesis is what the chain spec gives; it is in no file.
     let from = from.max(Height(1));
     if to > best || (from > to && best > Height::ZERO) {
@@ -75,6 +79,10 @@ pub fn export(
             wanted: from.max(to),
             best,
         });
+    }
+    // The state of the first one was imported, not made by it.
+    if first > Height::ZERO && from <= first {
+        return Err(BlocksError::Gone { wanted: from, first });
     }
     let header = FileHeader {
         genesis: chain.genesis(),

@@ -1,7 +1,7 @@
 //! The chain as the EVM has it: what each block did, where transactions and logs are, a block's transactions executed
 //! once more for their traces.
 
-use super::{CALL_DEADLINE, Chain, ChainError, execute::Executed};
+use super::{CALL_DEADLINE, Chain, ChainError, execute::Executed, latest::Latest};
 use codec::{Decode, Encode};
 use parking_lot::Mutex;
 use quids_api::{
@@ -103,6 +103,8 @@ impl Chain {
         };
         let maker = match header.number {
             Height::ZERO => hash,
+            // The block of a snapshot has none before it: its own runtime reads the same state.
+            _ if self.db.header(&header.parent_hash)?.is_none() => hash,
             _ => header.parent_hash,
         };
         let _permit = self.calls.acquire(CALL_DEADLINE).ok_or(ChainError::Busy)?;
@@ -220,7 +222,7 @@ impl Chain {
         let header = self.header(hash)?;
         let kept = self.remember_until(hash)?;
         let retracted = self.db.take_back_to(&hash)?;
-        *self.latest_state.write() = (hash, self.state_of(&header));
+        *self.latest.write() = Latest::new(hash, self.state_of(&header));
         *self.taken_back.0.lock() = kept;
         self.recent.clear();
         {

@@ -29,13 +29,19 @@ pub fn ensure(db: &Arc<Database>, executor: &Executor, spec: &ChainSpec) -> Resu
     };
     let expected = match spec.genesis_check {
         GenesisCheck::AsStored => found,
-        GenesisCheck::Exact { stated: Some(stated) } => stated,
-        GenesisCheck::Exact { stated: None } => build(executor, spec)?.0.hash(),
+        GenesisCheck::Exact { .. } => genesis_of(executor, spec)?,
     };
-    if expected == found {
-        Ok(found)
-    } else {
-        Err(ChainError::OtherGenesis { found, expected })
+    match expected == found {
+        true => Ok(found),
+        false => Err(ChainError::OtherGenesis { found, expected }),
+    }
+}
+
+/// The hash of block 0 of a new chain of this spec.
+pub fn genesis_of(executor: &Executor, spec: &ChainSpec) -> Result<Hash, ChainError> {
+    match spec.genesis_check {
+        GenesisCheck::Exact { stated: Some(stated) } => Ok(stated),
+        _ => Ok(build(executor, spec)?.0.hash()),
     }
 }
 

@@ -5,13 +5,14 @@ mod evm;
 mod execute;
 mod genesis;
 mod inspect;
+mod latest;
 mod permits;
 mod signatures;
 mod weight;
 
 pub use error::ChainError;
 pub use execute::{Proposal, Refused};
-pub use genesis::BuiltGenesis;
+pub use genesis::{BuiltGenesis, genesis_of};
 pub use signatures::VerifiedSignatures;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     spec::ChainSpec,
 };
 use codec::{Decode, Encode};
+use latest::{Latest, Warm};
 use parking_lot::{Mutex, RwLock};
 pub(crate) use permits::Permits;
 use quids_api::names;
@@ -110,8 +112,7 @@ fn check_tail(db: &Database) -> Result<(), ChainError> {
 pub struct Chain {
     db: Arc<Database>,
     cache: Arc<SharedCache>,
-    /// The last block's, which most ask for.
-    latest_state: RwLock<(Hash, StateView)>,
+    latest: RwLock<Arc<Latest>>,
     executor: Executor,
     signatures: Arc<VerifiedSignatures>,
     genesis: Hash,
@@ -158,7 +159,7 @@ impl Chain {
         Ok(Self {
             db,
             cache,
-            latest_state: RwLock::new((best, latest)),
+            latest: RwLock::new(Latest::new(best, latest)),
             executor,
             signatures: Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?)),
             genesis,
@@ -213,16 +214,16 @@ impl Chain {
 
     /// The state after a block.
     pub fn state_at(&self, hash: Hash) -> Result<StateView, ChainError> {
-        match self.latest_state_if(hash) {
-            Some(state) => Ok(state),
+        match self.latest_if(hash) {
+            Some(latest) => Ok(latest.state.clone()),
             None => Ok(self.state_of(&self.header(hash)?)),
         }
     }
 
     /// The last block's state, if this is the last block.
-    fn latest_state_if(&self, hash: Hash) -> Option<StateView> {
-        let (last, state) = &*self.latest_state.read();
-        (*last == hash).then(|| state.clone())
+    fn latest_if(&self, hash: Hash) -> Option<Arc<Latest>> {
+        let latest = self.latest.read();
+        (latest.hash == hash).then(|| latest.clone())
     }
 
     /// The state after the block with this header.
@@ -275,15 +276,26 @@ impl Chain {
     /// As [`Chain::call`] on the last block's state, if it is done at once: `None` if it would wait, load code or take
     /// longer than [`BRIEF`]. After one that took more than [`BRIEF_USUAL`] of the processor none is tried for [`BRIEF_PAUSE`].
     pub fn call_briefly(&self, at: Hash, api: &str, input: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
-        let (Some(state), true) = (self.latest_state_if(at), Instant::now() >= *self.brief_again.lock()) else {
+        let (Some(latest), true) = (self.latest_if(at), Instant::now() >= *self.brief_again.lock()) else {
             return Ok(None);
         };
-        let runtime = self.runtimes.lock().get(&at).cloned();
-        let (Some(runtime), Some(_permit)) = (runtime, self.calls.acquire(Duration::ZERO)) else {
+        let Some(_permit) = self.calls.acquire(Duration::ZERO) else {
+            return Ok(None);
+        };
+        let Some(mut warm) = latest.take_warm().or_else(|| {
+            Some(Warm {
+                runtime: self.runtimes.lock().get(&at).cloned()?,
+                state: Box::new(self.overlay(latest.state.clone())),
+            })
+        }) else {
             return Ok(None);
         };
         let (start, begun) = (Instant::now(), processor_time());
-        let output = runtime.call_within(&mut self.overlay(state), api, input, BRIEF);
+        let Warm { runtime, state } = &mut warm;
+        let output = state.discarding(|state| runtime.call_within(state, api, input, BRIEF));
+        if output.is_ok() {
+            latest.keep(warm);
+        }
         // The second look is a system call: mostly the clock tells enough.
         if start.elapsed() > BRIEF_USUAL && processor_time().saturating_sub(begun) > BRIEF_USUAL {
             *self.brief_again.lock() = Instant::now() + BRIEF_PAUSE;
@@ -362,7 +374,7 @@ impl Chain {
             evm: evm_to_store,
         })?;
         let state = self.state_of(&new.header);
-        *self.latest_state.write() = (hash, state.clone());
+        *self.latest.write() = Latest::new(hash, state.clone());
         self.metrics.stored(&Stored {
             block: &new,
             bytes,

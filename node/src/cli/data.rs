@@ -178,16 +178,22 @@ pub enum DbCommand {
 }
 
 impl DataArgs {
-    fn spec(&self) -> Result<ChainSpec, CliError> {
+    pub(super) fn spec(&self) -> Result<ChainSpec, CliError> {
         Ok(ChainSpec::load(&self.chain)?)
     }
 
-    fn folder(&self, spec: &ChainSpec) -> Result<PathBuf, CliError> {
+    pub(super) fn folder(&self, spec: &ChainSpec) -> Result<PathBuf, CliError> {
         let base = match &self.base_path {
             Some(path) => path.clone(),
             None => default_base_path()?,
         };
         Ok(chain_folder(&base, &spec.id))
+    }
+
+    /// The database of the chain, which has to be there.
+    pub(super) fn database(&self) -> Result<Database, CliError> {
+        let path = existing(&self.folder(&self.spec()?)?)?;
+        Database::open(&StorageConfig::new(path)).map_err(failed)
     }
 
     /// The chain, which has to be there unless it may be `new`.
@@ -328,10 +334,7 @@ pub fn purge(args: PurgeArgs) -> Result<(), CliError> {
 
 /// `quids db`.
 pub fn db(command: DbCommand) -> Result<(), CliError> {
-    let open = |data: &DataArgs| {
-        let path = existing(&data.folder(&data.spec()?)?)?;
-        Database::open(&StorageConfig::new(path)).map_err(failed)
-    };
+    let open = DataArgs::database;
     match command {
         DbCommand::Info { data, json } => {
             info(&open(&data)?).map_err(failed)?.print(json);
@@ -390,7 +393,7 @@ pub fn db(command: DbCommand) -> Result<(), CliError> {
     }
 }
 
-fn failed(error: DbError) -> CliError {
+pub(super) fn failed(error: DbError) -> CliError {
     crate::chain::ChainError::from(error).into()
 }
 

@@ -102,6 +102,8 @@ pub enum CliError {
     #[error(transparent)]
     Blocks(#[from] crate::blocks::BlocksError),
     #[error(transparent)]
+    Snapshot(#[from] crate::snapshot::SnapshotError),
+    #[error(transparent)]
     Spec(#[from] crate::spec::SpecError),
     #[error(transparent)]
     Chain(#[from] crate::chain::ChainError),

@@ -18,6 +18,7 @@ pub mod run;
 mod runtime;
 mod shell;
 mod signer;
+mod snapshot;
 mod tx;
 
 pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
@@ -68,6 +69,9 @@ pub enum Command {
     ExportBlocks(data::ExportArgs),
     /// Read blocks from a file, execute and verify each, and go on from them
     ImportBlocks(data::ImportArgs),
+    /// Write the state of a block to a file, or begin a chain with it
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     /// Remove a chain's blocks and states
     PurgeChain(data::PurgeArgs),
     /// Look into a chain's database
@@ -142,6 +146,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::ChainSpec(command) => chain_spec::run(command)?,
         Command::ExportBlocks(args) => data::export(args)?,
         Command::ImportBlocks(args) => data::import(args)?,
+        Command::Snapshot(command) => snapshot::run(command)?,
         Command::PurgeChain(args) => data::purge(args)?,
         Command::Db(command) => data::db(command)?,
         Command::Completions { shell } => shell::completions(shell),

@@ -63,6 +63,16 @@ impl Progress {
         }
     }
 
+    /// So many bytes of a file are done.
+    pub fn bytes(&mut self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+        } else if self.last_line.elapsed() >= LINE_PERIOD {
+            eprintln!("{} {bytes} bytes", self.what);
+            self.last_line = Instant::now();
+        }
+    }
+
     fn line(&mut self, height: Height) {
         if self.bar.is_none() && self.last_line.elapsed() >= LINE_PERIOD {
             eprintln!("{} up to block {height}", self.what);

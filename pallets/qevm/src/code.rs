@@ -1,7 +1,7 @@
 //! Codes as they are kept: with what would otherwise be looked for at every call.
 
 use alloc::vec::Vec;
-use codec::{Decode, DecodeWithMemTracking, Encode};
+use codec::{Compact, Decode, DecodeWithMemTracking, Encode};
 use revm::bytecode::{Bytecode, JumpTable, eip7702::EIP7702_MAGIC_BYTES};
 use scale_info::TypeInfo;
 
@@ -27,23 +27,31 @@ impl Code {
         }
     }
 
-    /// The code for revm, of the same semantics as revm's own analysis of the bytes.
-    pub fn into_bytecode(self) -> Bytecode {
-        let Self {
-            mut bytes,
-            jump_destinations,
-        } = self;
-        let length = bytes.len();
-        let is_legacy = !bytes.is_empty() && !bytes.starts_with(EIP7702_MAGIC_BYTES);
-        if !is_legacy || jump_destinations.len() != length.div_ceil(8) {
-            return bytecode(&bytes);
+    /// The code for revm of a stored `Code`, copied once; of the same semantics as revm's own analysis of the bytes.
+    pub fn bytecode_of(mut stored: &[u8]) -> Option<Bytecode> {
+        let code = bytes(&mut stored)?;
+        let jump_destinations = bytes(&mut stored)?;
+        let is_legacy = !code.is_empty() && !code.starts_with(EIP7702_MAGIC_BYTES);
+        if !is_legacy || jump_destinations.len() != code.len().div_ceil(8) {
+            return Some(bytecode(code));
         }
-        bytes.resize(length.saturating_add(PADDING), 0);
-        let jumps = JumpTable::from_slice(&jump_destinations, length);
+        let padded = code.len().saturating_add(PADDING);
+        let mut analysed = Vec::with_capacity(padded);
+        analysed.extend_from_slice(code);
+        analysed.resize(padded, 0);
+        let jumps = JumpTable::from_slice(jump_destinations, code.len());
         // SAFETY: whatever the last bytes of the code are, zeros follow as far as an instruction there reads, and then a
         // `STOP`.
-        unsafe { Bytecode::new_analyzed(bytes.into(), length, jumps) }
+        Some(unsafe { Bytecode::new_analyzed(analysed.into(), code.len(), jumps) })
     }
+}
+
+/// A SCALE vector of bytes, in place.
+fn bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let Compact(length) = Compact::<u32>::decode(input).ok()?;
+    let (bytes, rest) = input.split_at_checked(usize::try_from(length).ok()?)?;
+    *input = rest;
+    Some(bytes)
 }
 
 /// As [`Bytecode::new_raw`]; bytes that begin like a delegation and are none are code, which ends at its first byte.
@@ -76,9 +84,9 @@ mod tests {
             1 => delegation.prop_map(|code| code[..22].to_vec()),
         ];
         proptest!(|(code in codes)| {
-            let kept = Code::new(&code);
-            let stored = Code::decode(&mut &kept.encode()[..]).unwrap();
-            let (ours, revms) = (stored.into_bytecode(), bytecode(&code));
+            let stored = Code::new(&code).encode();
+            let (ours, revms) = (Code::bytecode_of(&stored).unwrap(), bytecode(&code));
+            prop_assert!(Code::bytecode_of(&stored[..stored.len() - 1]).is_none(), "cut off");
             prop_assert_eq!(ours.original_byte_slice(), &code[..]);
             prop_assert_eq!(ours.kind(), revms.kind());
             prop_assert_eq!(ours.legacy_jump_table(), revms.legacy_jump_table());

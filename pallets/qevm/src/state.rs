@@ -119,7 +119,10 @@ impl<T: Config> Database for Store<T> {
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(Codes::<T>::get(&h256(hash)).map_or_else(Bytecode::default, Code::into_bytecode))
+        let code = quids_io::storage::get_with(&Codes::<T>::key_for(&h256(hash)), |bytes| {
+            bytes.and_then(Code::bytecode_of)
+        });
+        Ok(code.unwrap_or_default())
     }
 
     fn storage(&mut self, address: Address, key: StorageKey) -> Result<StorageValue, Infallible> {

@@ -120,6 +120,62 @@ proptest! {
     }
 }
 
+/// RustCrypto's verdict on the input of P256VERIFY.
+fn p256_verdict(input: &[u8; 160]) -> bool {
+    use p256::ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier};
+    let (hash, rest) = input.split_at(32);
+    let (signature, key) = rest.split_at(64);
+    let key = p256::EncodedPoint::from_untagged_bytes(key.into());
+    let key = VerifyingKey::from_encoded_point(&key);
+    let signature = Signature::from_slice(signature);
+    key.is_ok_and(|key| signature.is_ok_and(|signature| key.verify_prehash(hash, &signature).is_ok()))
+}
+
+/// Validity of a block hangs on this: signatures, both of a pair (s and n - s), and what is at the edge of every field.
+#[test]
+fn secp256r1_is_that_of_rustcrypto() {
+    use p256::ecdsa::{Signature, SigningKey, signature::hazmat::PrehashSigner};
+    let number = |text: &str| -> [u8; 32] { hex::decode(text).unwrap().try_into().unwrap() };
+    let order = number("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+    let below_order = number("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550");
+    let prime = number("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
+    let one: [u8; 32] = core::array::from_fn(|at| u8::from(at == 31));
+    let edges = [[0; 32], one, below_order, order, prime, [0xff; 32]];
+    let mut accepted = 0;
+    let mut agree = |input: [u8; 160]| {
+        let expected = p256_verdict(&input);
+        accepted += u32::from(expected);
+        let answer = ethereum_operation(Op::Secp256r1Verify, &input);
+        assert_eq!(answer, Some(vec![expected.into()]), "{}", hex::encode(input));
+    };
+    for seed in 1..=40u8 {
+        let secret = SigningKey::from_slice(&[seed; 32]).unwrap();
+        let point = secret.verifying_key().to_encoded_point(false);
+        let hash = *edges.get(usize::from(seed)).unwrap_or(&[seed; 32]);
+        let signature: Signature = secret.sign_prehash(&hash).unwrap();
+        let (r, s) = signature.split_scalars();
+        let other = Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap();
+        for signature in [signature, other] {
+            let parts = [&hash[..], &signature.to_bytes(), &point.as_bytes()[1..]].concat();
+            let good: [u8; 160] = parts.try_into().unwrap();
+            agree(good);
+            for at in (usize::from(seed) % 7..160).step_by(7) {
+                let mut bad = good;
+                bad[at] ^= 1 << (seed % 8);
+                agree(bad);
+            }
+            for field in 0..5 {
+                for edge in edges {
+                    let mut bad = good;
+                    bad[field * 32..][..32].copy_from_slice(&edge);
+                    agree(bad);
+                }
+            }
+        }
+    }
+    assert!(accepted >= 80, "{accepted}");
+}
+
 /// Keys and signatures of fips204 verify here, those of libcrux there, and whatever is changed in neither.
 macro_rules! exchange {
     ($name:ident, $fips:ident, $libcrux:ident, $level:expr) => {

@@ -6,6 +6,7 @@ mod damage;
 mod evm;
 mod faults;
 mod kill;
+mod snapshot;
 mod state;
 mod upkeep;
 mod verify;

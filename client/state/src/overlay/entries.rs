@@ -86,9 +86,15 @@ pub(super) struct Entries {
     transactions: Vec<Transaction>,
     last_id: u64,
     generation: u64,
+    known_bytes: usize,
 }
 
 impl Entries {
+    /// Bytes of keys, and of the values that the backend gave.
+    pub(super) fn known_bytes(&self) -> usize {
+        self.known_bytes
+    }
+
     /// Changes whenever a value does.
     pub(super) fn generation(&self) -> u64 {
         self.generation
@@ -103,6 +109,7 @@ impl Entries {
         if let Some(index) = self.find(key) {
             return index;
         }
+        self.known_bytes += key.len();
         let key: Arc<[u8]> = key.into();
         let index = self.entries.len();
         self.by_key.insert(key.clone(), index);
@@ -147,6 +154,7 @@ impl Entries {
 
     /// Takes what the backend has.
     pub(super) fn fill(&mut self, index: usize, value: Option<Arc<[u8]>>) {
+        self.known_bytes += value.as_ref().map_or(0, |value| value.len());
         self.entries[index].value = value.map_or(Value::Absent, Value::Bytes);
     }
 

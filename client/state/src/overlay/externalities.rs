@@ -163,13 +163,7 @@ impl<B: StateBackend> Externalities for Overlay<B> {
         let Some(check) = self.runtime_check.clone() else {
             return Err(ExtError::Unavailable("the trial run of a runtime"));
         };
-        let depth = self.entries.depth();
-        self.entries.begin();
-        let floor = std::mem::replace(&mut self.floor, depth.saturating_add(1));
-        let result = check(self, code);
-        self.floor = floor;
-        self.rollback_to(depth);
-        Ok(result)
+        Ok(self.discarding(|state| check(state, code)))
     }
 
     fn log(&mut self, level: u8, message: &str) {

@@ -96,6 +96,23 @@ impl<B: StateBackend> Overlay<B> {
         self.entries.depth()
     }
 
+    /// What `f` comes to. What it changed is undone, transactions that it left open too; what it read stays known. It
+    /// cannot close the transactions that are open here, nor do they count for it.
+    pub fn discarding<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
+        let depth = self.entries.depth();
+        self.entries.begin();
+        let floor = std::mem::replace(&mut self.floor, depth.saturating_add(1));
+        let result = f(self);
+        self.floor = floor;
+        self.rollback_to(depth);
+        result
+    }
+
+    /// Bytes of the keys that were asked for, and of the values that were there.
+    pub fn known_bytes(&self) -> usize {
+        self.entries.known_bytes()
+    }
+
     /// Undoes transactions until `depth` are open: what a runtime left behind when it trapped.
     pub fn rollback_to(&mut self, depth: usize) {
         while self.entries.depth() > depth && self.entries.rollback() {}

@@ -14,6 +14,33 @@ impl Address {
         Self(nibbles.into())
     }
 
+    /// One a byte.
+    pub fn nibbles(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A hexadecimal digit for each nibble.
+    pub(crate) fn hex(&self) -> String {
+        self.0.iter().map(|nibble| format!("{nibble:x}")).collect()
+    }
+
+    /// Whether a key begins with it.
+    pub(crate) fn is_above(&self, key: &[u8]) -> bool {
+        let pairs = self.0.chunks_exact(2);
+        let half = pairs.remainder().first();
+        let (whole, rest) = match key.split_at_checked(self.0.len() / 2) {
+            Some(parts) => parts,
+            None => return false,
+        };
+        pairs.map(pack).eq(whole.iter().copied())
+            && half.is_none_or(|half| rest.first().is_some_and(|byte| byte >> 4 == *half))
+    }
+
+    /// The bytes with which all keys below it begin, without the nibble that is left over.
+    pub(crate) fn whole_bytes(&self) -> Vec<u8> {
+        self.0.chunks_exact(2).map(pack).collect()
+    }
+
     /// The address that trie-db calls a prefix: whole bytes, and perhaps the high half of one more.
     pub(crate) fn of_prefix((bytes, half): (&[u8], Option<u8>)) -> Self {
         let mut address = nibbles_of(bytes);

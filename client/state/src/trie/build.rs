@@ -14,6 +14,8 @@ use quids_trie::{Blake3Hasher, EMPTY_ROOT, Hasher};
 /// What it gives is what commits that lead to the same state leave ([`crate::Commit`]).
 #[derive(Debug, Default)]
 pub struct TrieBuilder {
+    /// Nibbles with which all keys begin, if it builds what is below that address.
+    base: usize,
     /// Branches whose children are not all known, from the root down.
     open: Vec<Open>,
     /// The last entry: what it becomes depends on the next.
@@ -47,7 +49,22 @@ impl Open {
 #[error("a key that is not above the one before")]
 pub struct OutOfOrder;
 
+/// What is above all others.
+struct Top {
+    address: Address,
+    bytes: Vec<u8>,
+    is_branch: bool,
+}
+
 impl TrieBuilder {
+    /// Of what is below an address of so many nibbles, with which all keys begin; [`Self::finish_child`] ends it.
+    pub(crate) fn below(nibbles: usize) -> Self {
+        Self {
+            base: nibbles,
+            ..Self::default()
+        }
+    }
+
     /// The next entry. `sink` gets the address and bytes of each branch that is known now.
     pub fn push(
         &mut self,
@@ -69,12 +86,30 @@ impl TrieBuilder {
 
     /// The root, and the rest of the branches.
     pub fn finish(mut self, sink: &mut impl FnMut(Address, Vec<u8>)) -> Hash {
-        self.close(None, sink).unwrap_or(EMPTY_ROOT)
+        let Some(top) = self.close(None, sink) else {
+            return EMPTY_ROOT;
+        };
+        // A root goes by its hash, however short it is.
+        let root = Blake3Hasher::hash(&top.bytes);
+        if top.is_branch {
+            sink(top.address, top.bytes);
+        }
+        root
+    }
+
+    /// As [`Self::finish`], what the branch above has of it; `None` without entries.
+    pub(crate) fn finish_child(mut self, sink: &mut impl FnMut(Address, Vec<u8>)) -> Option<Child> {
+        let top = self.close(None, sink)?;
+        let child = Child::of(&top.bytes);
+        if top.is_branch && matches!(child, Child::Hash(_)) {
+            sink(top.address, top.bytes);
+        }
+        Some(child)
     }
 
     /// Gives the last entry its place, now that the next key is known to share this many nibbles with it, or that there is
-    /// none: then the root.
-    fn close(&mut self, shared: Option<usize>, sink: &mut impl FnMut(Address, Vec<u8>)) -> Option<Hash> {
+    /// none: then what is above all.
+    fn close(&mut self, shared: Option<usize>, sink: &mut impl FnMut(Address, Vec<u8>)) -> Option<Top> {
         let (key, value) = self.last.take()?;
         if shared == Some(key.len()) {
             self.open.push(Open::new(key.len(), Some(value)));
@@ -92,14 +127,12 @@ impl TrieBuilder {
                 (Some(above), Some(shared)) => above.max(shared),
                 (Some(only), None) | (None, Some(only)) => only,
                 (None, None) => {
-                    *node.partial_mut() = key.get(..depth)?.to_vec();
-                    let bytes = node.encode();
-                    // A root goes by its hash, however short it is.
-                    let root = Blake3Hasher::hash(&bytes);
-                    if matches!(node, Node::Branch(_)) {
-                        sink(Address::default(), bytes);
-                    }
-                    return Some(root);
+                    *node.partial_mut() = key.get(self.base..depth)?.to_vec();
+                    return Some(Top {
+                        address: Address::new(key.get(..self.base)?),
+                        bytes: node.encode(),
+                        is_branch: matches!(node, Node::Branch(_)),
+                    });
                 }
             };
             *node.partial_mut() = key.get(parent + 1..depth)?.to_vec();

@@ -8,6 +8,6 @@ mod update;
 pub use address::Address;
 pub(crate) use address::extend_nibbles;
 pub use build::{OutOfOrder, TrieBuilder};
-pub(crate) use node::{Node, Value};
+pub(crate) use node::{Branch, Child, Node, Value};
 pub(crate) use update::{Change, Source, update};
 pub use update::{NewBranch, NodeChange, OldNode};

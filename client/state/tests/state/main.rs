@@ -1,6 +1,7 @@
 //! The overlay and the state's views against models.
 
 mod backend;
+mod chunk;
 mod history;
 mod model;
 mod overlay;

@@ -109,6 +109,35 @@ fn the_root_is_computed_once_per_change() {
 }
 
 #[test]
+fn what_is_discarded_leaves_what_was_read() {
+    let entries: Entries = [(b"a".to_vec(), b"1".to_vec()), (b"v".to_vec(), vec![4, 9])].into();
+    let mut overlay = Overlay::new(with_entries(&entries).1);
+    overlay.set(b"own", b"kept").unwrap();
+    let known = overlay.known_bytes();
+    for _ in 0..3 {
+        overlay.discarding(|inner| {
+            assert_eq!(inner.get(b"a").unwrap().unwrap(), b"1");
+            inner.set(b"a", b"2").unwrap();
+            inner.append(b"v", &[1]).unwrap();
+            inner.clear(b"own").unwrap();
+            assert_eq!(inner.next_key(b"a").unwrap().unwrap(), b"v");
+            assert_eq!(inner.commit_transaction(), Err(ExtError::NoTransaction("commit")));
+            for _ in 0..TRANSACTION_DEPTH_MAX {
+                inner.begin_transaction().unwrap();
+                inner.set(b"deep", b"1").unwrap();
+            }
+            assert_eq!(inner.begin_transaction(), Err(ExtError::TooDeep(TRANSACTION_DEPTH_MAX)));
+        });
+        assert_eq!(overlay.depth(), 0);
+        assert_eq!(overlay.changes(), [(&b"own"[..], Some(&b"kept"[..]))]);
+        assert_eq!(overlay.get(b"v").unwrap().unwrap(), [4, 9]);
+        assert_eq!(overlay.next_key(b"a").unwrap().unwrap(), b"own");
+        // The keys a, v and deep; the values of a and v.
+        assert_eq!(overlay.known_bytes(), known + 6 + 3);
+    }
+}
+
+#[test]
 fn recording_tells_reads_from_own_values() {
     let entries: Entries = [
         (b"a".to_vec(), b"1".to_vec()),

@@ -1,0 +1,170 @@
+//! A chain that begins late: the state of one block comes in pieces, in place of the blocks that led to it.
+
+use crate::{
+    columns::Column,
+    crash::crash_point,
+    database::{Database, decode, meta},
+    error::DbError,
+};
+use codec::{Decode, Encode};
+use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
+use quids_state::{Address, Chunk};
+use rocksdb::WriteBatch;
+
+/// The block whose state a snapshot has, and the chain's first.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SnapshotBlock {
+    pub genesis: Header,
+    pub header: Header,
+    pub body: Vec<OpaqueExtrinsic>,
+}
+
+/// How far an import is, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Progress {
+    block: Hash,
+    /// Pieces that were taken.
+    taken: u32,
+    /// Nibbles of where the next piece begins; `None` after the last.
+    next: Option<Vec<u8>>,
+}
+
+/// An import under way. What it wrote stays when it is dropped, and is gone on with by another one of the same block.
+#[derive(Debug)]
+pub struct SnapshotImport<'a> {
+    db: &'a Database,
+    block: SnapshotBlock,
+    progress: Progress,
+}
+
+impl Database {
+    /// Begins to bring in the state of a block, or goes on where an import of the same block ended, however it ended. Until
+    /// [`SnapshotImport::finish`] the database has no genesis, and takes no blocks.
+    ///
+    /// That the block is the chain's is for the caller to know: its hash is all that is checked.
+    ///
+    /// Errors: the database has blocks, or begun to import another one.
+    pub fn import_snapshot(&self, block: SnapshotBlock) -> Result<SnapshotImport<'_>, DbError> {
+        let hash = block.header.hash();
+        if let Some(found) = self.genesis()? {
+            return Err(DbError::NotEmpty { genesis: found });
+        }
+        let _writer = self.writer.lock();
+        let progress = match self.import_progress()? {
+            Some(progress) if progress.block == hash => progress,
+            Some(Progress { block: found, .. }) => return Err(DbError::Importing { found }),
+            None => {
+                // What an interrupted attempt at a genesis state left.
+                for column in [Column::State, Column::Branches] {
+                    self.raw.clear(column)?;
+                }
+                Progress {
+                    block: hash,
+                    taken: 0,
+                    next: Some(Vec::new()),
+                }
+            }
+        };
+        let mut batch = WriteBatch::default();
+        self.raw
+            .put_checked(&mut batch, Column::Meta, meta::IMPORTING, &progress.encode())?;
+        self.raw.write(batch)?;
+        Ok(SnapshotImport {
+            db: self,
+            block,
+            progress,
+        })
+    }
+
+    fn import_progress(&self) -> Result<Option<Progress>, DbError> {
+        let bytes = self.raw.checked(Column::Meta, meta::IMPORTING)?;
+        bytes
+            .map(|bytes| decode(Column::Meta, meta::IMPORTING, &bytes))
+            .transpose()
+    }
+
+    /// An error while an import has not ended.
+    pub(crate) fn check_not_importing(&self) -> Result<(), DbError> {
+        match self.import_progress()? {
+            Some(Progress { block: found, .. }) => Err(DbError::Importing { found }),
+            None => Ok(()),
+        }
+    }
+
+    /// The lowest block from which on all are there. Below it there is genesis alone: the state of this one was imported.
+    pub fn first_block(&self) -> Result<Height, DbError> {
+        let bytes = self.raw.checked(Column::Meta, meta::FIRST_BLOCK)?;
+        let first = bytes.map(|bytes| decode(Column::Meta, meta::FIRST_BLOCK, &bytes));
+        Ok(first.transpose()?.unwrap_or(Height::ZERO))
+    }
+}
+
+impl SnapshotImport<'_> {
+    /// Where the piece begins that is to come next; `None` if all are there.
+    pub fn next(&self) -> Option<Address> {
+        self.progress.next.clone().map(Address::new)
+    }
+
+    /// Pieces that are there, those of imports before this one too.
+    pub fn taken(&self) -> u32 {
+        self.progress.taken
+    }
+
+    /// Checks a piece and writes it, in one batch with how far the import is. Whether others are to follow.
+    ///
+    /// Errors: it is not the next piece of the block's state; nothing of it is written then.
+    pub fn take(&mut self, chunk: &Chunk) -> Result<bool, DbError> {
+        let Some(begin) = self.next() else {
+            return Err(DbError::Snapshot("a piece after the last one".into()));
+        };
+        let checked = chunk.check(self.block.header.state_root, &begin);
+        let checked = checked.map_err(|error| DbError::Snapshot(error.to_string()))?;
+        let raw = &self.db.raw;
+        let mut batch = WriteBatch::default();
+        for (key, value) in &chunk.entries {
+            raw.put_checked(&mut batch, Column::State, key, value)?;
+        }
+        for (address, branch) in &checked.branches {
+            raw.put_checked(&mut batch, Column::Branches, &address.encode(), branch)?;
+        }
+        let progress = Progress {
+            block: self.progress.block,
+            taken: self.progress.taken.saturating_add(1),
+            next: checked.next.as_ref().map(|address| address.nibbles().to_vec()),
+        };
+        raw.put_checked(&mut batch, Column::Meta, meta::IMPORTING, &progress.encode())?;
+        crash_point("db-before-chunk");
+        raw.write(batch)?;
+        crash_point("db-after-chunk");
+        self.progress = progress;
+        Ok(checked.next.is_some())
+    }
+
+    /// Makes the block the last one, when all of its state is there.
+    ///
+    /// Errors: pieces are missing; a failed write.
+    pub fn finish(self) -> Result<Hash, DbError> {
+        if self.progress.next.is_some() {
+            return Err(DbError::Snapshot("the last pieces are missing".into()));
+        }
+        let (hash, block) = (self.progress.block, self.block);
+        let number = block.header.number;
+        let raw = &self.db.raw;
+        self.db.write_imported((number, hash), |batch| {
+            let genesis = block.genesis.hash();
+            raw.put_checked(batch, Column::Meta, meta::GENESIS, &genesis.encode())?;
+            for (header, body) in [(&block.genesis, Vec::new()), (&block.header, block.body)] {
+                let hash = header.hash();
+                raw.put(batch, Column::Headers, hash.as_bytes(), &header.encode())?;
+                raw.put_checked(batch, Column::Bodies, hash.as_bytes(), &body.encode())?;
+                let number = header.number.0.to_be_bytes();
+                raw.put_checked(batch, Column::Numbers, &number, &hash.encode())?;
+            }
+            for key in [meta::OLDEST_STATE, meta::FIRST_BLOCK] {
+                raw.put_checked(batch, Column::Meta, key, &number.encode())?;
+            }
+            raw.delete(batch, Column::Meta, meta::IMPORTING)
+        })?;
+        Ok(hash)
+    }
+}

@@ -1,0 +1,207 @@
+//! Snapshots: the state of one block in a file, in pieces that prove themselves, for a node that does not want to execute all
+//! blocks before it.
+
+mod format;
+
+pub use format::{FormatError, Reader, Writer};
+
+use crate::chain::ChainError;
+use codec::{Decode, Encode};
+use quids_api::{ExtrinsicsCommitment, names};
+use quids_core::{Hash, Header, Height, well_known_keys};
+use quids_db::{Database, DbError, SnapshotBlock};
+use quids_executor::Executor;
+use quids_io::MemoryExternalities;
+use quids_state::{Address, BackendError, SharedCache, StateStore};
+use std::{io, sync::Arc};
+
+/// Bytes of keys and values in a chunk: so much is done again after an interruption.
+const CHUNK_BYTES: usize = 4 << 20;
+/// Memory for branches of a past state while it is written out.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// Why a snapshot was not written, or not brought in.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("the state cannot be read: {0}")]
+    State(#[from] BackendError),
+    #[error("the state of block {height} is damaged: {reason}; `quids db verify` tells more")]
+    Damaged { height: Height, reason: String },
+    #[error("cannot write the snapshot: {0}")]
+    Write(io::Error),
+    #[error(
+        "the file is of the chain with genesis {file:?}, not of that with {ours:?}: name the chain it comes from with --chain"
+    )]
+    OtherChain { file: Hash, ours: Hash },
+    #[error("the file has block {height}, {file:?}, not {wanted:?}")]
+    OtherBlock { height: Height, file: Hash, wanted: Hash },
+    #[error(
+        "the extrinsics in the file are not those of block {height}, whose root of them is {stated:?}: theirs is {computed:?}"
+    )]
+    Body {
+        height: Height,
+        stated: Hash,
+        computed: Hash,
+    },
+    #[error("chunk {chunk} of the file: {error}")]
+    Chunk { chunk: u32, error: DbError },
+    #[error("the file ends after {chunks} chunks, with more to come: it is cut off, get it again and go on")]
+    Short { chunks: u32 },
+    #[error("the file goes on after the last chunk, at byte {offset}: it is damaged, or two files in one")]
+    Trailing { offset: u64 },
+}
+
+impl From<DbError> for SnapshotError {
+    fn from(error: DbError) -> Self {
+        Self::Chain(error.into())
+    }
+}
+
+/// What was written out, or brought in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub header: Header,
+    pub chunks: u32,
+    /// Of those that were brought in, how many an import before had.
+    pub known: u32,
+    /// Without those of chunks that were known.
+    pub entries: u64,
+    /// Keys and values.
+    pub bytes: u64,
+}
+
+impl Summary {
+    fn of(header: Header) -> Self {
+        Self {
+            header,
+            chunks: 0,
+            known: 0,
+            entries: 0,
+            bytes: 0,
+        }
+    }
+
+    fn count(&mut self, entries: &[(Vec<u8>, Vec<u8>)]) {
+        let bytes = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64);
+        self.bytes += bytes.sum::<u64>();
+        self.entries += entries.len() as u64;
+        self.chunks += 1;
+    }
+}
+
+/// Writes the state of the block at `height`, or of the last one. Each chunk is checked as its receiver would check it.
+/// `observe` hears how many entries are done.
+pub fn export(
+    db: &Arc<Database>,
+    height: Option<Height>,
+    out: &mut dyn io::Write,
+    observe: &mut dyn FnMut(u64),
+) -> Result<Summary, SnapshotError> {
+    let height = match height {
+        Some(height) => height,
+        None => db.best()?.0,
+    };
+    let view = db.load_state_at_block(height, Arc::new(SharedCache::new(CACHE_BYTES)))?;
+    let hash = db.hash_at(height)?.ok_or(DbError::NoBlockAt(height))?;
+    let genesis = db.genesis()?.ok_or(DbError::NoGenesis)?;
+    let header = |hash| db.header(&hash)?.ok_or(DbError::UnknownBlock(hash));
+    let block = SnapshotBlock {
+        genesis: header(genesis)?,
+        header: header(hash)?,
+        body: db.get_block_transactions(&hash)?.ok_or(DbError::UnknownBlock(hash))?,
+    };
+    let root = block.header.state_root;
+    let mut writer = Writer::new(out, &block).map_err(SnapshotError::Write)?;
+    let mut done = Summary::of(block.header);
+    let mut next = Some(Address::default());
+    while let Some(begin) = next {
+        let chunk = view.chunk(&begin, CHUNK_BYTES)?;
+        let checked = chunk.check(root, &begin).map_err(|error| SnapshotError::Damaged {
+            height,
+            reason: error.to_string(),
+        })?;
+        writer.write(&chunk).map_err(SnapshotError::Write)?;
+        done.count(&chunk.entries);
+        observe(done.entries);
+        next = checked.next;
+    }
+    writer.finish().map_err(SnapshotError::Write)?;
+    Ok(done)
+}
+
+/// Brings the state of block `wanted` from a file into a database that has no blocks, or goes on with that. `genesis` is
+/// that of the chain. `observe` hears how many bytes of the file are done.
+pub fn import(
+    db: &Database,
+    executor: &Executor,
+    file: &mut dyn io::Read,
+    wanted: Hash,
+    genesis: Hash,
+    observe: &mut dyn FnMut(u64),
+) -> Result<Summary, SnapshotError> {
+    let mut reader = Reader::new(file)?;
+    let block = reader.block().clone();
+    let (height, hash) = (block.header.number, block.header.hash());
+    if hash != wanted {
+        let file = hash;
+        return Err(SnapshotError::OtherBlock { height, file, wanted });
+    }
+    let file = block.genesis.hash();
+    if file != genesis {
+        return Err(SnapshotError::OtherChain { file, ours: genesis });
+    }
+    let mut done = Summary::of(block.header.clone());
+    let body = block.body.encode();
+    let mut import = db.import_snapshot(block)?;
+    while done.known < import.taken() {
+        reader
+            .next_chunk()?
+            .ok_or(SnapshotError::Short { chunks: done.known })?;
+        done.known += 1;
+        done.chunks += 1;
+    }
+    while import.next().is_some() {
+        let chunk = reader.next_chunk()?;
+        let chunk = chunk.ok_or(SnapshotError::Short { chunks: done.chunks })?;
+        let number = done.chunks;
+        let taken = import.take(&chunk);
+        taken.map_err(|error| SnapshotError::Chunk { chunk: number, error })?;
+        done.count(&chunk.entries);
+        observe(reader.offset());
+    }
+    let offset = reader.offset();
+    if reader.next_chunk()?.is_some() {
+        return Err(SnapshotError::Trailing { offset });
+    }
+    check_body(db, executor, &done.header, &body)?;
+    import.finish()?;
+    Ok(done)
+}
+
+/// Whether the block's runtime makes the root in the header of its extrinsics.
+fn check_body(db: &Database, executor: &Executor, header: &Header, body: &[u8]) -> Result<(), SnapshotError> {
+    // Genesis has none, and no root of them that a runtime made.
+    if header.number == Height::ZERO {
+        return Ok(());
+    }
+    let code = db.latest(well_known_keys::CODE)?;
+    let code = code.ok_or_else(|| ChainError::NoCode(header.hash()))?;
+    let runtime = executor.load(&code).map_err(ChainError::from)?;
+    let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
+    let output = runtime.call(&mut MemoryExternalities::default(), api, body);
+    let output = output.map_err(ChainError::from)?;
+    let commitment = ExtrinsicsCommitment::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
+    let (stated, computed) = (header.extrinsics_root, commitment.root);
+    match computed == stated {
+        true => Ok(()),
+        false => Err(SnapshotError::Body {
+            height: header.number,
+            stated,
+            computed,
+        }),
+    }
+}
