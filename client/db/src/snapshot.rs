@@ -8,7 +8,7 @@ use crate::{
 };
 use codec::{Decode, Encode};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
-use quids_state::{Address, Chunk};
+use quids_state::{Address, Checked, Chunk};
 use rocksdb::WriteBatch;
 
 /// The block whose state a snapshot has, and the chain's first.
@@ -110,34 +110,41 @@ impl SnapshotImport<'_> {
         self.progress.taken
     }
 
-    /// Checks a piece and writes it, in one batch with how far the import is. Whether others are to follow.
+    /// Checks a piece and writes it, as [`Self::put`].
+    ///
+    /// Errors: as there.
+    pub fn take(&mut self, chunk: Chunk) -> Result<bool, DbError> {
+        let checked = chunk.check(self.block.header.state_root, &self.next().unwrap_or_default());
+        self.put(&checked.map_err(|error| DbError::Snapshot(error.to_string()))?)
+    }
+
+    /// Writes a piece that was checked, in one batch with how far the import is. Whether others are to follow.
     ///
     /// Errors: it is not the next piece of the block's state; nothing of it is written then.
-    pub fn take(&mut self, chunk: &Chunk) -> Result<bool, DbError> {
-        let Some(begin) = self.next() else {
-            return Err(DbError::Snapshot("a piece after the last one".into()));
-        };
-        let checked = chunk.check(self.block.header.state_root, &begin);
-        let checked = checked.map_err(|error| DbError::Snapshot(error.to_string()))?;
+    pub fn put(&mut self, checked: &Checked) -> Result<bool, DbError> {
+        let root = self.block.header.state_root;
+        if !self.next().is_some_and(|begin| checked.is_of(root, &begin)) {
+            return Err(DbError::Snapshot("it is another one".into()));
+        }
         let raw = &self.db.raw;
         let mut batch = WriteBatch::default();
-        for (key, value) in &chunk.entries {
+        for (key, value) in checked.entries() {
             raw.put_checked(&mut batch, Column::State, key, value)?;
         }
-        for (address, branch) in &checked.branches {
+        for (address, branch) in checked.branches() {
             raw.put_checked(&mut batch, Column::Branches, &address.encode(), branch)?;
         }
         let progress = Progress {
             block: self.progress.block,
             taken: self.progress.taken.saturating_add(1),
-            next: checked.next.as_ref().map(|address| address.nibbles().to_vec()),
+            next: checked.next().map(|address| address.nibbles().to_vec()),
         };
         raw.put_checked(&mut batch, Column::Meta, meta::IMPORTING, &progress.encode())?;
         crash_point("db-before-chunk");
         raw.write(batch)?;
         crash_point("db-after-chunk");
         self.progress = progress;
-        Ok(checked.next.is_some())
+        Ok(checked.next().is_some())
     }
 
     /// Makes the block the last one, when all of its state is there.

@@ -33,13 +33,35 @@ pub struct Chunk {
     pub entries: Vec<KeyValue>,
 }
 
-/// What a chunk turned out to hold.
+/// A chunk that was checked: it is the piece of the state with this root that begins here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
+    root: Hash,
+    begin: Address,
+    entries: Vec<KeyValue>,
+    branches: Vec<(Address, Vec<u8>)>,
+    next: Option<Address>,
+}
+
+impl Checked {
+    /// Whether it is the piece of the state with this root that begins at `begin`.
+    pub fn is_of(&self, root: Hash, begin: &Address) -> bool {
+        self.root == root && self.begin == *begin
+    }
+
+    pub fn entries(&self) -> &[KeyValue] {
+        &self.entries
+    }
+
     /// The branches to store with its entries, in no order.
-    pub branches: Vec<(Address, Vec<u8>)>,
+    pub fn branches(&self) -> &[(Address, Vec<u8>)] {
+        &self.branches
+    }
+
     /// Where the next chunk begins; `None` after the last one.
-    pub next: Option<Address>,
+    pub fn next(&self) -> Option<&Address> {
+        self.next.as_ref()
+    }
 }
 
 /// Why a chunk is not the next piece of a state.
@@ -58,6 +80,9 @@ pub enum BadChunk {
     #[error("it holds nothing")]
     Nothing,
 }
+
+/// Branches to store, and where the next chunk begins.
+type Verdict = (Vec<(Address, Vec<u8>)>, Option<Address>);
 
 /// A branch on the way down, and the child that the way goes on by.
 struct Step {
@@ -96,15 +121,25 @@ fn step(address: &[u8], bytes: &[u8], begin: &[u8]) -> Result<(Step, bool), Stri
 impl Chunk {
     /// Whether this is the piece of the state with this root that begins at `begin`: the default address for the first, then
     /// [`Checked::next`] of the one before.
-    pub fn check(&self, root: Hash, begin: &Address) -> Result<Checked, BadChunk> {
-        let begin = begin.nibbles();
+    pub fn check(self, root: Hash, begin: &Address) -> Result<Checked, BadChunk> {
+        let (branches, next) = self.verdict(root, begin.nibbles())?;
+        Ok(Checked {
+            root,
+            begin: begin.clone(),
+            entries: self.entries,
+            branches,
+            next,
+        })
+    }
+
+    fn verdict(&self, root: Hash, begin: &[u8]) -> Result<Verdict, BadChunk> {
         let mut branches = Vec::new();
         if self.path.is_empty() && begin.is_empty() {
             let mut sink = |address, bytes| branches.push((address, bytes));
             let computed = built(TrieBuilder::default(), &self.entries, &mut sink, TrieBuilder::finish)?;
             let stated = root;
             return match computed == stated {
-                true => Ok(Checked { branches, next: None }),
+                true => Ok((branches, None)),
                 false => Err(BadChunk::Root { computed, stated }),
             };
         }
@@ -187,7 +222,7 @@ impl Chunk {
             above.find_map(|step| step.child_from(step.child + 1))
         };
         let next = next.or_else(|| above().map(|(_, address, _)| Address::new(address)));
-        Ok(Checked { branches, next })
+        Ok((branches, next))
     }
 }
 

@@ -93,7 +93,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(input: &'a mut dyn Read) -> Result<Self, FormatError> {
+    pub fn new(input: &'a mut (dyn Read + Send)) -> Result<Self, FormatError> {
         let mut start = [0; 12];
         let failed = |error| FormatError::Read { offset: 0, error };
         let length = read_up_to(input, &mut start).map_err(failed)?;
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
 }
 
 struct Frames<'a> {
-    input: &'a mut dyn Read,
+    input: &'a mut (dyn Read + Send),
     offset: u64,
     frame: u32,
 }

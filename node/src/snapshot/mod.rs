@@ -13,7 +13,11 @@ use quids_db::{Database, DbError, SnapshotBlock};
 use quids_executor::Executor;
 use quids_io::MemoryExternalities;
 use quids_state::{Address, BackendError, SharedCache, StateStore};
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 /// Bytes of keys and values in a chunk: so much is done again after an interruption.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -120,14 +124,14 @@ pub fn export(
     let mut next = Some(Address::default());
     while let Some(begin) = next {
         let chunk = view.chunk(&begin, CHUNK_BYTES)?;
+        writer.write(&chunk).map_err(SnapshotError::Write)?;
         let checked = chunk.check(root, &begin).map_err(|error| SnapshotError::Damaged {
             height,
             reason: error.to_string(),
         })?;
-        writer.write(&chunk).map_err(SnapshotError::Write)?;
-        done.count(&chunk.entries);
+        done.count(checked.entries());
         observe(done.entries);
-        next = checked.next;
+        next = checked.next().cloned();
     }
     writer.finish().map_err(SnapshotError::Write)?;
     Ok(done)
@@ -138,7 +142,7 @@ pub fn export(
 pub fn import(
     db: &Database,
     executor: &Executor,
-    file: &mut dyn io::Read,
+    file: &mut (dyn io::Read + Send),
     wanted: Hash,
     genesis: Hash,
     observe: &mut dyn FnMut(u64),
@@ -164,19 +168,39 @@ pub fn import(
         done.known += 1;
         done.chunks += 1;
     }
-    while import.next().is_some() {
-        let chunk = reader.next_chunk()?;
-        let chunk = chunk.ok_or(SnapshotError::Short { chunks: done.chunks })?;
-        let number = done.chunks;
-        let taken = import.take(&chunk);
-        taken.map_err(|error| SnapshotError::Chunk { chunk: number, error })?;
-        done.count(&chunk.entries);
-        observe(reader.offset());
-    }
-    let offset = reader.offset();
-    if reader.next_chunk()?.is_some() {
-        return Err(SnapshotError::Trailing { offset });
-    }
+    let mut next = import.next();
+    let (root, mut number) = (done.header.state_root, done.chunks);
+    thread::scope(|scope| {
+        // One is read and checked while the one before is written.
+        let (checked, to_write) = mpsc::sync_channel(1);
+        let read = scope.spawn(move || {
+            while let Some(begin) = next {
+                let chunk = reader.next_chunk()?;
+                let chunk = chunk.ok_or(SnapshotError::Short { chunks: number })?;
+                let piece = chunk.check(root, &begin).map_err(|error| SnapshotError::Chunk {
+                    chunk: number,
+                    error: DbError::Snapshot(error.to_string()),
+                })?;
+                number += 1;
+                next = piece.next().cloned();
+                if checked.send((piece, reader.offset())).is_err() {
+                    // What could not be written is told of below.
+                    return Ok(());
+                }
+            }
+            let offset = reader.offset();
+            match reader.next_chunk()? {
+                Some(_) => Err(SnapshotError::Trailing { offset }),
+                None => Ok(()),
+            }
+        });
+        for (piece, offset) in to_write {
+            import.put(&piece)?;
+            done.count(piece.entries());
+            observe(offset);
+        }
+        read.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     check_body(db, executor, &done.header, &body)?;
     import.finish()?;
     Ok(done)

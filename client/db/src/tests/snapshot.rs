@@ -28,7 +28,7 @@ fn pieces(db: &Arc<Database>, at: u32) -> Vec<Chunk> {
     let mut next = Some(Address::default());
     while let Some(begin) = next {
         let chunk = view.chunk(&begin, CHUNK_BYTES).unwrap();
-        next = chunk.check(view.root(), &begin).unwrap().next;
+        next = chunk.clone().check(view.root(), &begin).unwrap().next().cloned();
         pieces.push(chunk);
     }
     assert!(pieces.len() > 5, "{}", pieces.len());
@@ -46,7 +46,7 @@ fn source(blocks: &[BlockCommit]) -> Vec<Chunk> {
 fn import(db: &Database, blocks: &[BlockCommit], pieces: &[Chunk]) {
     let mut import = db.import_snapshot(head(blocks, AT)).unwrap();
     for piece in pieces.iter().skip(import.taken() as usize) {
-        import.take(piece).unwrap();
+        import.take(piece.clone()).unwrap();
     }
     assert_eq!(import.finish().unwrap(), blocks[AT as usize].header.hash());
 }
@@ -135,14 +135,22 @@ fn what_is_no_next_piece_is_refused_and_leaves_nothing() {
     let db = open(folder.path());
     let is_refused = |result: Result<bool, DbError>| assert!(matches!(result, Err(DbError::Snapshot(_))), "{result:?}");
     let mut import = db.import_snapshot(head(&blocks, AT)).unwrap();
-    is_refused(import.take(&pieces[1]));
-    is_refused(import.take(&Chunk::default()));
+    is_refused(import.take(pieces[1].clone()));
+    is_refused(import.take(Chunk::default()));
+    // Right by itself, and not the next one.
+    let begin = pieces[0]
+        .clone()
+        .check(blocks[AT as usize].header.state_root, &Address::default());
+    let second = pieces[1]
+        .clone()
+        .check(blocks[AT as usize].header.state_root, begin.unwrap().next().unwrap());
+    is_refused(import.put(&second.unwrap()));
     let mut changed = pieces[0].clone();
     changed.entries.last_mut().unwrap().1.push(1);
-    is_refused(import.take(&changed));
+    is_refused(import.take(changed));
     assert!(db.raw.is_empty(Column::State).unwrap());
-    assert!(import.take(&pieces[0]).unwrap());
-    is_refused(import.take(&pieces[0]));
+    assert!(import.take(pieces[0].clone()).unwrap());
+    is_refused(import.take(pieces[0].clone()));
     assert!(
         matches!(import.finish(), Err(DbError::Snapshot(_))),
         "pieces are missing"
@@ -162,9 +170,9 @@ fn what_is_no_next_piece_is_refused_and_leaves_nothing() {
     let mut import = db.import_snapshot(head(&blocks, AT)).unwrap();
     assert_eq!(import.taken(), 1);
     for piece in &pieces[1..] {
-        import.take(piece).unwrap();
+        import.take(piece.clone()).unwrap();
     }
-    is_refused(import.take(&pieces[0]));
+    is_refused(import.take(pieces[0].clone()));
     import.finish().unwrap();
     assert_chain(&db, &blocks[..=AT as usize]);
     let genesis = blocks[0].header.hash();

@@ -58,7 +58,7 @@ fn pieces(view: &StateView, bytes_max: usize) -> Vec<(Address, Chunk)> {
     let mut next = Some(Address::default());
     while let Some(begin) = next {
         let chunk = view.chunk(&begin, bytes_max).unwrap();
-        next = chunk.check(view.root(), &begin).unwrap().next;
+        next = chunk.clone().check(view.root(), &begin).unwrap().next().cloned();
         pieces.push((begin, chunk));
     }
     pieces
@@ -69,12 +69,15 @@ fn assembled(root: Hash, pieces: &[(Address, Chunk)]) -> (Entries, Branches) {
     let (mut entries, mut branches) = (Entries::new(), Branches::new());
     let mut next = Some(Address::default());
     for (_, chunk) in pieces {
-        let checked = chunk.check(root, &next.expect("more than there should be")).unwrap();
+        let begin = next.expect("more than there should be");
+        let checked = chunk.clone().check(root, &begin).unwrap();
+        assert!(checked.is_of(root, &begin) && !checked.is_of(Hash::zero(), &begin));
+        assert_eq!(checked.entries(), chunk.entries);
         for (key, value) in &chunk.entries {
             assert_eq!(entries.insert(key.clone(), value.clone()), None, "twice");
         }
-        branches.extend(checked.branches);
-        next = checked.next;
+        branches.extend(checked.branches().iter().cloned());
+        next = checked.next().cloned();
     }
     assert_eq!(next, None);
     (entries, branches)
@@ -138,14 +141,14 @@ proptest! {
         }
         // Whatever is taken is the state's, and goes on where the piece before ended: it may be shorter than it was cut, or
         // say the same by fewer branches.
-        if let Ok(checked) = bad.check(root, begin) {
+        if let Ok(checked) = bad.clone().check(root, begin) {
             let before: usize = pieces[..number].iter().map(|(_, piece)| piece.entries.len()).sum();
             let mut rest = entries.into_iter().skip(before);
             let taken: Vec<_> = rest.by_ref().take(bad.entries.len()).collect();
             prop_assert_eq!(taken, bad.entries);
-            prop_assert_eq!(checked.next.is_none(), rest.next().is_none());
-            for (address, branch) in checked.branches {
-                let stored = store.latest_branch(&address).unwrap();
+            prop_assert_eq!(checked.next().is_none(), rest.next().is_none());
+            for (address, branch) in checked.branches() {
+                let stored = store.latest_branch(address).unwrap();
                 prop_assert_eq!(stored.as_deref(), Some(&branch[..]));
             }
         }
@@ -168,7 +171,10 @@ fn the_empty_state_is_one_empty_piece() {
     let (store, root) = state(&Entries::new());
     let chunk = view(&store, 0, root).chunk(&Address::default(), 100).unwrap();
     assert_eq!(chunk, Chunk::default());
-    assert_eq!(chunk.check(EMPTY_ROOT, &Address::default()).unwrap().next, None);
+    assert_eq!(
+        chunk.clone().check(EMPTY_ROOT, &Address::default()).unwrap().next(),
+        None
+    );
     let (_, other) = state(&[(vec![1], vec![2])].into());
     let (computed, stated) = (EMPTY_ROOT, other);
     let refused = chunk.check(other, &Address::default());
