@@ -10,12 +10,13 @@ use std::time::Duration;
 pub enum Cors {
     /// Every page, and every `Host` header.
     All,
-    /// These: `https://example.org`, or `http://localhost:*` for every port.
+    /// These: `https://example.org`, `http://localhost:*` for every port, or `moz-extension://*` for all of a scheme.
     List(Vec<String>),
 }
 
 impl Default for Cors {
-    /// Pages served by this machine, and polkadot.js apps.
+    /// Pages served by this machine, polkadot.js apps, and extensions of browsers, since wallets are such: who installed one
+    /// let it send requests anywhere, and no page can name its origin.
     fn default() -> Self {
         let origins = [
             "http://localhost:*",
@@ -23,6 +24,9 @@ impl Default for Cors {
             "https://localhost:*",
             "https://127.0.0.1:*",
             "https://polkadot.js.org",
+            "chrome-extension://*",
+            "moz-extension://*",
+            "safari-web-extension://*",
         ];
         Self::List(origins.map(str::to_owned).to_vec())
     }

@@ -111,9 +111,13 @@ pub fn is_proxied(headers: &HeaderMap) -> bool {
     PROXY_HEADERS.iter().any(|name| headers.contains_key(name))
 }
 
-/// `scheme://host:*` stands for every port, and none.
+/// `scheme://host:*` stands for every port, and none; `scheme://*` for every host.
 fn matches(pattern: &str, origin: &HeaderValue) -> bool {
     let Ok(origin) = origin.to_str() else { return false };
+    if let Some(scheme) = pattern.strip_suffix("://*") {
+        let parts = origin.split_once("://");
+        return parts.is_some_and(|(found, host)| found.eq_ignore_ascii_case(scheme) && !host.is_empty());
+    }
     match pattern.strip_suffix(":*") {
         None => pattern.eq_ignore_ascii_case(origin),
         Some(prefix) => {
@@ -153,6 +157,12 @@ mod tests {
             ("http://localhost:", false),
             ("https://evil.example", false),
             ("null", false),
+            ("chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn", true),
+            ("moz-extension://0d1e4bd7-3f3c-4a66-8f5e-0f5b4f2c7a11", true),
+            ("safari-web-extension://A", true),
+            ("chrome-extension://", false),
+            ("https://chrome-extension://x", false),
+            ("chrome-extension", false),
         ] {
             assert_eq!(origins.allows(&HeaderValue::from_static(origin)), expected, "{origin}");
         }
@@ -242,6 +252,13 @@ mod tests {
                 here,
                 &[("origin", "http://127.0.0.1:1")],
                 true,
+            ),
+            (
+                Cors::default(),
+                RpcMethods::Auto,
+                here,
+                &[("origin", "chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn")],
+                false,
             ),
             (
                 Cors::default(),

@@ -95,8 +95,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_max_batch_request_len: Option<u32>,
-    /// Web pages that may use RPC, by their origins (`https://example.org`, `http://localhost:*`), separated by commas;
-    /// `all`, or `none` [default: pages of this machine and of polkadot.js.org]
+    /// Web pages that may use RPC, by their origins (`https://example.org`, `http://localhost:*`, `moz-extension://*`), separated
+    /// by commas; `all`, or `none` [default: pages of this machine and of polkadot.js.org, extensions of the browser]
     #[arg(long, value_name = "ORIGINS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rpc_cors: Option<String>,

@@ -130,7 +130,7 @@ pub enum TxCommand {
         /// Pallet.call, as in `System.remark`
         call: String,
         /// The call's arguments in order, as NAME=VALUE. Values: 1, true, "text", 0x… for bytes and accounts,
-        /// { a: 1 }, (1, 2), Variant(1), Variant { a: 1 }. Amounts are in plank
+        /// { a: 1 }, (1, 2), Variant(), Variant(1), Variant { a: 1 }. Amounts are in plank
         #[arg(value_name = "NAME=VALUE")]
         args: Vec<String>,
         /// Make the call as root; the sender must be the root account
