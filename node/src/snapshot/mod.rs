@@ -42,23 +42,23 @@ pub enum SnapshotError {
     OtherChain { file: Hash, ours: Hash },
     #[error("the file has block {height}, {file:?}, not {wanted:?}")]
     OtherBlock { height: Height, file: Hash, wanted: Hash },
-    #[error(
-        "the extrinsics in the file are not those of block {height}, whose root of them is {stated:?}: theirs is {computed:?}"
-    )]
-    Body {
-        height: Height,
-        stated: Hash,
-        computed: Hash,
-    },
-    #[error(
-        "chunk {chunk} of the file: {error}{}",
-        if *.known > 0 { "; the import was begun with another file, or this one is damaged: `quids purge-chain`, and begin again" } else { "" }
-    )]
+    #[error("the extrinsics in the file are not those of block {height}: {what}; get the snapshot again")]
+    Body { height: Height, what: &'static str },
+    #[error("block {height} changed the runtime: take the snapshot of another block")]
+    Upgrade { height: Height },
+    #[error("chunk {chunk} of the file: {error}{}", began_otherwise(*.known))]
     Chunk { chunk: u32, known: u32, error: DbError },
     #[error("the file ends after {chunks} chunks, with more to come: it is cut off, get it again and go on")]
     Short { chunks: u32 },
     #[error("the file goes on after the last chunk, at byte {offset}: it is damaged, or two files in one")]
     Trailing { offset: u64 },
+}
+
+fn began_otherwise(known: u32) -> &'static str {
+    match known {
+        0 => "",
+        _ => "; if the import was begun with another file, go on with that, or begin anew after `quids purge-chain`",
+    }
 }
 
 impl From<DbError> for SnapshotError {
