@@ -146,10 +146,7 @@ impl Database {
 
     /// The last block. It is final, as all of them are.
     pub fn best(&self) -> Result<(Height, Hash), DbError> {
-        match *self.tip.read() {
-            Some(tip) => Ok(tip),
-            None => self.check_not_importing().and(Err(DbError::NoGenesis)),
-        }
+        self.tip.read().ok_or(DbError::NoGenesis)
     }
 
     /// The header with this hash.

@@ -4,9 +4,8 @@ mod cache;
 mod diff;
 
 pub use cache::{CacheFigures, Packed, StateCache};
-#[cfg(test)]
-pub use diff::Replaced;
-pub use diff::{Diff, Entry, Past, unpatch};
+pub use diff::{Diff, Entry};
+use diff::{Past, unpatch};
 
 use crate::{
     columns::Column,
