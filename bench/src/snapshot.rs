@@ -59,7 +59,7 @@ fn exported(folder: &Path, accounts: usize, file: &Path) -> Result<(Hash, f64)> 
 fn imported(folder: &Path, executor: &Executor, file: &Path, block: Hash) -> Result<f64> {
     let mut input = BufReader::new(File::open(file)?);
     let started = Instant::now();
-    let db = Database::open(&StorageConfig::new(folder))?;
+    let db = Arc::new(Database::open(&StorageConfig::new(folder))?);
     snapshot::import(&db, executor, &mut input, block, block, &mut |_| {})?;
     drop(db);
     Ok(started.elapsed().as_secs_f64() * 1e3)

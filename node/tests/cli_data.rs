@@ -225,19 +225,25 @@ fn a_chain_begins_with_a_snapshot() {
     // Other extrinsics than the block's, which no hash of the state tells.
     let mut input = &good[..];
     let mut reader = quids_node::snapshot::Reader::new(&mut input).unwrap();
-    let mut block = reader.block().clone();
-    block.body.pop().unwrap();
-    let mut bytes = Vec::new();
-    let mut writer = quids_node::snapshot::Writer::new(&mut bytes, &block).unwrap();
-    let mut chunks = 0;
-    while let Some(chunk) = reader.next_chunk().unwrap() {
-        writer.write(&chunk).unwrap();
-        chunks += 1;
-    }
-    assert_eq!(told["chunks"], chunks);
-    fs::write(&bad, &bytes).unwrap();
+    let block = reader.block().clone();
+    let chunks: Vec<_> = std::iter::from_fn(|| reader.next_chunk().unwrap()).collect();
+    assert_eq!(told["chunks"], chunks.len());
+    let (mut shorter, mut signed_otherwise) = (block.clone(), block);
+    shorter.body.pop().unwrap();
+    // The last bytes are the call's: a signature lies before.
+    let extrinsic = &mut signed_otherwise.body.last_mut().unwrap().0;
+    let middle = extrinsic.len() / 2;
+    extrinsic[middle] ^= 1;
     let fresh = tempfile::tempdir().unwrap();
-    import(fresh.path(), &bad, &["not those of block 5"]);
+    for (block, said) in [(shorter, "their root"), (signed_otherwise, "their signatures")] {
+        let mut bytes = Vec::new();
+        let mut writer = quids_node::snapshot::Writer::new(&mut bytes, &block).unwrap();
+        chunks.iter().for_each(|chunk| writer.write(chunk).unwrap());
+        fs::write(&bad, &bytes).unwrap();
+        import(fresh.path(), &bad, &["not those of block 5", said]);
+    }
+    // With the right file it goes on.
+    done(fresh.path(), &["snapshot", "import", &file, "--block", &hash]);
     // Damage in every part, and a file that ends anywhere or goes on.
     for at in [20, good.len() / 3, good.len() - 3] {
         let mut damaged = good.clone();
@@ -255,13 +261,17 @@ fn a_chain_begins_with_a_snapshot() {
     assert!(opened.err().unwrap().to_string().contains("has not ended"));
     let told = done(target.path(), &["snapshot", "import", &file, "--block", &hash]);
     assert_eq!((&told["height"], &told["block"]), (&AT.into(), &hash.as_str().into()));
-    assert_eq!(told["chunks"], chunks);
+    assert_eq!(told["chunks"], chunks.len());
     let chain = open(target.path());
     let (height, best) = chain.chain.best();
     assert_eq!(height, Height(AT));
-    assert!(chain.chain.evm_block(best).unwrap().is_some(), "from the state itself");
+    let evm = chain.chain.evm_block(best).unwrap().unwrap();
+    assert_eq!(*evm, *open(source.path()).chain.evm_block(best).unwrap().unwrap());
     drop(chain);
-    done(target.path(), &["import-blocks", &blocks]);
+    // All blocks, of which it needs those above its first.
+    let all = path("all");
+    done(source.path(), &["export-blocks", "--out", &all]);
+    assert_eq!(done(target.path(), &["import-blocks", &all])["known_before"], AT);
     assert_eq!(open(target.path()).chain.best(), open(source.path()).chain.best());
     done(target.path(), &["db", "verify"]);
     let again = path("again");

@@ -40,6 +40,8 @@ struct Prepared {
     state: (Tip, Commit),
     /// The least height whose state can be read then.
     oldest: Height,
+    /// The state was written before, past the cache of values.
+    is_past_cache: bool,
 }
 
 impl Database {
@@ -75,6 +77,7 @@ impl Database {
                 tip: (Height::ZERO, wanted),
                 state: (self.state_tip.at(Height::ZERO), genesis.state),
                 oldest: Height::ZERO,
+                is_past_cache: false,
             }))
         });
         hash.map(|()| wanted)
@@ -113,6 +116,7 @@ impl Database {
                 tip: (number, hash),
                 state: (self.state_tip.at(number), block.state),
                 oldest,
+                is_past_cache: false,
             }))
         });
         written.map(|()| hash)
@@ -158,6 +162,7 @@ impl Database {
                 tip: (height, *hash),
                 state: (self.state_tip.going_back_to(height), state),
                 oldest: self.oldest(),
+                is_past_cache: false,
             }))
         })?;
         Ok(removed)
@@ -194,12 +199,17 @@ impl Database {
     /// Writes entries of the extras column outside of a block, all or none; `None` removes. They survive the end of the
     /// process; a power cut only once a later block is on the disk.
     pub fn write_aux(&self, entries: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), DbError> {
+        self.write_batch(|batch| self.put_aux(batch, entries))
+    }
+
+    /// One writer at a time: writes what `put` adds to a batch, and does not wait for the disk.
+    pub(crate) fn write_batch(&self, put: impl FnOnce(&mut WriteBatch) -> Result<(), DbError>) -> Result<(), DbError> {
         let mut stopped = self.writer.lock();
         if let Some(reason) = &*stopped {
             return Err(DbError::Stopped(reason.clone()));
         }
         let mut batch = WriteBatch::default();
-        self.put_aux(&mut batch, entries)?;
+        put(&mut batch)?;
         self.raw
             .write(batch)
             .inspect_err(|error| *stopped = Some(error.to_string()))
@@ -219,6 +229,7 @@ impl Database {
                 tip,
                 state: (self.state_tip.at(tip.0), Commit::unchanged(Hash::default())),
                 oldest: tip.0,
+                is_past_cache: true,
             }))
         })
     }
@@ -238,6 +249,7 @@ impl Database {
             tip,
             state: (state_tip, commit),
             oldest,
+            is_past_cache,
         } = prepared;
         self.raw
             .put_checked(&mut batch, Column::Meta, meta::TIP, &tip.encode())?;
@@ -247,6 +259,9 @@ impl Database {
         // From here on until the end nothing is remembered: whoever knows the block already must not meet values from
         // before it.
         self.states.forget(&commit);
+        if is_past_cache {
+            self.states.forget_values();
+        }
         // Writing and syncing are two steps so that a test can end the process between them.
         let written = self.raw.write(batch).and_then(|()| {
             crash_point("db-before-sync");

@@ -146,7 +146,10 @@ impl Database {
 
     /// The last block. It is final, as all of them are.
     pub fn best(&self) -> Result<(Height, Hash), DbError> {
-        self.tip.read().ok_or(DbError::NoGenesis)
+        match *self.tip.read() {
+            Some(tip) => Ok(tip),
+            None => self.check_not_importing().and(Err(DbError::NoGenesis)),
+        }
     }
 
     /// The header with this hash.

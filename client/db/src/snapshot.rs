@@ -6,13 +6,13 @@ use crate::{
     database::{Database, decode, meta},
     error::DbError,
 };
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use quids_api::evm::EvmBlock;
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_state::{Address, Checked, Chunk};
-use rocksdb::WriteBatch;
 
 /// The block whose state a snapshot has, and the chain's first.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub struct SnapshotBlock {
     pub genesis: Header,
     pub header: Header,
@@ -46,29 +46,28 @@ impl Database {
     /// Errors: the database has blocks, or begun to import another one.
     pub fn import_snapshot(&self, block: SnapshotBlock) -> Result<SnapshotImport<'_>, DbError> {
         let hash = block.header.hash();
-        if let Some(found) = self.genesis()? {
-            return Err(DbError::NotEmpty { genesis: found });
-        }
-        let _writer = self.writer.lock();
-        let progress = match self.import_progress()? {
-            Some(progress) if progress.block == hash => progress,
-            Some(Progress { block: found, .. }) => return Err(DbError::Importing { found }),
-            None => {
-                // What an interrupted attempt at a genesis state left.
-                for column in [Column::State, Column::Branches] {
-                    self.raw.clear(column)?;
-                }
-                Progress {
-                    block: hash,
-                    taken: 0,
-                    next: Some(Vec::new()),
+        let mut progress = Progress {
+            block: hash,
+            taken: 0,
+            next: Some(Vec::new()),
+        };
+        self.write_batch(|batch| {
+            if let Some(found) = self.genesis()? {
+                return Err(DbError::NotEmpty { genesis: found });
+            }
+            match self.import_progress()? {
+                Some(begun) if begun.block == hash => progress = begun,
+                Some(Progress { block: found, .. }) => return Err(DbError::Importing { found }),
+                None => {
+                    // What an interrupted attempt at a genesis state left.
+                    for column in [Column::State, Column::Branches] {
+                        self.raw.clear(column)?;
+                    }
                 }
             }
-        };
-        let mut batch = WriteBatch::default();
-        self.raw
-            .put_checked(&mut batch, Column::Meta, meta::IMPORTING, &progress.encode())?;
-        self.raw.write(batch)?;
+            self.raw
+                .put_checked(batch, Column::Meta, meta::IMPORTING, &progress.encode())
+        })?;
         Ok(SnapshotImport {
             db: self,
             block,
@@ -126,46 +125,61 @@ impl SnapshotImport<'_> {
         if !self.next().is_some_and(|begin| checked.is_of(root, &begin)) {
             return Err(DbError::Snapshot("it is another one".into()));
         }
-        let raw = &self.db.raw;
-        let mut batch = WriteBatch::default();
-        for (key, value) in checked.entries() {
-            raw.put_checked(&mut batch, Column::State, key, value)?;
-        }
-        for (address, branch) in checked.branches() {
-            raw.put_checked(&mut batch, Column::Branches, &address.encode(), branch)?;
-        }
         let progress = Progress {
             block: self.progress.block,
             taken: self.progress.taken.saturating_add(1),
             next: checked.next().map(|address| address.nibbles().to_vec()),
         };
-        raw.put_checked(&mut batch, Column::Meta, meta::IMPORTING, &progress.encode())?;
-        crash_point("db-before-chunk");
-        raw.write(batch)?;
+        self.db.write_batch(|batch| {
+            self.check_alone()?;
+            let raw = &self.db.raw;
+            for (key, value) in checked.entries() {
+                raw.put_checked(batch, Column::State, key, value)?;
+            }
+            for (address, branch) in checked.branches() {
+                raw.put_checked(batch, Column::Branches, &address.encode(), branch)?;
+            }
+            crash_point("db-before-chunk");
+            raw.put_checked(batch, Column::Meta, meta::IMPORTING, &progress.encode())
+        })?;
+        self.db.states.forget_values();
         crash_point("db-after-chunk");
         self.progress = progress;
         Ok(checked.next().is_some())
     }
 
-    /// Makes the block the last one, when all of its state is there.
+    /// That nobody else goes on with this import. Under the writer's lock.
+    fn check_alone(&self) -> Result<(), DbError> {
+        match self.db.import_progress()? == Some(self.progress.clone()) {
+            true => Ok(()),
+            false => Err(DbError::Snapshot("another import has gone on meanwhile".into())),
+        }
+    }
+
+    /// Makes the block the last one, when all of its state is there. `evm` is what it did in the EVM, to be indexed; `None` if
+    /// the runtime has none.
     ///
     /// Errors: pieces are missing; a failed write.
-    pub fn finish(self) -> Result<Hash, DbError> {
+    pub fn finish(self, evm: Option<EvmBlock>) -> Result<Hash, DbError> {
         if self.progress.next.is_some() {
             return Err(DbError::Snapshot("the last pieces are missing".into()));
         }
-        let (hash, block) = (self.progress.block, self.block);
+        let (hash, block) = (self.progress.block, &self.block);
         let number = block.header.number;
         let raw = &self.db.raw;
         self.db.write_imported((number, hash), |batch| {
+            self.check_alone()?;
             let genesis = block.genesis.hash();
             raw.put_checked(batch, Column::Meta, meta::GENESIS, &genesis.encode())?;
-            for (header, body) in [(&block.genesis, Vec::new()), (&block.header, block.body)] {
+            for (header, body) in [(&block.genesis, &Vec::new()), (&block.header, &block.body)] {
                 let hash = header.hash();
                 raw.put(batch, Column::Headers, hash.as_bytes(), &header.encode())?;
                 raw.put_checked(batch, Column::Bodies, hash.as_bytes(), &body.encode())?;
                 let number = header.number.0.to_be_bytes();
                 raw.put_checked(batch, Column::Numbers, &number, &hash.encode())?;
+            }
+            if let Some(evm) = evm {
+                self.db.put_evm(batch, number, hash, evm)?;
             }
             for key in [meta::OLDEST_STATE, meta::FIRST_BLOCK] {
                 raw.put_checked(batch, Column::Meta, key, &number.encode())?;

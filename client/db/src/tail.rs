@@ -62,21 +62,20 @@ impl Database {
         let first = self.first_block()?;
         let (mut blocks, mut entries) = (0, 0);
         loop {
-            entries += self.check_block(height, hash)?;
-            blocks += 1;
-            let header = present(self.header(&hash)?, Column::Headers, hash.as_bytes())?;
+            let (parent, read) = self.check_block(height, hash)?;
+            (blocks, entries) = (blocks + 1, entries + read);
             let Some(below) = height.0.checked_sub(1) else { break };
             if height == first || blocks == BLOCKS_MAX || entries >= ENTRIES_MAX {
                 break;
             }
-            (height, hash) = (Height(below), header.parent_hash);
+            (height, hash) = (Height(below), parent);
         }
         self.is_tail_whole.store(true, Ordering::SeqCst);
         Ok(blocks)
     }
 
-    /// Reads all that a block wrote; how many entries that is.
-    fn check_block(&self, height: Height, hash: Hash) -> Result<usize, DbError> {
+    /// Reads all that a block wrote; its parent, and how many entries that is.
+    fn check_block(&self, height: Height, hash: Hash) -> Result<(Hash, usize), DbError> {
         let header = present(self.header(&hash)?, Column::Headers, hash.as_bytes())?;
         if header.number != height {
             let reason = format!("it is block {}, not {height}", header.number);
@@ -111,7 +110,7 @@ impl Database {
                 entries += 1;
             }
         }
-        Ok(entries)
+        Ok((header.parent_hash, entries))
     }
 }
 

@@ -6,11 +6,11 @@ use crate::{
     database::{Database, decode, meta},
     error::{DbError, hex},
     raw::Raw,
-    state::Diff,
+    state::{Diff, Past, unpatch},
 };
 use codec::Encode;
 use quids_core::{Hash, Header, Height};
-use quids_state::{Address, StateStore, TrieBuilder};
+use quids_state::{Address, OldNode, StateStore, TrieBuilder};
 use rocksdb::WriteBatch;
 
 /// What is written again goes in batches of about this size.
@@ -97,6 +97,7 @@ impl Database {
         walk.blocks()?;
         walk.state(&best)?;
         walk.past()?;
+        walk.roots()?;
         for column in [Column::Meta, Column::Extras, Column::EvmLogs, Column::EvmPostings] {
             walk.entries(column, |_, _, _| Ok(()))?;
         }
@@ -318,7 +319,11 @@ impl Walk<'_> {
         }
         let mut parent = None;
         // Where a snapshot was imported, what is between genesis and its block is not there.
-        let first = self.db.first_block()?;
+        let first = match self.db.first_block() {
+            // Told of where its column is walked. No state is kept from before it.
+            Err(DbError::Damaged { .. }) => self.oldest,
+            first => first?,
+        };
         let heights = (first.0..=self.tip.0).map(Height);
         let genesis = (first > Height::ZERO).then_some(Height::ZERO);
         for height in genesis.into_iter().chain(heights) {
@@ -452,6 +457,44 @@ impl Walk<'_> {
         if self.done.damages == before && rows != entries {
             let reason = format!("there are {rows} rows for {entries} changes");
             self.report(Column::Changes, &[], None, reason);
+        }
+        Ok(())
+    }
+
+    /// The trie's root before each block, from the last one down by what blocks replaced: that it is the one that the block
+    /// below has. Other branches of the past are as many as changes; their hashes are compared when they are read.
+    fn roots(&mut self) -> Result<(), DbError> {
+        let address = Address::default().encode();
+        // `None` where it is a leaf, or damaged: the next that is kept whole is known again.
+        let mut root = self.db.raw.checked(Column::Branches, &address).unwrap_or(None);
+        for height in (self.oldest.0.saturating_add(1)..=self.tip.0).rev().map(Height) {
+            let key = height.0.to_be_bytes();
+            let below = Height(height.0.saturating_sub(1));
+            let diff = self.db.raw.checked(Column::Diffs, &key).ok().flatten();
+            let diff = diff.and_then(|bytes| decode::<Diff>(Column::Diffs, &key, &bytes).ok());
+            let header = self.db.hash_at(below).ok().flatten();
+            let header = header.and_then(|hash| self.db.header(&hash).ok().flatten());
+            // Told of where their columns are walked.
+            let (Some(diff), Some(header)) = (diff, header) else {
+                root = None;
+                continue;
+            };
+            match diff.node(&address) {
+                None => {}
+                Some(Past::Whole(OldNode::Branch(bytes))) => root = Some(bytes.to_vec()),
+                Some(Past::Whole(OldNode::Leaf(_))) => root = None,
+                Some(Past::Patched(runs)) => {
+                    root = root.and_then(|mut bytes| unpatch(&mut bytes, runs).map(|()| bytes))
+                }
+            }
+            let is_damaged = root
+                .as_ref()
+                .is_some_and(|root| blake3::hash(root).as_bytes() != &header.state_root.0);
+            if is_damaged {
+                let reason = format!("it does not lead back to the state of block {below}");
+                self.report(Column::Diffs, &key, Some(height), reason);
+                root = None;
+            }
         }
         Ok(())
     }

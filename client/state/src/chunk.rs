@@ -10,7 +10,7 @@ use crate::{
     BackendError, StateBackend, StateView,
     trie::{Address, Branch, Child, Node, Source, TrieBuilder, Value},
 };
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode};
 use quids_core::Hash;
 use quids_trie::{Blake3Hasher, EMPTY_ROOT, Hasher};
 use rayon::prelude::*;
@@ -19,11 +19,14 @@ use std::ops::Bound;
 /// Keys that are listed at once.
 const PAGE: usize = 256;
 
+/// Of a key that nobody has checked.
+const KEY_BYTES_SHOWN: usize = 100;
+
 /// A key and its value.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// A piece of a state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub struct Chunk {
     /// Branches, from the root to the one whose children hold the entries, each below the one before; none if the entries are
     /// the whole state.
@@ -229,7 +232,11 @@ impl Chunk {
 /// That something is wrong with this entry, or that it is not there.
 fn entry(found: Option<&KeyValue>, reason: &'static str) -> BadChunk {
     found.map_or(BadChunk::NoValue, |(key, _)| BadChunk::Entry {
-        key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+        key: key
+            .iter()
+            .take(KEY_BYTES_SHOWN)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
         reason,
     })
 }
@@ -251,7 +258,8 @@ fn built<S: FnMut(Address, Vec<u8>), T>(
 
 impl StateView {
     /// The piece of this state that begins at `begin` (the default address for the first, then [`Checked::next`] of the one
-    /// before), of about `bytes_max` bytes in keys and values: fewer, or one entry, or what is below one child.
+    /// before), of about `bytes_max` bytes in keys and values: fewer, or one entry, or what is below one child; values at
+    /// the branches of its path come on top.
     ///
     /// Errors: what reading a state may come to. It is not checked: [`Chunk::check`] does that.
     pub fn chunk(&self, begin: &Address, bytes_max: usize) -> Result<Chunk, BackendError> {

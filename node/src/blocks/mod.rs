@@ -134,11 +134,18 @@ pub fn import(
         let number = block.header.number;
         let (best, best_hash) = chain.best();
         if number <= best {
-            let ours = chain
-                .database()
-                .hash_at(number)
-                .map_err(ChainError::from)?
-                .unwrap_or_default();
+            let db = chain.database();
+            let ours = db.hash_at(number).map_err(ChainError::from)?;
+            let ours = match ours {
+                Some(ours) => ours,
+                // It led to the state that this node began with.
+                None if number < db.first_block().map_err(ChainError::from)? => {
+                    done.skipped += 1;
+                    progress(number, header.last);
+                    continue;
+                }
+                None => return Err(ChainError::from(quids_db::DbError::NoBlockAt(number)).into()),
+            };
             let file = block.header.hash();
             if ours != file {
                 return Err(BlocksError::Fork {

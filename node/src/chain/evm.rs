@@ -103,8 +103,6 @@ impl Chain {
         };
         let maker = match header.number {
             Height::ZERO => hash,
-            // The block of a snapshot has none before it: its own runtime reads the same state.
-            _ if self.db.header(&header.parent_hash)?.is_none() => hash,
             _ => header.parent_hash,
         };
         let _permit = self.calls.acquire(CALL_DEADLINE).ok_or(ChainError::Busy)?;

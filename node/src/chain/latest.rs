@@ -46,3 +46,69 @@ impl Latest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestChain;
+    use quids_api::names;
+    use std::time::{Duration, Instant};
+
+    /// A call that is answered at once, however busy the machine is.
+    fn call(chain: &TestChain) {
+        let start = Instant::now();
+        let (_, best) = chain.chain.best();
+        // Loads the runtime.
+        chain.chain.call(best, names::QEVM_CHAIN, &[]).unwrap();
+        while chain
+            .chain
+            .call_briefly(best, names::QEVM_CHAIN, &[])
+            .unwrap()
+            .is_none()
+        {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_call_leaves_its_overlay_to_the_next_of_the_block() {
+        let chain = TestChain::new().unwrap();
+        let latest = || chain.chain.latest.read().clone();
+        let kept = || latest().warm.lock().len();
+        assert_eq!(kept(), 0);
+        call(&chain);
+        assert_eq!(kept(), 1);
+        let known = || latest().warm.lock()[0].state.known_bytes();
+        let read = known();
+        assert!(read > 0);
+        call(&chain);
+        assert_eq!((kept(), known()), (1, read), "another read the same");
+        chain.block(Vec::new()).unwrap();
+        assert_eq!(kept(), 0, "of the block before");
+    }
+
+    #[test]
+    fn few_are_kept_and_small_ones() {
+        let chain = TestChain::new().unwrap();
+        call(&chain);
+        let latest = chain.chain.latest.read().clone();
+        let (_, best) = chain.chain.best();
+        let warm = |read: &[&[u8]]| {
+            let mut state = Box::new(chain.chain.overlay_at(best).unwrap());
+            for key in read {
+                quids_io::Externalities::get(&mut *state, key).unwrap();
+            }
+            let runtime = chain.chain.runtime_at(best).unwrap();
+            Warm { runtime, state }
+        };
+        for _ in 0..2 * WARM_MAX {
+            latest.keep(warm(&[]));
+        }
+        assert_eq!(latest.warm.lock().len(), WARM_MAX);
+        latest.warm.lock().clear();
+        // The runtime's code is larger.
+        latest.keep(warm(&[quids_core::well_known_keys::CODE]));
+        assert_eq!(latest.warm.lock().len(), 0);
+    }
+}

@@ -87,7 +87,7 @@ pub fn run(command: SnapshotCommand) -> Result<(), CliError> {
             let spec = data.spec()?;
             let folder = data.folder(&spec)?;
             fs::create_dir_all(&folder).map_err(CliError::file("create", &folder))?;
-            let db = Database::open(&StorageConfig::new(folder.join("db"))).map_err(failed)?;
+            let db = Arc::new(Database::open(&StorageConfig::new(folder.join("db"))).map_err(failed)?);
             let cache_dir = Some(spec.code_cache(&folder));
             let executor = Executor::new(ExecutorConfig { cache_dir }).map_err(crate::chain::ChainError::from)?;
             let genesis = genesis_of(&executor, &spec)?;

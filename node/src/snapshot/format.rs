@@ -13,7 +13,7 @@
 //! it proves itself.
 
 use crate::blocks::read_up_to;
-use codec::{DecodeAll, Encode};
+use codec::{DecodeWithMemLimit, Encode};
 use quids_db::SnapshotBlock;
 use quids_state::Chunk;
 use std::io::{self, Read, Write};
@@ -24,6 +24,9 @@ const FRAME_HEADER_BYTES: usize = 16;
 
 /// The most that a frame may hold, packed or not. A value alone may be some MiB.
 pub const FRAME_BYTES_MAX: u32 = 64 << 20;
+
+/// The most that a frame may take in memory: short entries take more there than in the file.
+const DECODED_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX as usize;
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +149,7 @@ impl Frames<'_> {
         }
     }
 
-    fn next<T: DecodeAll>(&mut self) -> Result<Option<T>, FormatError> {
+    fn next<T: DecodeWithMemLimit>(&mut self) -> Result<Option<T>, FormatError> {
         let offset = self.offset;
         let failed = |error| FormatError::Read { offset, error };
         let mut header = [0; FRAME_HEADER_BYTES];
@@ -178,7 +181,12 @@ impl Frames<'_> {
         if bytes.len() != length as usize {
             return Err(self.damaged(format!("{} bytes, not {length}", bytes.len())));
         }
-        let decoded = T::decode_all(&mut &bytes[..]).map_err(|error| self.damaged(error.to_string()))?;
+        let mut rest = &bytes[..];
+        let decoded = T::decode_with_mem_limit(&mut rest, DECODED_BYTES_MAX);
+        let decoded = decoded.map_err(|error| self.damaged(error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(self.damaged(format!("{} bytes are left over", rest.len())));
+        }
         self.offset += (FRAME_HEADER_BYTES + packed.len()) as u64;
         self.frame += 1;
         Ok(Some(decoded))

@@ -7,12 +7,11 @@ pub use format::{FormatError, Reader, Writer};
 
 use crate::chain::ChainError;
 use codec::{Decode, Encode};
-use quids_api::{ExtrinsicsCommitment, names};
-use quids_core::{Hash, Header, Height, well_known_keys};
+use quids_api::{ExtrinsicsCommitment, SIGNATURES_DIGEST, evm::EvmBlock, names};
+use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::{Database, DbError, SnapshotBlock};
 use quids_executor::Executor;
-use quids_io::MemoryExternalities;
-use quids_state::{Address, BackendError, SharedCache, StateStore};
+use quids_state::{Address, BackendError, Overlay, SharedCache, StateBackend, StateView};
 use std::{
     io,
     sync::{Arc, mpsc},
@@ -43,20 +42,23 @@ pub enum SnapshotError {
     OtherChain { file: Hash, ours: Hash },
     #[error("the file has block {height}, {file:?}, not {wanted:?}")]
     OtherBlock { height: Height, file: Hash, wanted: Hash },
-    #[error(
-        "the extrinsics in the file are not those of block {height}, whose root of them is {stated:?}: theirs is {computed:?}"
-    )]
-    Body {
-        height: Height,
-        stated: Hash,
-        computed: Hash,
-    },
-    #[error("chunk {chunk} of the file: {error}")]
-    Chunk { chunk: u32, error: DbError },
+    #[error("the extrinsics in the file are not those of block {height}: {what}; get the snapshot again")]
+    Body { height: Height, what: &'static str },
+    #[error("block {height} changed the runtime: take the snapshot of another block")]
+    Upgrade { height: Height },
+    #[error("chunk {chunk} of the file: {error}{}", began_otherwise(*.known))]
+    Chunk { chunk: u32, known: u32, error: DbError },
     #[error("the file ends after {chunks} chunks, with more to come: it is cut off, get it again and go on")]
     Short { chunks: u32 },
     #[error("the file goes on after the last chunk, at byte {offset}: it is damaged, or two files in one")]
     Trailing { offset: u64 },
+}
+
+fn began_otherwise(known: u32) -> &'static str {
+    match known {
+        0 => "",
+        _ => "; if the import was begun with another file, go on with that, or begin anew after `quids purge-chain`",
+    }
 }
 
 impl From<DbError> for SnapshotError {
@@ -118,6 +120,7 @@ pub fn export(
         header: header(hash)?,
         body: db.get_block_transactions(&hash)?.ok_or(DbError::UnknownBlock(hash))?,
     };
+    refuse_upgrade(&block.header)?;
     let root = block.header.state_root;
     let mut writer = Writer::new(out, &block).map_err(SnapshotError::Write)?;
     let mut done = Summary::of(block.header);
@@ -140,7 +143,7 @@ pub fn export(
 /// Brings the state of block `wanted` from a file into a database that has no blocks, or goes on with that. `genesis` is
 /// that of the chain. `observe` hears how many bytes of the file are done.
 pub fn import(
-    db: &Database,
+    db: &Arc<Database>,
     executor: &Executor,
     file: &mut (dyn io::Read + Send),
     wanted: Hash,
@@ -158,6 +161,7 @@ pub fn import(
     if file != genesis {
         return Err(SnapshotError::OtherChain { file, ours: genesis });
     }
+    refuse_upgrade(&block.header)?;
     let mut done = Summary::of(block.header.clone());
     let body = block.body.encode();
     let mut import = db.import_snapshot(block)?;
@@ -169,7 +173,7 @@ pub fn import(
         done.chunks += 1;
     }
     let mut next = import.next();
-    let (root, mut number) = (done.header.state_root, done.chunks);
+    let (root, known, mut number) = (done.header.state_root, done.known, done.chunks);
     thread::scope(|scope| {
         // One is read and checked while the one before is written.
         let (checked, to_write) = mpsc::sync_channel(1);
@@ -179,6 +183,7 @@ pub fn import(
                 let chunk = chunk.ok_or(SnapshotError::Short { chunks: number })?;
                 let piece = chunk.check(root, &begin).map_err(|error| SnapshotError::Chunk {
                     chunk: number,
+                    known,
                     error: DbError::Snapshot(error.to_string()),
                 })?;
                 number += 1;
@@ -201,31 +206,54 @@ pub fn import(
         }
         read.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    check_body(db, executor, &done.header, &body)?;
-    import.finish()?;
+    let evm = examined(db, executor, &done.header, &body)?;
+    import.finish(evm)?;
     Ok(done)
 }
 
-/// Whether the block's runtime makes the root in the header of its extrinsics.
-fn check_body(db: &Database, executor: &Executor, header: &Header, body: &[u8]) -> Result<(), SnapshotError> {
-    // Genesis has none, and no root of them that a runtime made.
-    if header.number == Height::ZERO {
-        return Ok(());
+/// Checks that the block's extrinsics are those that its header commits to; what it did in the EVM. Genesis has none.
+fn examined(
+    db: &Arc<Database>,
+    executor: &Executor,
+    header: &Header,
+    body: &[u8],
+) -> Result<Option<EvmBlock>, SnapshotError> {
+    let height = header.number;
+    let wrong = |what: &'static str| SnapshotError::Body { height, what };
+    if height == Height::ZERO {
+        return match Vec::<OpaqueExtrinsic>::decode(&mut &body[..]) {
+            Ok(none) if none.is_empty() => Ok(None),
+            _ => Err(wrong("genesis has none")),
+        };
     }
-    let code = db.latest(well_known_keys::CODE)?;
+    // Until the import is finished the database has no block, and calls what it has the state at height 0.
+    let cache = Arc::new(SharedCache::new(CACHE_BYTES));
+    let view = StateView::new(db.clone(), cache, Height::ZERO, header.state_root);
+    let code = view.get(well_known_keys::CODE)?;
     let code = code.ok_or_else(|| ChainError::NoCode(header.hash()))?;
     let runtime = executor.load(&code).map_err(ChainError::from)?;
+    let mut state = Overlay::new(view);
+    let mut call = |api, input: &[u8]| runtime.call(&mut state, api, input).map_err(ChainError::from);
     let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
-    let output = runtime.call(&mut MemoryExternalities::default(), api, body);
-    let output = output.map_err(ChainError::from)?;
-    let commitment = ExtrinsicsCommitment::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
-    let (stated, computed) = (header.extrinsics_root, commitment.root);
-    match computed == stated {
-        true => Ok(()),
-        false => Err(SnapshotError::Body {
-            height: header.number,
-            stated,
-            computed,
-        }),
+    let commitment = ExtrinsicsCommitment::decode(&mut &call(api, body)?[..]).map_err(ChainError::decode(api))?;
+    let signatures = DigestItem::Consensus(SIGNATURES_DIGEST, commitment.signatures.encode());
+    if commitment.root != header.extrinsics_root {
+        return Err(wrong("their root is another"));
+    }
+    if !header.digest.logs.contains(&signatures) {
+        return Err(wrong("their signatures are others"));
+    }
+    if !runtime.has_api(names::QEVM_BLOCK) {
+        return Ok(None);
+    }
+    let evm = EvmBlock::decode(&mut &call(names::QEVM_BLOCK, &[])?[..]);
+    Ok(Some(evm.map_err(ChainError::decode(names::QEVM_BLOCK))?))
+}
+
+/// Its extrinsics are those of the runtime before it, which its state does not have.
+fn refuse_upgrade(header: &Header) -> Result<(), SnapshotError> {
+    match header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated) {
+        true => Err(SnapshotError::Upgrade { height: header.number }),
+        false => Ok(()),
     }
 }

@@ -54,6 +54,10 @@ pub struct MatchingLog {
 pub enum LogQueryError {
     #[error(transparent)]
     Database(#[from] DbError),
+    #[error(
+        "logs of blocks before {first} are not here, where {from} is asked for: this node began with a snapshot of that block"
+    )]
+    Gone { from: Height, first: Height },
     #[error("more than {limit} logs match: ask for fewer blocks")]
     TooMany { limit: usize },
     #[error("the logs that match are larger than {max} bytes: ask for fewer blocks", max = FOUND_BYTES_MAX)]
@@ -107,6 +111,10 @@ impl Database {
         };
         if filter.from > filter.to || filter.topics.len() > usize::from(TOPICS_MAX) {
             return Ok(Vec::new());
+        }
+        let (from, first) = (filter.from, self.first_block()?);
+        if from < first {
+            return Err(LogQueryError::Gone { from, first });
         }
         let snapshot = Snapshot::of(&self.raw);
         let mut query = Query {

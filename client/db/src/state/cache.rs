@@ -134,6 +134,11 @@ impl StateCache {
         }
     }
 
+    /// All of it was written past the cache.
+    pub fn forget_values(&self) {
+        self.values.clear();
+    }
+
     /// What a commit changed is as it is now.
     pub fn follow(&self, commit: &Commit) {
         for change in &commit.values {

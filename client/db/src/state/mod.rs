@@ -4,8 +4,9 @@ mod cache;
 mod diff;
 
 pub use cache::{CacheFigures, Packed, StateCache};
-pub use diff::{Diff, Entry};
-use diff::{Past, unpatch};
+#[cfg(test)]
+pub use diff::Replaced;
+pub use diff::{Diff, Entry, Past, unpatch};
 
 use crate::{
     columns::Column,

@@ -1,7 +1,7 @@
 //! Chains that begin with a state that came in pieces, in place of the blocks that led to it.
 
 use super::{chain, config, kill, open, state, write};
-use crate::{BlockCommit, Column, Database, DbError, Remedy, SnapshotBlock, StorageConfig};
+use crate::{BlockCommit, Column, Database, DbError, LogFilter, LogQueryError, Remedy, SnapshotBlock, StorageConfig};
 use quids_core::{Hash, Height};
 use quids_state::{Address, Chunk, SharedCache, StateBackend, StateStore};
 use std::{os::unix::process::ExitStatusExt, sync::Arc};
@@ -48,7 +48,8 @@ fn import(db: &Database, blocks: &[BlockCommit], pieces: &[Chunk]) {
     for piece in pieces.iter().skip(import.taken() as usize) {
         import.take(piece.clone()).unwrap();
     }
-    assert_eq!(import.finish().unwrap(), blocks[AT as usize].header.hash());
+    let block = &blocks[AT as usize];
+    assert_eq!(import.finish(block.evm.clone()).unwrap(), block.header.hash());
 }
 
 /// Asserts that the chain is there from the snapshot's block to the last of `blocks`, with genesis and nothing in between.
@@ -72,7 +73,26 @@ fn assert_chain(db: &Arc<Database>, blocks: &[BlockCommit]) {
             body,
             (height >= AT).then(|| block.body.clone()).or(is_there.then(Vec::new))
         );
+        let evm = block.evm.clone().filter(|_| height >= AT);
+        assert_eq!(db.evm_block(&hash).unwrap(), evm);
+        for transaction in block.evm.iter().flat_map(|evm| &evm.transactions) {
+            let found = db.evm_transaction(&transaction.hash).unwrap();
+            assert_eq!(found.is_some(), height >= AT, "{height}");
+        }
     }
+    // Of what is not there no half is told.
+    let logs = |from| {
+        db.evm_logs(&LogFilter {
+            from: Height(from),
+            to: last.number,
+            addresses: Vec::new(),
+            topics: Vec::new(),
+            limit: 1000,
+        })
+    };
+    assert!(!logs(AT).unwrap().is_empty());
+    let (from, first) = (Height(AT - 1), Height(AT));
+    assert_eq!(logs(AT - 1), Err(LogQueryError::Gone { from, first }));
     state::assert_states_of(db, blocks, AT as usize);
     db.verify(&mut |_, _| {}, &mut |damage| panic!("{damage:?}")).unwrap();
     db.check_tail().unwrap();
@@ -84,7 +104,11 @@ fn a_chain_goes_on_from_a_snapshot() {
     let pieces = source(&blocks);
     let folder = tempfile::tempdir().unwrap();
     let db = open(folder.path());
+    // That something was not there before it came is forgotten.
+    let (key, value) = &pieces.last().unwrap().entries[0];
+    assert_eq!(db.latest(key).unwrap(), None);
     import(&db, &blocks, &pieces);
+    assert_eq!(db.latest(key).unwrap().as_deref(), Some(&value[..]));
     assert_chain(&db, &blocks[..=AT as usize]);
     write(&db, &blocks[AT as usize + 1..]);
     assert_chain(&db, &blocks);
@@ -152,7 +176,7 @@ fn what_is_no_next_piece_is_refused_and_leaves_nothing() {
     assert!(import.take(pieces[0].clone()).unwrap());
     is_refused(import.take(pieces[0].clone()));
     assert!(
-        matches!(import.finish(), Err(DbError::Snapshot(_))),
+        matches!(import.finish(None), Err(DbError::Snapshot(_))),
         "pieces are missing"
     );
 
@@ -162,8 +186,8 @@ fn what_is_no_next_piece_is_refused_and_leaves_nothing() {
     };
     assert_eq!(db.write_genesis(blocks[0].clone()), Err(importing.clone()));
     assert_eq!(db.import_snapshot(head(&blocks, AT - 1)).unwrap_err(), importing);
-    assert_eq!(db.best(), Err(DbError::NoGenesis));
-    assert_eq!(db.commit_block(blocks[1].clone()), Err(DbError::NoGenesis));
+    assert_eq!(db.best(), Err(importing.clone()));
+    assert_eq!(db.commit_block(blocks[1].clone()), Err(importing.clone()));
     drop(db);
     let db = open(folder.path());
     assert_eq!(db.write_genesis(blocks[0].clone()), Err(importing));
@@ -173,7 +197,12 @@ fn what_is_no_next_piece_is_refused_and_leaves_nothing() {
         import.take(piece.clone()).unwrap();
     }
     is_refused(import.take(pieces[0].clone()));
-    import.finish().unwrap();
+    // A second one of the same block cannot write over what the first leads to.
+    let mut second = db.import_snapshot(head(&blocks, AT)).unwrap();
+    assert_eq!(second.next(), None);
+    import.finish(blocks[AT as usize].evm.clone()).unwrap();
+    is_refused(second.take(pieces[0].clone()));
+    assert!(matches!(second.finish(None), Err(DbError::Snapshot(_))));
     assert_chain(&db, &blocks[..=AT as usize]);
     let genesis = blocks[0].header.hash();
     assert_eq!(

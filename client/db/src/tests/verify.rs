@@ -1,10 +1,14 @@
 //! Everything is walked: what is damaged is named with its remedy, and the remedy mends it.
 
 use super::{assert_beginning, chain, config, kill, open, write};
-use crate::{Column, Database, DbError, Remedy, StorageConfig, verify::Damage};
-use codec::Encode;
+use crate::{
+    Column, Database, DbError, Remedy, StorageConfig,
+    state::{Diff, Replaced},
+    verify::Damage,
+};
+use codec::{Decode, Encode};
 use quids_core::Height;
-use quids_state::{BackendError, StateStore};
+use quids_state::{Address, BackendError, StateStore};
 use std::{os::unix::process::ExitStatusExt, sync::Arc};
 
 fn damages(db: &Database) -> Vec<Damage> {
@@ -62,6 +66,48 @@ fn what_is_whole_has_no_damage() {
         db.take_back_to(&db.hash_at(Height(28)).unwrap().unwrap()).unwrap();
         assert_eq!(damages(&db), [], "{states_kept:?}");
     }
+}
+
+/// What has a right sum and is wrong: the way back to the roots of all blocks is gone.
+#[test]
+fn a_way_back_that_leads_elsewhere_is_found() {
+    const LAST: u32 = 30;
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    write(&db, &chain(LAST));
+    let root = Address::default().encode();
+    let mut kinds = std::collections::BTreeSet::new();
+    for height in 1..=LAST {
+        let key = height.to_be_bytes();
+        let stored = db.raw.checked(Column::Diffs, &key).unwrap().unwrap();
+        let mut diff = Diff::decode(&mut &stored[..]).unwrap();
+        let at = diff.nodes.iter().position(|(address, _)| *address == root).unwrap();
+        let is_patched = match &mut diff.nodes[at].1 {
+            Replaced::Patched(runs) => {
+                *runs[0].1.last_mut().unwrap() ^= 1;
+                true
+            }
+            Replaced::Branch(bytes) => {
+                *bytes.last_mut().unwrap() ^= 1;
+                false
+            }
+            Replaced::Leaf(_) => continue,
+        };
+        kinds.insert(is_patched);
+        let put = |bytes: &[u8]| {
+            let mut batch = rocksdb::WriteBatch::default();
+            db.raw.put_checked(&mut batch, Column::Diffs, &key, bytes).unwrap();
+            db.raw.write(batch).unwrap();
+        };
+        put(&diff.encode());
+        let found = damages(&db);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].remedy, Remedy::ForgetStatesBefore(Height(height)));
+        assert_eq!((found[0].column, found[0].height), ("diffs", Some(Height(height))));
+        put(&stored);
+    }
+    assert!(kinds.contains(&true), "none was patched");
+    assert_eq!(damages(&db), []);
 }
 
 #[test]
