@@ -21,13 +21,7 @@ use quids_node::{
 };
 use quids_state::{EMPTY_ROOT, MemoryState, Overlay, SharedCache, StateView};
 use serde_json::json;
-use std::{
-    fs::File,
-    io::{BufReader, BufWriter},
-    path::Path,
-    sync::Arc,
-    time::Instant,
-};
+use std::{fs::File, io::BufReader, path::Path, sync::Arc, time::Instant};
 
 /// Transfers in a block.
 const BLOCK: usize = 1_000;
@@ -50,8 +44,7 @@ fn exported(folder: &Path, accounts: usize, file: &Path) -> Result<(Hash, f64)> 
         evm: None,
     })?;
     let started = Instant::now();
-    let mut out = BufWriter::new(File::create(file)?);
-    snapshot::export(&db, None, &mut out, &mut |_| {})?;
+    snapshot::export(&db, None, &mut File::create_new(file)?, &mut |_| {})?;
     Ok((hash, started.elapsed().as_secs_f64() * 1e3))
 }
 
@@ -60,7 +53,14 @@ fn imported(folder: &Path, executor: &Executor, file: &Path, block: Hash) -> Res
     let mut input = BufReader::new(File::open(file)?);
     let started = Instant::now();
     let db = Arc::new(Database::open(&StorageConfig::new(folder))?);
-    snapshot::import(&db, executor, &mut input, block, block, &mut |_| {})?;
+    snapshot::import(
+        &db,
+        executor,
+        snapshot::Reader::new(&mut input)?,
+        block,
+        block,
+        &mut |_| {},
+    )?;
     drop(db);
     Ok(started.elapsed().as_secs_f64() * 1e3)
 }
@@ -88,7 +88,7 @@ fn blocks_of_transfers(count: usize) -> Result<(Vec<u8>, usize)> {
         }
     }
     let mut file = Vec::new();
-    blocks::export(&source.chain, Height(1), None, &mut file, &mut |_| {})?;
+    blocks::export(&source.chain, Height(1), None, &mut file, &mut |_, _| {})?;
     Ok((file, made))
 }
 

@@ -337,7 +337,11 @@ impl Memory {
             let group = mount.join(group);
             // "max" is no number: no limit.
             if let Some(limit) = number(group.join("memory.max")) {
-                let used = number(group.join("memory.current")).unwrap_or(0.0);
+                // Pages of files that nobody uses go when memory is asked for.
+                let idle = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+                let idle = idle.lines().find_map(|line| line.strip_prefix("inactive_file "));
+                let idle: f64 = idle.and_then(|bytes| bytes.parse().ok()).unwrap_or(0.0);
+                let used = number(group.join("memory.current")).unwrap_or(0.0) - idle;
                 self.total = self.total.min(limit);
                 self.available = self.available.min((limit - used).max(0.0));
             }
@@ -396,6 +400,16 @@ mod tests {
         check(
             Some("0::/\n"),
             &[("memory.max", "4096000\n"), ("memory.current", "1024000\n")],
+            4000.0,
+            3000.0,
+        );
+        check(
+            Some("0::/\n"),
+            &[
+                ("memory.max", "4096000\n"),
+                ("memory.current", "2048000\n"),
+                ("memory.stat", "anon 5\ninactive_file 1024000\nactive_file 7\n"),
+            ],
             4000.0,
             3000.0,
         );

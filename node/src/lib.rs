@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod development;
 pub mod extrinsic_builder;
+mod frames;
 pub mod hardware;
 pub mod keys;
 pub mod logging;

@@ -1,14 +1,15 @@
 //! Blocks out of one node and into another, and what is told of a folder: the real binary on real folders.
 
-use quids_core::{AccountId20, Height};
+use quids_core::{AccountId20, Block, Hash, Height};
 use quids_node::{
     ChainOptions,
+    blocks::{self, FileHeader},
     testing::{Signing, TestChain},
 };
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Seek, Write},
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -65,6 +66,15 @@ fn some_chain() -> tempfile::TempDir {
     folder
 }
 
+/// Where each block of a file begins, and where the last one ends.
+fn block_starts(file: &[u8]) -> Vec<usize> {
+    let mut starts = vec![60];
+    while let Some(length) = file[starts[starts.len() - 1]..].first_chunk() {
+        starts.push(starts[starts.len() - 1] + 16 + u32::from_le_bytes(*length) as usize);
+    }
+    starts
+}
+
 #[test]
 fn blocks_go_from_one_node_to_another() {
     let source = some_chain();
@@ -84,6 +94,7 @@ fn blocks_go_from_one_node_to_another() {
         &["export-blocks", "--out", &path("x"), "--to", "99"],
         &["no block 99", "the last one is 12"],
     );
+    assert!(!Path::new(&path("x.part")).exists());
 
     // Too high a start; then piece by piece, with what is known skipped.
     refused(
@@ -120,7 +131,7 @@ fn blocks_go_from_one_node_to_another() {
 
     // Damage is told with its place, and what came before it stays.
     let mut bytes = fs::read(&all).unwrap();
-    let middle = bytes.len() / 2;
+    let middle = block_starts(&bytes)[6] + 40;
     bytes[middle] ^= 1;
     let damaged = path("damaged");
     fs::write(&damaged, &bytes).unwrap();
@@ -128,10 +139,10 @@ fn blocks_go_from_one_node_to_another() {
     refused(
         fresh.path(),
         &["import-blocks", &damaged],
-        &["damaged", "at byte", "is damaged: its checksum"],
+        &["block 7, at byte", "is damaged: its sum is wrong"],
     );
     let (reached, _) = open(fresh.path()).chain.best();
-    assert!(reached > Height(2) && reached < Height(BLOCKS), "{reached}");
+    assert_eq!(reached, Height(6));
     assert_eq!(
         done(fresh.path(), &["import-blocks", &all])["imported"],
         BLOCKS - reached.0
@@ -162,6 +173,159 @@ fn blocks_go_from_one_node_to_another() {
         &["import-blocks", "--chain", "local", &all],
         &["chain with genesis"],
     );
+}
+
+#[test]
+fn an_export_that_is_interrupted_goes_on() {
+    let source = some_chain();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, part) = (path("file"), path("file.part"));
+    done(source.path(), &["export-blocks", "--out", &file]);
+    let whole = fs::read(&file).unwrap();
+    let starts = block_starts(&whole);
+    assert_eq!((starts.len() as u32, starts[12]), (BLOCKS + 1, whole.len()));
+    let goes_on = |known: u32, arguments: &[&str]| {
+        let told = done(
+            source.path(),
+            &[&["export-blocks", "--out", &file][..], arguments].concat(),
+        );
+        assert_eq!((&told["blocks"], &told["to"]), (&BLOCKS.into(), &BLOCKS.into()));
+        assert_eq!(told["known_before"], known, "{told}");
+        assert!(fs::read(&file).unwrap() == whole, "another file");
+        assert!(!Path::new(&part).exists());
+    };
+
+    fs::remove_file(&file).unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["export-blocks", "--out", &file, "--base-path"])
+        .arg(source.path())
+        .env("QUIDS_CRASH_AT", "block-exported:10")
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    let left = fs::read(&part).unwrap();
+    assert!(!status.success() && !Path::new(&file).exists());
+    assert!(left.len() > starts[1] && left.len() <= starts[10] && whole.starts_with(&left));
+    goes_on(
+        starts.iter().filter(|start| **start <= left.len()).count() as u32 - 1,
+        &[],
+    );
+
+    let mut flipped = whole.clone();
+    flipped[starts[2] + 100] ^= 1;
+    for (left, known, arguments) in [
+        (Vec::new(), 0, &[][..]),
+        (whole[..30].to_vec(), 0, &[]),
+        (whole[..60].to_vec(), 0, &["--from", "0"]),
+        (whole[..starts[4]].to_vec(), 4, &["--to", "12"]),
+        (whole[..starts[4] + 7].to_vec(), 4, &[]),
+        (whole[..starts[5] - 1].to_vec(), 4, &[]),
+        // What a power cut leaves of bytes that were not on the disk.
+        ([&whole[..starts[7]], &[0; 5000]].concat(), 7, &[]),
+        (
+            [&whole[..starts[7] + 50], b"garbage".repeat(1000).as_slice()].concat(),
+            7,
+            &[],
+        ),
+        (flipped, 2, &[]),
+        (whole.clone(), BLOCKS, &[]),
+        ([&whole[..], b"garbage"].concat(), BLOCKS, &[]),
+    ] {
+        fs::remove_file(&file).unwrap();
+        fs::write(&part, left).unwrap();
+        goes_on(known, arguments);
+    }
+    // The part says where it ends, though the chain has grown.
+    let low = path("low");
+    done(source.path(), &["export-blocks", "--out", &low, "--to", "5"]);
+    let low = fs::read(low).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&part, &low[..starts[3]]).unwrap();
+    let told = done(source.path(), &["export-blocks", "--out", &file]);
+    assert_eq!((&told["known_before"], &told["to"]), (&3.into(), &5.into()));
+    assert!(fs::read(&file).unwrap() == low);
+
+    // Wherever it was cut; without a process for each.
+    let chain = open(source.path());
+    for cut in (0..whole.len()).step_by(97) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&whole[..cut]).unwrap();
+        file.rewind().unwrap();
+        let mut heights = Vec::new();
+        let mut observe = |height: Height, last: Height| {
+            assert_eq!(last, Height(BLOCKS));
+            heights.push(height.0);
+        };
+        let exported = blocks::resume(&chain.chain, Height(1), None, &mut file, &mut observe).unwrap();
+        assert_eq!(heights, Vec::from_iter(1..=BLOCKS));
+        let known = starts.iter().filter(|start| **start <= cut).count().saturating_sub(1);
+        assert_eq!(exported.known as usize, known, "cut at {cut}");
+        let mut bytes = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        assert!(bytes == whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn an_export_does_not_go_on_with_another() {
+    let source = some_chain();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, part) = (path("file"), path("file.part"));
+    done(source.path(), &["export-blocks", "--out", &file]);
+    let whole = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let mut input = &whole[..];
+    let mut reader = blocks::Reader::new(&mut input).unwrap();
+    let header = reader.header().clone();
+    let all: Vec<_> = std::iter::from_fn(|| Some(reader.next_block().unwrap()?.1)).collect();
+    let mut fork = all.clone();
+    fork[1].header.state_root = Hash::zero();
+    let written = |genesis: Hash, (first, last), blocks: &[Block]| {
+        let (first, last) = (Height(first), Height(last));
+        let mut bytes = Vec::new();
+        let header = FileHeader { genesis, first, last };
+        let mut writer = blocks::Writer::new(&mut bytes, &header).unwrap();
+        blocks.iter().for_each(|block| writer.write(block).unwrap());
+        bytes
+    };
+    let ours = header.genesis;
+    let other_chain = written(Hash::repeat_byte(7), (1, BLOCKS), &all);
+    let forked = written(ours, (1, BLOCKS), &fork);
+    let (higher, longer) = (written(ours, (4, BLOCKS), &all[3..]), written(ours, (1, 99), &all));
+    let mut older = whole[..52].to_vec();
+    older[8] = 1;
+    older.extend(&quids_crypto::blake3_256(&older)[..8]);
+    let genesis = format!("{:?}, not of that with {ours:?}", Hash::repeat_byte(7));
+    for (left, arguments, said) in [
+        (other_chain, &[][..], genesis.as_str()),
+        (forked, &[], "its block 2 is 0x"),
+        (higher, &[], "it is for blocks 4 to 12, not 1 to the last"),
+        (longer, &[], "no block 99: the last one is 12"),
+        (whole.clone(), &["--from", "2"], "for blocks 1 to 12, not 2 to the last"),
+        (whole.clone(), &["--to", "5"], "it is for blocks 1 to 12, not 1 to 5"),
+        (older, &[], "it has format version 1, not 2"),
+        (b"hello".to_vec(), &[], "does not begin with QUIDSBLK"),
+        (whole[1..].to_vec(), &[], "does not begin with QUIDSBLK"),
+    ] {
+        fs::write(&part, &left).unwrap();
+        let remedy = if said.starts_with("no block") {
+            "choose"
+        } else {
+            "; remove it to begin anew"
+        };
+        refused(
+            source.path(),
+            &[&["export-blocks", "--out", &file][..], arguments].concat(),
+            &["file.part stays unfinished", said, remedy],
+        );
+        assert!(fs::read(&part).unwrap() == left, "{said}: it was changed");
+    }
+    fs::write(&file, "there").unwrap();
+    refused(source.path(), &["export-blocks", "--out", &file], &["cannot create"]);
+    assert!(fs::read(&part).unwrap() == whole[1..]);
 }
 
 #[test]
@@ -207,13 +371,37 @@ fn a_chain_begins_with_a_snapshot() {
         &["snapshot", "export", "--at", "99", "--out", &path("x")],
         &["no block at height 99"],
     );
+    // What an interrupted export left is gone on with, whatever it is; that of another block only if none was asked for.
+    let (good, more, part) = (fs::read(&file).unwrap(), path("more"), path("more.part"));
+    let export = ["snapshot", "export", "--at", "5", "--out", &more];
+    let damaged = [&good[..good.len() / 2], &[1; 100]].concat();
+    let cuts = [5, 100, good.len() / 3, good.len() - 3, good.len()].map(|cut| good[..cut].to_vec());
+    for left in cuts.into_iter().chain([damaged, [&good[..], &[7]].concat()]) {
+        fs::write(&part, &left).unwrap();
+        done(source.path(), &export);
+        assert_eq!(fs::read(&more).unwrap(), good, "{} bytes were left", left.len());
+        fs::remove_file(&more).unwrap();
+    }
+    let fourth = path("fourth");
+    done(source.path(), &["snapshot", "export", "--at", "4", "--out", &fourth]);
+    let fourth = fs::read(&fourth).unwrap();
+    for left in [&fourth[..], b"something else"] {
+        fs::write(&part, left).unwrap();
+        refused(source.path(), &export, &["more.part", "cannot go on with it"]);
+        assert_eq!(fs::read(&part).unwrap(), left);
+    }
+    fs::write(&part, &fourth[..fourth.len() - 100]).unwrap();
+    assert_eq!(
+        done(source.path(), &["snapshot", "export", "--out", &more])["height"],
+        4
+    );
+    assert_eq!(fs::read(&more).unwrap(), fourth);
     let import = |base: &Path, file: &str, said: &[&str]| {
         refused(base, &["snapshot", "import", file, "--block", &hash], said);
     };
     import(source.path(), &file, &["has blocks already"]);
 
     // What is no snapshot, or that of another block or chain.
-    let good = fs::read(&file).unwrap();
     fs::write(&bad, "hello").unwrap();
     import(target.path(), &bad, &["does not begin with QUIDSNAP"]);
     assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);

@@ -15,6 +15,8 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 const ZSTD_WINDOW_BITS: i32 = -14;
 /// ZSTD's level of files that come to rest.
 const LEVEL_AT_REST: i32 = 3;
+/// Of files that are made beside the database.
+const LEVEL_TAKEN_IN: i32 = -2;
 /// Each file that comes to rest has a dictionary of at most this size, made of what is in it (ADR 13).
 const DICTIONARY_BYTES: i32 = 16 * 1024;
 /// Of how much of the file. ZSTD advises a hundred times the dictionary.
@@ -145,6 +147,21 @@ impl Column {
     pub(crate) fn descriptor(self, cache: &Cache, enable_compression: bool) -> ColumnFamilyDescriptor {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(cache);
+        ColumnFamilyDescriptor::new(self.name(), self.options(blocks, enable_compression))
+    }
+
+    /// How its files are written that are made beside the database, to be taken in as they are: in a hurry, and without
+    /// dictionaries, until they are compacted.
+    pub(crate) fn file_options(self, enable_compression: bool) -> RocksOptions {
+        let mut options = self.options(BlockBasedOptions::default(), enable_compression);
+        if enable_compression && self.is_compressed() {
+            options.set_bottommost_compression_options(ZSTD_WINDOW_BITS, LEVEL_TAKEN_IN, 0, 0, true);
+            options.set_bottommost_zstd_max_train_bytes(0, true);
+        }
+        options
+    }
+
+    fn options(self, mut blocks: BlockBasedOptions, enable_compression: bool) -> RocksOptions {
         blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
         // Indices and filters count against the cache, so the memory of the node has a bound.
         blocks.set_cache_index_and_filter_blocks(true);
@@ -163,6 +180,6 @@ impl Column {
         } else {
             options.set_compression_type(DBCompressionType::None);
         }
-        ColumnFamilyDescriptor::new(self.name(), options)
+        options
     }
 }

@@ -105,7 +105,11 @@ impl Database {
     /// Opens a database, or makes it. It may still lack a genesis block.
     pub fn open(config: &StorageConfig) -> Result<Self, DbError> {
         let db = open_rocksdb(config)?;
-        let raw = Raw { db, sync: config.sync };
+        let raw = Raw {
+            db,
+            enable_compression: config.enable_compression,
+            sync: config.sync,
+        };
         let format = check_format(&raw)?;
         let was_closed = tail::was_closed(&raw)?;
         let tip = raw.checked(Column::Meta, meta::TIP)?;
@@ -131,7 +135,6 @@ impl Database {
         if format == PATCHLESS_FORMAT {
             // Its diffs are read as they are; those that are written from now on it does not know.
             put_format(&this.raw)?;
-            this.raw.sync()?;
         }
         Ok(this)
     }
@@ -287,10 +290,12 @@ fn holder(_path: &Path) -> Option<u32> {
     None
 }
 
+/// On the disk when this returns: files that are taken in as they are must not come before it.
 fn put_format(raw: &Raw) -> Result<(), DbError> {
     let mut batch = WriteBatch::default();
     raw.put(&mut batch, Column::Meta, meta::FORMAT, &FORMAT_VERSION.to_le_bytes())?;
-    raw.write(batch)
+    raw.write(batch)?;
+    raw.sync()
 }
 
 /// Writes the version into a new database; refuses one of another version than can be read, which it returns.

@@ -9,9 +9,6 @@ use std::{
     time::Duration,
 };
 
-/// RocksDB's levels; more are not configured.
-pub(crate) const LEVELS: usize = 7;
-
 /// Counted at every commit.
 pub(crate) struct CommitMetrics {
     commits: IntCounter,
@@ -104,14 +101,11 @@ impl Gauges {
                     gauge.with_label_values(&[column.name()]).set(value as i64);
                 }
             }
-            let at_level = |level| {
-                let count = db
-                    .property_value_cf(family, properties::num_files_at_level(level))
-                    .ok()??;
-                count.trim().parse::<i64>().ok()
-            };
-            let files = (0..LEVELS).filter_map(at_level).sum();
-            self.files.with_label_values(&[column.name()]).set(files);
+            if let Ok(files) = database.raw.files_by_level(column) {
+                self.files
+                    .with_label_values(&[column.name()])
+                    .set(files.iter().sum::<u64>() as i64);
+            }
         }
         let cache = db.property_int_value(properties::BLOCK_CACHE_USAGE).ok().flatten();
         self.cache.set(cache.unwrap_or_default() as i64);

@@ -5,18 +5,24 @@ use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
 use rocksdb::{
     BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBPinnableSlice, DBRawIterator, Direction,
-    IteratorMode, ReadOptions, WriteBatch, WriteOptions, properties::BACKGROUND_ERRORS,
+    FlushOptions, IngestExternalFileOptions, IteratorMode, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
+    properties::{self, BACKGROUND_ERRORS},
 };
-use std::ffi::CStr;
+use std::{ffi::CStr, io, path::PathBuf};
 
 /// A column is emptied in batches of about this size.
 const CLEARED_BATCH_BYTES: usize = 1024 * 1024;
+
+/// RocksDB's levels; more are not configured.
+const LEVELS: usize = 7;
 
 /// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
 const CHECKSUM_LEN: usize = 8;
 
 pub(crate) struct Raw {
     pub(crate) db: DB,
+    /// Whether new files are compressed.
+    pub(crate) enable_compression: bool,
     /// Whether `sync` does anything.
     pub(crate) sync: bool,
 }
@@ -104,6 +110,15 @@ impl Raw {
             key: String::new(),
             reason: error.to_string(),
         })
+    }
+
+    /// How many files a column has at each level.
+    pub(crate) fn files_by_level(&self, column: Column) -> Result<Vec<u64>, DbError> {
+        let files = |level| {
+            let count = self.text_property(column, &properties::num_files_at_level(level))?;
+            Ok(count.and_then(|count| count.trim().parse().ok()).unwrap_or_default())
+        };
+        (0..LEVELS).map(files).collect()
     }
 
     pub(crate) fn is_empty(&self, column: Column) -> Result<bool, DbError> {
@@ -219,6 +234,62 @@ impl Raw {
     ) -> Result<(), DbError> {
         let stored = [value, &checksum(column, key, value)].concat();
         self.put(batch, column, key, &stored)
+    }
+
+    /// Has these columns in files, on the disk, whatever becomes of the log.
+    pub(crate) fn flush(&self, columns: &[Column]) -> Result<(), DbError> {
+        let families: Result<Vec<_>, _> = columns.iter().map(|column| self.family(*column)).collect();
+        self.db
+            .flush_cfs_opt(&families?, &FlushOptions::default())
+            .map_err(|error| DbError::Write(error.to_string()))
+    }
+
+    /// Puts entries into a column, ascending by key, as one file that RocksDB takes in as it is: past log, write buffers and
+    /// compaction. All of them or none; on the disk when this returns.
+    pub(crate) fn ingest<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        column: Column,
+        entries: impl Iterator<Item = (K, V)>,
+    ) -> Result<(), DbError> {
+        let failed = |error: rocksdb::Error| DbError::Write(error.to_string());
+        // What is left of a process that ended may be a second name of a file that the database has: never written over.
+        self.forget_ingest(column)?;
+        let path = self.ingest_path(column);
+        let options = column.file_options(self.enable_compression);
+        let mut file = SstFileWriter::create(&options);
+        file.open(&path).map_err(failed)?;
+        let mut stored = Vec::new();
+        let mut is_empty = true;
+        for (key, value) in entries {
+            let (key, value) = (key.as_ref(), value.as_ref());
+            stored.clear();
+            stored.extend_from_slice(value);
+            stored.extend_from_slice(&checksum(column, key, value));
+            file.put(key, &stored).map_err(failed)?;
+            is_empty = false;
+        }
+        if is_empty {
+            drop(file);
+            return self.forget_ingest(column);
+        }
+        file.finish().map_err(failed)?;
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        self.db
+            .ingest_external_file_cf_opts(self.family(column)?, &options, vec![path])
+            .map_err(failed)
+    }
+
+    /// Removes what an ingestion left that did not end.
+    pub(crate) fn forget_ingest(&self, column: Column) -> Result<(), DbError> {
+        match std::fs::remove_file(self.ingest_path(column)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DbError::Write(error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn ingest_path(&self, column: Column) -> PathBuf {
+        self.db.path().join(format!("importing-{}", column.name()))
     }
 
     pub(crate) fn delete(&self, batch: &mut WriteBatch, column: Column, key: &[u8]) -> Result<(), DbError> {

@@ -65,9 +65,14 @@ impl Database {
                     }
                 }
             }
+            for column in [Column::State, Column::Branches] {
+                self.raw.forget_ingest(column)?;
+            }
             self.raw
                 .put_checked(batch, Column::Meta, meta::IMPORTING, &progress.encode())
         })?;
+        // Pieces do not go through the log: what they rely on must not be lost with it.
+        self.raw.flush(&[Column::State, Column::Branches, Column::Meta])?;
         Ok(SnapshotImport {
             db: self,
             block,
@@ -117,7 +122,8 @@ impl SnapshotImport<'_> {
         self.put(&checked.map_err(|error| DbError::Snapshot(error.to_string()))?)
     }
 
-    /// Writes a piece that was checked, in one batch with how far the import is. Whether others are to follow.
+    /// Writes a piece that was checked, as files, and then how far the import is. Whether others are to follow. If the process
+    /// ends in between, the piece is written once more: all that a piece of this root can hold is the same.
     ///
     /// Errors: it is not the next piece of the block's state; nothing of it is written then.
     pub fn put(&mut self, checked: &Checked) -> Result<bool, DbError> {
@@ -130,15 +136,15 @@ impl SnapshotImport<'_> {
             taken: self.progress.taken.saturating_add(1),
             next: checked.next().map(|address| address.nibbles().to_vec()),
         };
+        let branches = checked.branches().iter();
+        let mut branches: Vec<_> = branches.map(|(address, branch)| (address.encode(), branch)).collect();
+        branches.sort_unstable();
         self.db.write_batch(|batch| {
             self.check_alone()?;
             let raw = &self.db.raw;
-            for (key, value) in checked.entries() {
-                raw.put_checked(batch, Column::State, key, value)?;
-            }
-            for (address, branch) in checked.branches() {
-                raw.put_checked(batch, Column::Branches, &address.encode(), branch)?;
-            }
+            raw.ingest(Column::State, checked.entries().iter().map(|(key, value)| (key, value)))?;
+            crash_point("db-within-chunk");
+            raw.ingest(Column::Branches, branches.into_iter())?;
             crash_point("db-before-chunk");
             raw.put_checked(batch, Column::Meta, meta::IMPORTING, &progress.encode())
         })?;

@@ -16,9 +16,6 @@ use quids_trie::{Blake3Hasher, EMPTY_ROOT, Hasher};
 use rayon::prelude::*;
 use std::ops::Bound;
 
-/// Keys that are listed at once.
-const PAGE: usize = 256;
-
 /// Of a key that nobody has checked.
 const KEY_BYTES_SHOWN: usize = 100;
 
@@ -268,7 +265,7 @@ impl StateView {
             if self.root() == EMPTY_ROOT {
                 return Ok(chunk);
             }
-            if let Some(entries) = self.entries_below(begin, Some(bytes_max))? {
+            if let Some((entries, _)) = self.entries_below(begin, Some(bytes_max))? {
                 chunk.entries = entries;
                 return Ok(chunk);
             }
@@ -295,13 +292,12 @@ impl StateView {
                 }
                 // What its parent holds has no node to go down to, and is small.
                 let bound = matches!(child, Child::Hash(_)).then_some(left);
-                let Some(entries) = self.entries_below(&Address::new(below), bound)? else {
+                let Some((entries, size)) = self.entries_below(&Address::new(below), bound)? else {
                     if is_first {
                         break;
                     }
                     return Ok(chunk);
                 };
-                let size: usize = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
                 left = left.saturating_sub(size);
                 chunk.entries.extend(entries);
                 (from, is_first) = (at + 1, false);
@@ -319,12 +315,13 @@ impl StateView {
         }
     }
 
-    /// All entries below an address; `None` if they are more than one and larger than `bytes_max` together.
+    /// All entries below an address, and bytes of their keys and values; `None` if they are more than one and larger than
+    /// `bytes_max` together.
     fn entries_below(
         &self,
         address: &Address,
         bytes_max: Option<usize>,
-    ) -> Result<Option<Vec<KeyValue>>, BackendError> {
+    ) -> Result<Option<(Vec<KeyValue>, usize)>, BackendError> {
         let (first, whole) = (address.first_key(), address.whole_bytes());
         let mut entries: Vec<KeyValue> = Vec::new();
         let mut size = 0usize;
@@ -333,24 +330,19 @@ impl StateView {
                 Some((last, _)) => Bound::Excluded(&last[..]),
                 None => Bound::Included(&first[..]),
             };
-            let keys = self.keys_from(from, &whole, PAGE)?;
-            let listed = keys.len();
-            for key in keys {
+            let page = self.entries_from(from, &whole)?;
+            if page.is_empty() {
+                return Ok(Some((entries, size)));
+            }
+            for (key, value) in page {
                 if !address.is_above(&key) {
-                    return Ok(Some(entries));
+                    return Ok(Some((entries, size)));
                 }
-                let value = self.get(&key)?.ok_or_else(|| BackendError::Malformed {
-                    hash: self.root(),
-                    reason: format!("a key without a value: {key:02x?}"),
-                })?;
                 size = size.saturating_add(key.len() + value.len());
-                entries.push((key, value.to_vec()));
+                entries.push((key, value));
                 if entries.len() > 1 && bytes_max.is_some_and(|max| size > max) {
                     return Ok(None);
                 }
-            }
-            if listed < PAGE {
-                return Ok(Some(entries));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Where states come from: the port that `quids-db` implements, and one in memory.
 
 use crate::{
-    BackendError, Commit,
+    BackendError, Commit, KeyValue,
     trie::{Address, OldNode},
 };
 use parking_lot::RwLock;
@@ -47,6 +47,15 @@ pub trait StateStore: Send + Sync {
     /// The first `limit` keys of the latest state from `from` on that begin with `prefix`.
     fn latest_keys(&self, from: Bound<&[u8]>, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BackendError>;
 
+    /// Entries of the latest state from `from` on that begin with `prefix`: as many as `bytes_max` takes, and one at least if
+    /// there is one.
+    fn latest_entries(
+        &self,
+        from: Bound<&[u8]>,
+        prefix: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<KeyValue>, BackendError>;
+
     /// The branch at `address` in the latest state's trie, unless its parent holds it.
     fn latest_branch(&self, address: &Address) -> Result<Option<Bytes>, BackendError>;
 
@@ -68,6 +77,14 @@ struct Memory {
     branches: BTreeMap<Address, Bytes>,
     old_values: BTreeMap<Vec<u8>, BTreeMap<Height, Option<Bytes>>>,
     old_nodes: BTreeMap<Address, BTreeMap<Height, OldNode>>,
+}
+
+impl Memory {
+    fn from(&self, from: Bound<&[u8]>, prefix: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Bytes)> {
+        let entries = self.values.range::<[u8], _>((from, Bound::Unbounded));
+        let entries = entries.skip_while(move |(key, _)| ***key < *prefix);
+        entries.take_while(move |(key, _)| key.starts_with(prefix))
+    }
 }
 
 impl MemoryState {
@@ -125,10 +142,27 @@ impl StateStore for MemoryState {
 
     fn latest_keys(&self, from: Bound<&[u8]>, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BackendError> {
         let memory = self.0.read();
-        let keys = memory.values.range::<[u8], _>((from, Bound::Unbounded));
-        let keys = keys.map(|(key, _)| key).skip_while(|key| ***key < *prefix);
-        let keys = keys.take_while(|key| key.starts_with(prefix));
-        Ok(keys.take(limit).cloned().collect())
+        let entries = memory.from(from, prefix);
+        Ok(entries.take(limit).map(|(key, _)| key.clone()).collect())
+    }
+
+    fn latest_entries(
+        &self,
+        from: Bound<&[u8]>,
+        prefix: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<KeyValue>, BackendError> {
+        let memory = self.0.read();
+        let mut left = bytes_max;
+        let mut entries = Vec::new();
+        for (key, value) in memory.from(from, prefix) {
+            entries.push((key.clone(), value.to_vec()));
+            left = left.saturating_sub(key.len() + value.len());
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(entries)
     }
 
     fn latest_branch(&self, address: &Address) -> Result<Option<Bytes>, BackendError> {

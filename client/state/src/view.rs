@@ -5,7 +5,7 @@
 //! leaf, which is not stored, is made again from the one key that lies below its address.
 
 use crate::{
-    BackendError, Commit, SharedCache, StateBackend, ValueChange,
+    BackendError, Commit, KeyValue, SharedCache, StateBackend, ValueChange,
     store::{Bytes, StateStore, Tip},
     trie::{Address, Change, Node, OldNode, Source, Value, extend_nibbles, update},
     walk,
@@ -21,6 +21,9 @@ use std::{ops::Bound, sync::Arc};
 
 /// New branches up to this size enter the cache when they are committed.
 const CACHED_ON_COMMIT_BYTES_MAX: usize = 4096;
+/// Entries are looked at in pages of about so many bytes, or keys.
+const PAGE_BYTES: usize = 256 * 1024;
+const PAGE: usize = 1024;
 /// Changes from which on their old values are read side by side.
 const PARALLEL_MIN: usize = 256;
 
@@ -206,6 +209,25 @@ impl StateView {
             keys.len() < limit
         })?;
         Ok(keys)
+    }
+
+    /// Some entries from `from` on that begin with `prefix`, without a gap; none if there are none.
+    pub(crate) fn entries_from(&self, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Vec<KeyValue>, BackendError> {
+        if self.is_latest()? {
+            let latest = self.store.latest_entries(from, prefix, PAGE_BYTES)?;
+            if self.is_latest()? {
+                return Ok(latest);
+            }
+        }
+        let with_value = |key: Vec<u8>| {
+            let value = self.get(&key)?.ok_or_else(|| BackendError::Malformed {
+                hash: self.root,
+                reason: format!("a key without a value: {key:02x?}"),
+            })?;
+            Ok((key, value.to_vec()))
+        };
+        let keys = self.keys_from(from, prefix, PAGE)?;
+        keys.into_iter().map(with_value).collect()
     }
 
     /// Each change with the value that is there now; those that change nothing are left out.

@@ -1,4 +1,4 @@
-//! The file format, version 1. A header, then each block with its length and a checksum. All numbers little-endian.
+//! The file format, version 2. A header, then a frame (`crate::frames`) for each block. All numbers little-endian.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -6,32 +6,38 @@
 //! | 4 | format version, u32 |
 //! | 32 | genesis hash |
 //! | 4, 4 | heights of the first and the last block, u32; none if the first is greater |
-//! | 8 | checksum of the 52 bytes before |
+//! | 8 | sum: the first 8 bytes of BLAKE3-256 of the 52 bytes before |
+//! | | frames: SCALE of header and extrinsics |
+//!
+//! Version 1 is read as well. Instead of frames it has
+//!
+//! | bytes | what |
+//! |---|---|
 //! | for each block: 4 | length of the block, u32 |
-//! | 8 | checksum of height (u32) and block |
+//! | 8 | sum of height (u32) and block |
 //! | length | SCALE of header and extrinsics |
 //!
-//! A checksum is the first 8 bytes of BLAKE3-256. It finds damage; whether a block is right, executing it tells.
+//! Sums find damage; whether a block is right, executing it tells.
 
-use codec::{DecodeAll, Encode};
+use crate::frames::{self, FrameError, SUM_BYTES, sum, u32_at};
 use quids_core::{Block, Hash, Height};
 use std::io::{self, Read, Write};
 
 const MAGIC: &[u8; 8] = b"QUIDSBLK";
-const VERSION: u32 = 1;
+/// What is written.
+pub(super) const VERSION: u32 = 2;
+const VERSION_1: u32 = 1;
 const HEADER_BYTES: usize = 52;
-const SUM_BYTES: usize = 8;
-
-/// The longest block that is read; the runtime's own limit is far below.
-pub const BLOCK_BYTES_MAX: u32 = 64 << 20;
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     #[error("this is no file of blocks: it does not begin with QUIDSBLK; `quids export-blocks` writes one")]
     NotBlocks,
-    #[error("the file has format version {found}, this program reads {supported}: use the version that wrote it")]
+    #[error("the file has format version {found}, this program reads up to {supported}: use the version that wrote it")]
     Version { found: u32, supported: u32 },
+    #[error("the file ends within its header: export the blocks again")]
+    HeaderCut,
     #[error("the header of the file is damaged: export the blocks again")]
     Header,
     #[error("block {number}, at byte {offset} of the file, is damaged: {reason}; export again from block {number} on")]
@@ -54,11 +60,11 @@ pub struct FileHeader {
     pub last: Height,
 }
 
-fn sum(parts: &[&[u8]]) -> [u8; SUM_BYTES] {
-    let hash = quids_crypto::blake3_256(&parts.concat());
-    let mut cut = [0; SUM_BYTES];
-    cut.copy_from_slice(&hash[..SUM_BYTES]);
-    cut
+impl FileHeader {
+    /// Of blocks.
+    pub fn count(&self) -> u32 {
+        self.last.0.saturating_add(1).saturating_sub(self.first.0)
+    }
 }
 
 /// Writes a file.
@@ -78,14 +84,14 @@ impl<'a> Writer<'a> {
         Ok(Self(out))
     }
 
+    /// Goes on with a file that has its header and some blocks.
+    pub(super) fn resume(out: &'a mut dyn Write) -> Self {
+        Self(out)
+    }
+
     /// Blocks come in the order of their heights.
     pub fn write(&mut self, block: &Block) -> io::Result<()> {
-        let bytes = block.encode();
-        let length = u32::try_from(bytes.len()).map_err(|_| io::ErrorKind::InvalidData)?;
-        self.0.write_all(&length.to_le_bytes())?;
-        self.0
-            .write_all(&sum(&[&block.header.number.0.to_le_bytes(), &bytes]))?;
-        self.0.write_all(&bytes)
+        frames::write(self.0, block)
     }
 
     pub fn finish(self) -> io::Result<()> {
@@ -96,6 +102,7 @@ impl<'a> Writer<'a> {
 /// Reads a file, from anywhere that may have damaged it.
 pub struct Reader<'a> {
     input: &'a mut dyn Read,
+    version: u32,
     header: FileHeader,
     offset: u64,
     next: Height,
@@ -104,103 +111,103 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub fn new(input: &'a mut dyn Read) -> Result<Self, FormatError> {
         let mut bytes = [0; HEADER_BYTES + SUM_BYTES];
-        let length = read_up_to(input, &mut bytes).map_err(|error| FormatError::Read { offset: 0, error })?;
-        if length < MAGIC.len() || &bytes[..8] != MAGIC {
+        let failed = |error| FormatError::Read { offset: 0, error };
+        let length = frames::read_up_to(input, &mut bytes).map_err(failed)?;
+        let magic = length.min(MAGIC.len());
+        if length == 0 || bytes[..magic] != MAGIC[..magic] {
             return Err(FormatError::NotBlocks);
         }
-        let number = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        if length >= 12 && number(8) != VERSION {
+        let version = u32_at(&bytes, 8);
+        if length >= 12 && !(VERSION_1..=VERSION).contains(&version) {
             return Err(FormatError::Version {
-                found: number(8),
+                found: version,
                 supported: VERSION,
             });
         }
-        if length < bytes.len() || sum(&[&bytes[..HEADER_BYTES]]) != bytes[HEADER_BYTES..] {
+        if length < bytes.len() {
+            return Err(FormatError::HeaderCut);
+        }
+        if sum(&[&bytes[..HEADER_BYTES]]) != bytes[HEADER_BYTES..] {
             return Err(FormatError::Header);
         }
         let header = FileHeader {
             genesis: Hash::from_slice(&bytes[12..44]),
-            first: Height(number(44)),
-            last: Height(number(48)),
+            first: Height(u32_at(&bytes, 44)),
+            last: Height(u32_at(&bytes, 48)),
         };
         Ok(Self {
             input,
+            version,
             next: header.first,
             header,
             offset: bytes.len() as u64,
         })
     }
 
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
     pub fn header(&self) -> &FileHeader {
         &self.header
+    }
+
+    /// Where the next block begins: up to there the file is right.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The next block and where it begins; `None` after the last.
     pub fn next_block(&mut self) -> Result<Option<(u64, Block)>, FormatError> {
         let (number, offset) = (self.next, self.offset);
         let damaged = |reason: String| FormatError::Damaged { number, offset, reason };
-        let read = |error| FormatError::Read { offset, error };
-        let mut prefix = [0; 4 + SUM_BYTES];
+        let failed = |error| FormatError::Read { offset, error };
         if number > self.header.last {
-            return match read_up_to(self.input, &mut prefix[..1]).map_err(read)? {
+            return match frames::read_up_to(self.input, &mut [0]).map_err(failed)? {
                 0 => Ok(None),
                 _ => Err(FormatError::Trailing { offset }),
             };
         }
-        let length = read_up_to(self.input, &mut prefix).map_err(read)?;
-        if length < prefix.len() {
-            return Err(damaged("the file ends here".into()));
-        }
-        let [a, b, c, d, checksum @ ..] = prefix;
-        let length = u32::from_le_bytes([a, b, c, d]);
-        if length > BLOCK_BYTES_MAX {
-            return Err(damaged(format!(
-                "it would be {length} bytes long, more than {BLOCK_BYTES_MAX}"
-            )));
-        }
-        // Grows with what is there: a wrong length costs no memory.
-        let mut bytes = Vec::new();
-        let taken = self
-            .input
-            .take(u64::from(length))
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
-        if taken < length as usize {
-            return Err(damaged("the file ends within it".into()));
-        }
-        if sum(&[&number.0.to_le_bytes(), &bytes]) != checksum {
-            return Err(damaged("its checksum is another".into()));
-        }
-        let block = Block::decode_all(&mut bytes.as_slice()).map_err(|error| damaged(error.to_string()))?;
+        let read = match self.version {
+            VERSION_1 => read_1(self.input, number),
+            _ => frames::read(self.input),
+        };
+        let (block, length): (Block, u64) = match read {
+            Ok(Some(read)) => read,
+            Ok(None) => return Err(damaged("the file ends here".into())),
+            Err(FrameError::Damaged(reason)) => return Err(damaged(reason)),
+            Err(FrameError::Read(error)) => return Err(failed(error)),
+        };
         if block.header.number != number {
             return Err(damaged(format!("its header has height {}", block.header.number)));
         }
-        self.offset += (prefix.len() + taken) as u64;
+        self.offset += length;
         self.next = Height(number.0.saturating_add(1));
         Ok(Some((offset, block)))
     }
 }
 
-/// Fills the buffer as far as the input goes.
-pub(crate) fn read_up_to(input: &mut dyn Read, mut buffer: &mut [u8]) -> io::Result<usize> {
-    let mut total = 0;
-    while !buffer.is_empty() {
-        match input.read(buffer) {
-            Ok(0) => break,
-            Ok(count) => {
-                total += count;
-                buffer = &mut buffer[count..];
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// The next block as version 1 has it, and its bytes in the file; `None` at the end.
+fn read_1(input: &mut dyn Read, number: Height) -> Result<Option<(Block, u64)>, FrameError> {
+    let mut prefix = [0; 4 + SUM_BYTES];
+    let length = frames::read_up_to(input, &mut prefix)?;
+    if length < prefix.len() {
+        return match length {
+            0 => Ok(None),
+            _ => Err(FrameError::Damaged("the file ends in it".into())),
+        };
     }
-    Ok(total)
+    let bytes = frames::read_bytes(input, u32_at(&prefix, 0))?;
+    if sum(&[&number.0.to_le_bytes(), &bytes]) != prefix[4..] {
+        return Err(FrameError::Damaged("its sum is wrong".into()));
+    }
+    Ok(Some((frames::decode(&bytes)?, (prefix.len() + bytes.len()) as u64)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use codec::Encode;
     use proptest::prelude::*;
     use quids_core::{Digest, Header, OpaqueExtrinsic};
 
@@ -217,14 +224,15 @@ mod tests {
         }
     }
 
+    const HEADER: FileHeader = FileHeader {
+        genesis: Hash::repeat_byte(9),
+        first: Height(5),
+        last: Height(7),
+    };
+
     fn file() -> Vec<u8> {
         let mut bytes = Vec::new();
-        let header = FileHeader {
-            genesis: Hash::repeat_byte(9),
-            first: Height(5),
-            last: Height(7),
-        };
-        let mut writer = Writer::new(&mut bytes, &header).unwrap();
+        let mut writer = Writer::new(&mut bytes, &HEADER).unwrap();
         for number in 5..=7 {
             writer.write(&block(number)).unwrap();
         }
@@ -232,10 +240,25 @@ mod tests {
         bytes
     }
 
+    /// The same in version 1.
+    fn file_1() -> Vec<u8> {
+        let mut bytes = file()[..HEADER_BYTES].to_vec();
+        bytes[8] = 1;
+        bytes.extend(sum(&[&bytes]));
+        for number in 5..=7u32 {
+            let block = block(number).encode();
+            bytes.extend((block.len() as u32).to_le_bytes());
+            bytes.extend(sum(&[&number.to_le_bytes(), &block]));
+            bytes.extend(block);
+        }
+        bytes
+    }
+
     fn read(mut bytes: &[u8]) -> Result<Vec<Block>, FormatError> {
         let mut reader = Reader::new(&mut bytes)?;
         let mut blocks = Vec::new();
-        while let Some((_, block)) = reader.next_block()? {
+        while let Some((offset, block)) = reader.next_block()? {
+            assert!(offset < reader.offset());
             blocks.push(block);
         }
         Ok(blocks)
@@ -243,62 +266,109 @@ mod tests {
 
     #[test]
     fn blocks_are_read_as_written() {
-        assert_eq!(read(&file()).unwrap(), [block(5), block(6), block(7)]);
+        for bytes in [file(), file_1()] {
+            assert_eq!(read(&bytes).unwrap(), [block(5), block(6), block(7)]);
+        }
     }
 
     #[test]
-    fn the_format_is_pinned() {
-        let bytes = file();
-        assert_eq!(&bytes[..12], b"QUIDSBLK\x01\0\0\0");
-        assert_eq!(bytes[44..52], [5, 0, 0, 0, 7, 0, 0, 0]);
-        assert_eq!(bytes.len(), 60 + 3 * (12 + block(5).encode().len()));
+    fn the_formats_are_pinned() {
+        let hash = hex::encode(quids_crypto::blake3_256(&file_1()));
+        assert_eq!((hash.as_str(), hex::encode(file()).as_str()), (FILE_1_HASH, FILE));
+        assert_eq!(
+            read(&hex::decode(FILE).unwrap()).unwrap(),
+            [block(5), block(6), block(7)]
+        );
+        for (version, bytes) in [(1, file_1()), (2, file())] {
+            let mut input = &bytes[..];
+            let reader = Reader::new(&mut input).unwrap();
+            assert_eq!((reader.version(), reader.header()), (version, &HEADER));
+        }
+        assert_eq!(HEADER.count(), 3);
     }
 
-    #[test]
-    fn damage_is_told_with_block_and_place() {
-        let good = file();
-        let second = 60 + 12 + block(5).encode().len();
-        let changed = |at: usize, to: u8| {
-            let mut bytes = good.clone();
-            bytes[at] = to;
-            bytes
-        };
-        let cases: Vec<(Vec<u8>, String)> = vec![
-            (b"hello".to_vec(), "no file of blocks".into()),
-            (changed(0, b'X'), "no file of blocks".into()),
-            (changed(8, 2), "format version 2, this program reads 1".into()),
-            (changed(20, 1), "header of the file is damaged".into()),
-            (good[..30].to_vec(), "header of the file is damaged".into()),
-            (
-                good[..second].to_vec(),
-                format!("block 6, at byte {second} of the file, is damaged: the file ends here"),
-            ),
-            (good[..second + 40].to_vec(), "the file ends within it".into()),
-            (changed(second + 3, 255), "block 6".into()),
-            (changed(second + 60, 77), "its checksum is another".into()),
-            (
-                [good.clone(), vec![0]].concat(),
-                format!("goes on after its last block, at byte {}", good.len()),
-            ),
-        ];
+    fn changed(file: &[u8], at: usize, to: u8) -> Vec<u8> {
+        let mut bytes = file.to_vec();
+        bytes[at] = to;
+        bytes
+    }
+
+    fn damages_are_told(cases: Vec<(Vec<u8>, String)>) {
         for (bytes, said) in cases {
             let error = read(&bytes).unwrap_err().to_string();
             assert!(error.contains(&said), "{said:?} is not in {error:?}");
         }
     }
 
+    #[test]
+    fn damage_is_told_with_block_and_place() {
+        for (good, block_bytes) in [
+            (file(), (file().len() - 60) / 3),
+            (file_1(), 12 + block(5).encode().len()),
+        ] {
+            let second = 60 + block_bytes;
+            let here = format!("block 6, at byte {second} of the file, is damaged");
+            damages_are_told(vec![
+                (Vec::new(), "no file of blocks".into()),
+                (b"hello".to_vec(), "no file of blocks".into()),
+                (changed(&good, 0, b'X'), "no file of blocks".into()),
+                (
+                    changed(&good, 8, 3),
+                    "format version 3, this program reads up to 2".into(),
+                ),
+                (
+                    changed(&good, 8, 0),
+                    "format version 0, this program reads up to 2".into(),
+                ),
+                // The sum tells one version from another.
+                (changed(&good, 8, 3 - good[8]), "header of the file is damaged".into()),
+                (changed(&good, 20, 1), "header of the file is damaged".into()),
+                (good[..5].to_vec(), "ends within its header".into()),
+                (good[..59].to_vec(), "ends within its header".into()),
+                (good[..second].to_vec(), format!("{here}: the file ends here")),
+                (good[..second + 5].to_vec(), format!("{here}: the file ends in it")),
+                (good[..second + 30].to_vec(), format!("{here}: the file ends in it")),
+                (changed(&good, second + 3, 255), format!("{here}: 427819")),
+                (changed(&good, second + 20, 77), format!("{here}: its sum is wrong")),
+                ([&good[..second], &good[60..]].concat(), here.clone()),
+                (
+                    [&good[..], &[0]].concat(),
+                    format!("goes on after its last block, at byte {}", good.len()),
+                ),
+            ]);
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_change_of_a_byte_goes_unnoticed(at in 0..file().len(), flip in 1u8..) {
-            let mut bytes = file();
-            bytes[at] ^= flip;
-            prop_assert!(read(&bytes).is_err());
+        fn no_change_of_a_byte_goes_unnoticed(at in any::<prop::sample::Index>(), flip in 1u8..) {
+            for mut bytes in [file(), file_1()] {
+                let at = at.index(bytes.len());
+                bytes[at] ^= flip;
+                prop_assert!(read(&bytes).is_err());
+            }
+        }
+
+        #[test]
+        fn no_cut_goes_unnoticed(at in any::<prop::sample::Index>()) {
+            for bytes in [file(), file_1()] {
+                prop_assert!(read(&bytes[..at.index(bytes.len())]).is_err());
+            }
         }
 
         #[test]
         fn any_bytes_are_a_file_or_an_error(tail in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(read(&tail).is_err());
-            prop_assert!(read(&[&file()[..60], &tail].concat()).is_err());
+            for bytes in [file(), file_1()] {
+                prop_assert!(read(&[&bytes[..60], &tail].concat()).is_err());
+            }
         }
     }
+
+    const FILE_1_HASH: &str = "97a0bf7dce31476796292ab28d0afdb1245480dd50612864cebb797d07139dd9";
+    /// `file()` as lz4_flex 0.13.0 packs it: another version may write other bytes, and has to read these.
+    const FILE: &str = "5155494453424c4b0200000009090909090909090909090909090909090909090909090909090909090909090500000007000000\
+        1712cacbb0716e0320000000c9000000d94f7906f403ded51f0101000c2f140201000c1f0301000c5f000491010501004a600505\
+        0505050520000000c9000000a13fcb3f91cbeecd1f0101000c2f180201000c1f0301000c5f000491010601004a60060606060606\
+        20000000c9000000bfbedd520da3423c1f0101000c2f1c0201000c1f0301000c5f000491010701004a60070707070707";
 }

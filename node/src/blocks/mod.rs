@@ -2,12 +2,15 @@
 
 mod format;
 
-pub(crate) use format::read_up_to;
-pub use format::{BLOCK_BYTES_MAX, FileHeader, FormatError, Reader, Writer};
+pub use format::{FileHeader, FormatError, Reader, Writer};
 
 use crate::chain::{Chain, ChainError};
 use quids_core::{Block, Hash, Height};
-use std::io;
+use quids_db::{DbError, crash_point};
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Seek, SeekFrom},
+};
 
 /// Why blocks were not written out or read in.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,8 @@ pub enum BlocksError {
     Format(#[from] FormatError),
     #[error("cannot write blocks: {0}")]
     Write(io::Error),
+    #[error("this export cannot go on with it: {0}; remove it to begin anew")]
+    Part(String),
     #[error("there is no block {wanted}: the last one is {best}; choose --from and --to within 1 and {best}")]
     Range { wanted: Height, best: Height },
     #[error("block {wanted} is not there: this node began with a snapshot of block {first}, and has those above it")]
@@ -61,54 +66,173 @@ pub struct Imported {
     pub skipped: u32,
 }
 
-/// Writes the blocks of `from..=to` of the best chain; `progress` is told each height. How many they were.
+/// What a file of blocks holds after an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    pub header: FileHeader,
+    /// Blocks that were there already.
+    pub known: u32,
+}
+
+/// Writes the blocks of `from..=to` of the best chain; `progress` is told each height, and the last one.
 pub fn export(
     chain: &Chain,
     from: Height,
     to: Option<Height>,
     out: &mut dyn io::Write,
-    progress: &mut dyn FnMut(Height),
-) -> Result<u32, BlocksError> {
-    let (best, _) = chain.best();
-    let to = to.unwrap_or(best);
-    let first = chain.database().first_block().map_err(ChainError::from)?;
-    // Genesis is what the chain spec gives; it is in no file.
+    progress: &mut dyn FnMut(Height, Height),
+) -> Result<Exported, BlocksError> {
+    let header = range(chain, from, to)?;
+    let writer = Writer::new(out, &header).map_err(BlocksError::Write)?;
+    write(chain, writer, header.first, header.last, progress)?;
+    Ok(Exported { header, known: 0 })
+}
+
+/// Writes them to a file that an interrupted export may have begun: goes on after its last whole block. Without `to` the
+/// file says which is the last. The bytes are those of an export that was not interrupted.
+pub fn resume(
+    chain: &Chain,
+    from: Height,
+    to: Option<Height>,
+    file: &mut File,
+    progress: &mut dyn FnMut(Height, Height),
+) -> Result<Exported, BlocksError> {
+    let begun = begun(chain, from, to, file, progress)?;
+    let (header, end, known) = match begun {
+        Some(begun) => begun,
+        None => (range(chain, from, to)?, 0, 0),
+    };
+    let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
+    cut.map_err(BlocksError::Write)?;
+    let mut out = BufWriter::new(file);
+    let writer = match end {
+        0 => Writer::new(&mut out, &header).map_err(BlocksError::Write)?,
+        _ => Writer::resume(&mut out),
+    };
+    // No more than there are blocks, so no overflow.
+    let next = Height(header.first.0 + known);
+    write(chain, writer, next, header.last, progress)?;
+    Ok(Exported { header, known })
+}
+
+/// What an interrupted export left: its header, how far the file is right, and how many blocks that are. `None` if it did
+/// not come to the first block.
+fn begun(
+    chain: &Chain,
+    from: Height,
+    to: Option<Height>,
+    file: &mut File,
+    progress: &mut dyn FnMut(Height, Height),
+) -> Result<Option<(FileHeader, u64, u32)>, BlocksError> {
+    let refuse = |reason: String| Err(BlocksError::Part(reason));
+    if file.metadata().map_err(BlocksError::Write)?.len() == 0 {
+        return Ok(None);
+    }
+    let mut input = BufReader::new(file);
+    let mut reader = match Reader::new(&mut input) {
+        Ok(reader) => reader,
+        Err(FormatError::HeaderCut) => return Ok(None),
+        Err(error @ FormatError::Read { .. }) => return Err(error.into()),
+        Err(error) => return refuse(error.to_string()),
+    };
+    let (header, ours) = (reader.header().clone(), chain.genesis());
+    if header.count() == 0 {
+        return Ok(None);
+    }
+    if reader.version() != format::VERSION {
+        return refuse(format!(
+            "it has format version {}, not {}",
+            reader.version(),
+            format::VERSION
+        ));
+    }
+    if header.genesis != ours {
+        let theirs = header.genesis;
+        return refuse(format!(
+            "it is of the chain with genesis {theirs:?}, not of that with {ours:?}"
+        ));
+    }
     let from = from.max(Height(1));
-    if to > best || (from > to && best > Height::ZERO) {
+    if header.first != from || to.is_some_and(|to| to != header.last) {
+        let (FileHeader { first, last, .. }, to) = (header, to.map_or("the last".into(), |to| to.to_string()));
+        return refuse(format!("it is for blocks {first} to {last}, not {from} to {to}"));
+    }
+    // They may be gone, or taken back.
+    range(chain, header.first, Some(header.last))?;
+    let mut known = 0;
+    loop {
+        match reader.next_block() {
+            Ok(Some((_, block))) => {
+                let (number, theirs) = (block.header.number, block.header.hash());
+                let ours = hash_at(chain, number)?;
+                if ours != theirs {
+                    return refuse(format!("its block {number} is {theirs:?}, this node's is {ours:?}"));
+                }
+                known += 1;
+                progress(number, header.last);
+            }
+            // It is whole, or this is where it was interrupted.
+            Ok(None) | Err(FormatError::Damaged { .. } | FormatError::Trailing { .. }) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some((header, reader.offset(), known)))
+}
+
+/// Which blocks a file will have.
+fn range(chain: &Chain, from: Height, to: Option<Height>) -> Result<FileHeader, BlocksError> {
+    let (best, _) = chain.best();
+    let last = to.unwrap_or(best);
+    let below = chain.database().first_block().map_err(ChainError::from)?;
+    // Genesis is what the chain spec gives; it is in no file.
+    let first = from.max(Height(1));
+    if last > best || (first > last && best > Height::ZERO) {
         return Err(BlocksError::Range {
-            wanted: from.max(to),
+            wanted: first.max(last),
             best,
         });
     }
     // The state of the first one was imported, not made by it.
-    if first > Height::ZERO && from <= first {
-        return Err(BlocksError::Gone { wanted: from, first });
+    if below > Height::ZERO && first <= below {
+        return Err(BlocksError::Gone {
+            wanted: first,
+            first: below,
+        });
     }
-    let header = FileHeader {
+    Ok(FileHeader {
         genesis: chain.genesis(),
-        first: from,
-        last: to,
-    };
-    let mut writer = Writer::new(out, &header).map_err(BlocksError::Write)?;
-    let mut count = 0;
-    for number in from.0..=to.0 {
+        first,
+        last,
+    })
+}
+
+fn write(
+    chain: &Chain,
+    mut writer: Writer<'_>,
+    next: Height,
+    last: Height,
+    progress: &mut dyn FnMut(Height, Height),
+) -> Result<(), BlocksError> {
+    for number in next.0..=last.0 {
         let block = block_at(chain, Height(number))?;
         writer.write(&block).map_err(BlocksError::Write)?;
-        count += 1;
-        progress(Height(number));
+        crash_point("block-exported");
+        progress(Height(number), last);
     }
-    writer.finish().map_err(BlocksError::Write)?;
-    Ok(count)
+    writer.finish().map_err(BlocksError::Write)
+}
+
+fn hash_at(chain: &Chain, number: Height) -> Result<Hash, ChainError> {
+    let hash = chain.database().hash_at(number)?;
+    Ok(hash.ok_or(DbError::NoBlockAt(number))?)
 }
 
 fn block_at(chain: &Chain, number: Height) -> Result<Block, ChainError> {
-    let db = chain.database();
-    let hash = db
-        .hash_at(number)?
-        .ok_or(quids_db::DbError::UnknownBlock(Hash::zero()))?;
+    let hash = hash_at(chain, number)?;
     Ok(Block {
         header: chain.header(hash)?,
-        extrinsics: db
+        extrinsics: chain
+            .database()
             .get_block_transactions(&hash)?
             .ok_or(ChainError::UnknownBlock(hash))?,
     })
@@ -144,7 +268,7 @@ pub fn import(
                     progress(number, header.last);
                     continue;
                 }
-                None => return Err(ChainError::from(quids_db::DbError::NoBlockAt(number)).into()),
+                None => return Err(ChainError::from(DbError::NoBlockAt(number)).into()),
             };
             let file = block.header.hash();
             if ours != file {

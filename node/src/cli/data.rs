@@ -2,7 +2,7 @@
 
 use super::{
     CliError,
-    output::{Report, hex0x, write_new},
+    output::{Report, hex0x, write_resumable},
     progress::Progress,
 };
 use crate::{
@@ -45,10 +45,10 @@ pub struct ExportArgs {
     /// The first block
     #[arg(long, value_name = "HEIGHT", default_value_t = 1)]
     from: u32,
-    /// The last block; by default the chain's last
+    /// The last block; by default the chain's last, or what FILE.part has
     #[arg(long, value_name = "HEIGHT")]
     to: Option<u32>,
-    /// A new file, or `-` for stdout
+    /// A new file, or `-` for stdout; goes on with FILE.part if an export was interrupted
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Print JSON
@@ -224,26 +224,26 @@ fn existing(folder: &Path) -> Result<PathBuf, CliError> {
 /// `quids export-blocks`.
 pub fn export(args: ExportArgs) -> Result<(), CliError> {
     let chain = args.data.open(false)?;
-    let (best, _) = chain.best();
     let (from, to) = (Height(args.from), args.to.map(Height));
-    let total = to.unwrap_or(best).0.saturating_sub(args.from.max(1)).saturating_add(1);
-    let mut progress = Progress::new("exported", u64::from(total));
-    let count = if args.out == Path::new("-") {
+    let mut progress = Progress::new("exported", 0);
+    let mut observe = |height: Height, last: Height| {
+        progress.set_length(u64::from(last.0) + 1 - u64::from(args.from.max(1)));
+        progress.step(height);
+    };
+    let done = if args.out == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
-        blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height)).map_err(CliError::from)
+        blocks::export(&chain, from, to, &mut out, &mut observe).map_err(CliError::from)
     } else {
-        write_new(&args.out, |file| {
-            let mut out = BufWriter::new(file);
-            blocks::export(&chain, from, to, &mut out, &mut |height| progress.step(height))
-        })
+        write_resumable(&args.out, |file| blocks::resume(&chain, from, to, file, &mut observe))
     };
     progress.finish();
-    let count = count?;
+    let done = done?;
     let mut report = Report::default();
     report
-        .line("blocks", count)
-        .line("from", args.from.max(1))
-        .line("to", to.unwrap_or(best).0)
+        .line("blocks", done.header.count())
+        .line("known before", done.known)
+        .line("from", done.header.first.0)
+        .line("to", done.header.last.0)
         .line("genesis", hex0x(chain.genesis()))
         .line("file", args.out.display().to_string());
     if args.out == Path::new("-") {

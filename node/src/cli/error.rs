@@ -18,6 +18,8 @@ pub enum CliError {
         path: PathBuf,
         source: io::Error,
     },
+    #[error("{part} stays unfinished: {source}")]
+    Unfinished { part: PathBuf, source: Box<CliError> },
     #[error("{context}")]
     Io { context: &'static str, source: io::Error },
     #[error("{what} is no hexadecimal text")]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use std::{
     fs::{self, File},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Fields of events that hold plank.
@@ -124,27 +124,67 @@ pub fn write_new<T, E>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E
 where
     CliError: From<E>,
 {
-    if path.symlink_metadata().is_ok() {
-        return Err(CliError::file("create", path)(io::ErrorKind::AlreadyExists.into()));
-    }
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
+    let part = part_of(path)?;
     let mut file = File::create(&part).map_err(CliError::file("create", &part))?;
-    let written = write(&mut file).map_err(CliError::from).and_then(|written| {
-        let published = file.sync_all().and_then(|()| fs::rename(&part, path));
-        published.map_err(CliError::file("write", path))?;
-        Ok(written)
-    });
+    let written = publish(path, &part, &mut file, write);
     if written.is_err() {
         let _ = fs::remove_file(&part);
     }
     written
 }
 
+/// The same for what takes long: `path.part` stays if `write` fails, unless it is empty, and `write` gets it as the time
+/// before left it.
+pub fn write_resumable<T, E>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, CliError>
+where
+    CliError: From<E>,
+{
+    let part = part_of(path)?;
+    let mut options = File::options();
+    let opened = options.read(true).write(true).create(true).truncate(false).open(&part);
+    let mut file = opened.map_err(CliError::file("open", &part))?;
+    publish(path, &part, &mut file, write).map_err(|error| {
+        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            let _ = fs::remove_file(&part);
+            return error;
+        }
+        CliError::Unfinished {
+            part,
+            source: Box::new(error),
+        }
+    })
+}
+
+/// What a file is called until it is whole. The file itself may not be there.
+fn part_of(path: &Path) -> Result<PathBuf, CliError> {
+    if path.symlink_metadata().is_ok() {
+        return Err(CliError::file("create", path)(io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    Ok(part.into())
+}
+
+fn publish<T, E>(
+    path: &Path,
+    part: &Path,
+    file: &mut File,
+    write: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, CliError>
+where
+    CliError: From<E>,
+{
+    let written = write(file)?;
+    let published = file.sync_all().and_then(|()| fs::rename(part, path));
+    published.map_err(CliError::file("write", path))?;
+    Ok(written)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::io::Read;
 
     #[test]
     fn a_report_is_aligned_for_people_and_an_object_for_programs() {
@@ -201,5 +241,32 @@ mod tests {
         let again = write_new(&path, |_| Ok::<_, CliError>(())).unwrap_err();
         assert!(again.to_string().contains("cannot create"), "{again}");
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn a_resumable_file_stays_until_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, part) = (folder.path().join("file"), folder.path().join("file.part"));
+        let written = |text: &'static [u8], whole: bool| {
+            write_resumable(&path, |file| {
+                let mut there = Vec::new();
+                file.read_to_end(&mut there).unwrap();
+                file.write_all(text).unwrap();
+                whole.then_some(there).ok_or(CliError::PassphrasesDiffer)
+            })
+        };
+        assert!(matches!(written(b"", false), Err(CliError::PassphrasesDiffer)));
+        assert!(!part.exists(), "an empty file stays");
+        for (text, there) in [(b"be", "be"), (b"gu", "begu")] {
+            let error = written(text, false).unwrap_err();
+            assert!(error.to_string().contains("file.part stays unfinished"), "{error}");
+            assert_eq!(fs::read(&part).unwrap(), there.as_bytes());
+        }
+        assert_eq!(written(b"n", true).unwrap(), b"begu");
+        assert_eq!(fs::read(&path).unwrap(), b"begun");
+        assert!(!part.exists());
+        let again = written(b"", true).unwrap_err();
+        assert!(again.to_string().contains("cannot create"), "{again}");
+        assert!(!part.exists());
     }
 }

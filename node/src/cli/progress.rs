@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use quids_core::Height;
 use std::{
+    fmt,
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -39,43 +40,30 @@ impl Progress {
 
     /// One more, at this height.
     pub fn step(&mut self, height: Height) {
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
-        }
-        self.line(height);
-    }
-
-    /// Got to this height.
-    pub fn at(&mut self, height: Height) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(u64::from(height.0));
-        }
-        self.line(height);
+        let done = self.bar.as_ref().map_or(0, |bar| bar.position() + 1);
+        self.to(done, format_args!("up to block {height}"));
     }
 
     /// So many entries are done, the last in this column.
     pub fn entries(&mut self, column: &str, entries: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(entries);
-        } else if self.last_line.elapsed() >= LINE_PERIOD {
-            eprintln!("{} {entries} entries, now those of {column}", self.what);
-            self.last_line = Instant::now();
-        }
+        self.to(entries, format_args!("{entries} entries, now those of {column}"));
     }
 
     /// So many bytes of a file are done.
     pub fn bytes(&mut self, bytes: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
-        } else if self.last_line.elapsed() >= LINE_PERIOD {
-            eprintln!("{} {bytes} bytes", self.what);
-            self.last_line = Instant::now();
-        }
+        self.to(bytes, format_args!("{bytes} bytes"));
     }
 
-    fn line(&mut self, height: Height) {
-        if self.bar.is_none() && self.last_line.elapsed() >= LINE_PERIOD {
-            eprintln!("{} up to block {height}", self.what);
+    /// Got to this height.
+    pub fn at(&mut self, height: Height) {
+        self.to(u64::from(height.0), format_args!("up to block {height}"));
+    }
+
+    fn to(&mut self, position: u64, text: fmt::Arguments<'_>) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(position);
+        } else if self.last_line.elapsed() >= LINE_PERIOD {
+            eprintln!("{} {text}", self.what);
             self.last_line = Instant::now();
         }
     }

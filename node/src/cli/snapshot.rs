@@ -3,7 +3,7 @@
 use super::{
     CliError,
     data::{DataArgs, failed},
-    output::{Report, hex0x, write_new},
+    output::{Report, hex0x, write_resumable},
     progress::Progress,
 };
 use crate::{
@@ -14,12 +14,7 @@ use clap::Subcommand;
 use quids_core::{Hash, Height};
 use quids_db::{Column, Database, StorageConfig};
 use quids_executor::{Executor, ExecutorConfig};
-use std::{
-    fs,
-    io::{BufReader, BufWriter},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs, io::BufReader, path::PathBuf, sync::Arc};
 
 #[derive(Subcommand, Debug)]
 pub enum SnapshotCommand {
@@ -30,7 +25,7 @@ pub enum SnapshotCommand {
         /// The block; by default the chain's last
         #[arg(long, value_name = "HEIGHT")]
         at: Option<u32>,
-        /// A new file
+        /// A new file; what an interrupted export left of it is gone on with
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// Print JSON
@@ -61,9 +56,8 @@ pub fn run(command: SnapshotCommand) -> Result<(), CliError> {
             let columns = db.columns().map_err(failed)?;
             let state = columns.iter().find(|column| column.name == Column::State.name());
             let mut progress = Progress::new("exported", state.map_or(0, |state| state.entries_estimate));
-            let done = write_new(&out, |file| {
-                let mut file = BufWriter::new(file);
-                snapshot::export(&db, at.map(Height), &mut file, &mut |entries| {
+            let done = write_resumable(&out, |file| {
+                snapshot::export(&db, at.map(Height), file, &mut |entries| {
                     progress.entries("the state", entries);
                 })
             });
@@ -82,8 +76,7 @@ pub fn run(command: SnapshotCommand) -> Result<(), CliError> {
             let length = input.metadata().map_err(CliError::file("read", &file))?.len();
             let mut input = BufReader::new(input);
             // What is no snapshot makes no database.
-            snapshot::Reader::new(&mut input).map_err(snapshot::SnapshotError::from)?;
-            std::io::Seek::rewind(&mut input).map_err(CliError::file("read", &file))?;
+            let reader = snapshot::Reader::new(&mut input).map_err(snapshot::SnapshotError::from)?;
             let spec = data.spec()?;
             let folder = data.folder(&spec)?;
             fs::create_dir_all(&folder).map_err(CliError::file("create", &folder))?;
@@ -92,12 +85,12 @@ pub fn run(command: SnapshotCommand) -> Result<(), CliError> {
             let executor = Executor::new(ExecutorConfig { cache_dir }).map_err(crate::chain::ChainError::from)?;
             let genesis = genesis_of(&executor, &spec)?;
             let mut progress = Progress::new("imported", length);
-            let done = snapshot::import(&db, &executor, &mut input, block, genesis, &mut |bytes| {
+            let done = snapshot::import(&db, &executor, reader, block, genesis, &mut |bytes| {
                 progress.bytes(bytes)
             });
             progress.finish();
             let done = done?;
-            report(&done).line("chunks known before", done.known).print(json);
+            report(&done).print(json);
             Ok(())
         }
     }
@@ -110,6 +103,7 @@ fn report(done: &Summary) -> Report {
         .line("block", hex0x(done.header.hash()))
         .line("state root", hex0x(done.header.state_root))
         .line("chunks", done.chunks)
+        .line("chunks known before", done.known)
         .line("entries", done.entries)
         .line("bytes", done.bytes);
     report

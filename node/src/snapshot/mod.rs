@@ -9,11 +9,12 @@ use crate::chain::ChainError;
 use codec::{Decode, Encode};
 use quids_api::{ExtrinsicsCommitment, SIGNATURES_DIGEST, evm::EvmBlock, names};
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
-use quids_db::{Database, DbError, SnapshotBlock};
+use quids_db::{Database, DbError, SnapshotBlock, crash_point};
 use quids_executor::Executor;
-use quids_state::{Address, BackendError, Overlay, SharedCache, StateBackend, StateView};
+use quids_state::{Address, BackendError, KeyValue, Overlay, SharedCache, StateBackend, StateView};
 use std::{
-    io,
+    fs::File,
+    io::{self, BufReader, BufWriter, Seek, SeekFrom},
     sync::{Arc, mpsc},
     thread,
 };
@@ -36,6 +37,8 @@ pub enum SnapshotError {
     Damaged { height: Height, reason: String },
     #[error("cannot write the snapshot: {0}")]
     Write(io::Error),
+    #[error("this export cannot go on with it: {0}; remove it to begin anew")]
+    Part(String),
     #[error(
         "the file is of the chain with genesis {file:?}, not of that with {ours:?}: name the chain it comes from with --chain"
     )]
@@ -72,9 +75,9 @@ impl From<DbError> for SnapshotError {
 pub struct Summary {
     pub header: Header,
     pub chunks: u32,
-    /// Of those that were brought in, how many an import before had.
+    /// How many of them an attempt before had brought in, or written.
     pub known: u32,
-    /// Without those of chunks that were known.
+    /// Of an import, without those of chunks that were known.
     pub entries: u64,
     /// Keys and values.
     pub bytes: u64,
@@ -91,7 +94,7 @@ impl Summary {
         }
     }
 
-    fn count(&mut self, entries: &[(Vec<u8>, Vec<u8>)]) {
+    fn count(&mut self, entries: &[KeyValue]) {
         let bytes = entries.iter().map(|(key, value)| (key.len() + value.len()) as u64);
         self.bytes += bytes.sum::<u64>();
         self.entries += entries.len() as u64;
@@ -99,35 +102,37 @@ impl Summary {
     }
 }
 
-/// Writes the state of the block at `height`, or of the last one. Each chunk is checked as its receiver would check it.
-/// `observe` hears how many entries are done.
+/// Writes the state of the block at `height`, or of the last one, to a file that an interrupted export may have begun: goes on
+/// after its last whole chunk. Without `height` the file says which block. Each chunk is checked as its receiver would check it.
+/// The bytes are those of an export that was not interrupted. `observe` hears how many entries are done.
 pub fn export(
     db: &Arc<Database>,
     height: Option<Height>,
-    out: &mut dyn io::Write,
+    file: &mut File,
     observe: &mut dyn FnMut(u64),
 ) -> Result<Summary, SnapshotError> {
-    let height = match height {
-        Some(height) => height,
-        None => db.best()?.0,
+    let begun = begun(db, height, file, observe)?;
+    let (block, end, mut done, mut next) = match begun {
+        Some(begun) => begun,
+        None => {
+            let block = block_at(db, height.map_or_else(|| db.best().map(|(best, _)| best), Ok)?)?;
+            let done = Summary::of(block.header.clone());
+            (block, 0, done, Some(Address::default()))
+        }
     };
+    let (height, root) = (block.header.number, block.header.state_root);
     let view = db.load_state_at_block(height, Arc::new(SharedCache::new(CACHE_BYTES)))?;
-    let hash = db.hash_at(height)?.ok_or(DbError::NoBlockAt(height))?;
-    let genesis = db.genesis()?.ok_or(DbError::NoGenesis)?;
-    let header = |hash| db.header(&hash)?.ok_or(DbError::UnknownBlock(hash));
-    let block = SnapshotBlock {
-        genesis: header(genesis)?,
-        header: header(hash)?,
-        body: db.get_block_transactions(&hash)?.ok_or(DbError::UnknownBlock(hash))?,
+    let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
+    cut.map_err(SnapshotError::Write)?;
+    let mut out = BufWriter::new(file);
+    let mut writer = match end {
+        0 => Writer::new(&mut out, &block).map_err(SnapshotError::Write)?,
+        _ => Writer::resume(&mut out),
     };
-    refuse_upgrade(&block.header)?;
-    let root = block.header.state_root;
-    let mut writer = Writer::new(out, &block).map_err(SnapshotError::Write)?;
-    let mut done = Summary::of(block.header);
-    let mut next = Some(Address::default());
     while let Some(begin) = next {
         let chunk = view.chunk(&begin, CHUNK_BYTES)?;
         writer.write(&chunk).map_err(SnapshotError::Write)?;
+        crash_point("chunk-exported");
         let checked = chunk.check(root, &begin).map_err(|error| SnapshotError::Damaged {
             height,
             reason: error.to_string(),
@@ -140,17 +145,77 @@ pub fn export(
     Ok(done)
 }
 
+/// What is left of an interrupted export: its block, how far the file is right, what it holds, and where the next chunk begins.
+type Begun = (SnapshotBlock, u64, Summary, Option<Address>);
+
+/// `None` if it did not come to its first chunk.
+fn begun(
+    db: &Arc<Database>,
+    height: Option<Height>,
+    file: &mut File,
+    observe: &mut dyn FnMut(u64),
+) -> Result<Option<Begun>, SnapshotError> {
+    let length = file.metadata().map_err(SnapshotError::Write)?.len();
+    if length < format::START_BYTES as u64 {
+        return Ok(None);
+    }
+    let mut input = BufReader::new(file);
+    let mut reader = match Reader::new(&mut input) {
+        Ok(reader) => reader,
+        Err(FormatError::Damaged { .. }) => return Ok(None),
+        Err(error @ FormatError::Read { .. }) => return Err(error.into()),
+        Err(error) => return Err(SnapshotError::Part(error.to_string())),
+    };
+    let block = reader.block().clone();
+    let theirs = (block.header.number, block.header.hash());
+    let wanted = height.unwrap_or(theirs.0);
+    let ours = db.hash_at(wanted)?;
+    if block.genesis.hash() != db.genesis()?.ok_or(DbError::NoGenesis)? || Some(theirs.1) != ours {
+        return Err(SnapshotError::Part(format!(
+            "it is of block {} ({:?}), not of this node's block {wanted}",
+            theirs.0, theirs.1
+        )));
+    }
+    let mut done = Summary::of(block.header.clone());
+    let (mut end, mut next) = (reader.offset(), Some(Address::default()));
+    while let Some(begin) = &next {
+        // This is where it was interrupted.
+        let Ok(Some(chunk)) = reader.next_chunk() else { break };
+        let Ok(checked) = chunk.check(block.header.state_root, begin) else {
+            break;
+        };
+        done.count(checked.entries());
+        observe(done.entries);
+        (end, next) = (reader.offset(), checked.next().cloned());
+    }
+    done.known = done.chunks;
+    Ok(Some((block, end, done, next)))
+}
+
+/// The block at a height as a snapshot begins with it.
+fn block_at(db: &Arc<Database>, height: Height) -> Result<SnapshotBlock, SnapshotError> {
+    let hash = db.hash_at(height)?.ok_or(DbError::NoBlockAt(height))?;
+    let genesis = db.genesis()?.ok_or(DbError::NoGenesis)?;
+    let header = |hash| db.header(&hash)?.ok_or(DbError::UnknownBlock(hash));
+    let block = SnapshotBlock {
+        genesis: header(genesis)?,
+        header: header(hash)?,
+        body: db.get_block_transactions(&hash)?.ok_or(DbError::UnknownBlock(hash))?,
+    };
+    refuse_upgrade(&block.header)?;
+    Ok(block)
+}
+
 /// Brings the state of block `wanted` from a file into a database that has no blocks, or goes on with that. `genesis` is
 /// that of the chain. `observe` hears how many bytes of the file are done.
 pub fn import(
     db: &Arc<Database>,
     executor: &Executor,
-    file: &mut (dyn io::Read + Send),
+    mut reader: Reader<'_>,
     wanted: Hash,
     genesis: Hash,
     observe: &mut dyn FnMut(u64),
 ) -> Result<Summary, SnapshotError> {
-    let mut reader = Reader::new(file)?;
     let block = reader.block().clone();
     let (height, hash) = (block.header.number, block.header.hash());
     if hash != wanted {

@@ -2,7 +2,7 @@
 
 use codec::{Decode, Encode};
 use quids_core::Height;
-use quids_state::{Bytes, Commit, OldNode};
+use quids_state::{Bytes, Commit, NodeChange, OldNode};
 
 /// Values and nodes as they were before a block, each list in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -73,27 +73,25 @@ pub enum Entry<'a> {
 }
 
 impl Diff {
-    /// Of a block with this commit. `is_whole` says of an address whether its branch is kept whole, whatever it became.
-    pub fn of(commit: &Commit, is_whole: impl Fn(&[u8]) -> bool) -> Self {
+    /// Of a block with this commit, whose nodes are `nodes`, ascending by their encoded addresses. `is_whole` says of an
+    /// address whether its branch is kept whole, whatever it became.
+    pub fn of(commit: &Commit, nodes: &[(Vec<u8>, &NodeChange)], is_whole: impl Fn(&[u8]) -> bool) -> Self {
         let values = commit.values.iter();
         let values = values.map(|change| (change.key.clone(), change.old.as_deref().map(<[u8]>::to_vec)));
-        let nodes = commit.nodes.iter().filter_map(|change| {
-            let address = change.address.encode();
+        let nodes = nodes.iter().filter_map(|(address, change)| {
             let old = match change.old.as_ref()? {
                 OldNode::Leaf(key) => Replaced::Leaf(key.clone()),
                 OldNode::Branch(old) => {
-                    let new = change.new.as_ref().filter(|_| !is_whole(&address));
+                    let new = change.new.as_ref().filter(|_| !is_whole(address));
                     let runs = new.and_then(|new| patch(old, &new.bytes));
                     runs.map_or_else(|| Replaced::Branch(old.to_vec()), Replaced::Patched)
                 }
             };
-            Some((address, old))
+            Some((address.clone(), old))
         });
-        let mut nodes: Vec<_> = nodes.collect();
-        nodes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Self {
             values: values.collect(),
-            nodes,
+            nodes: nodes.collect(),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
 use codec::Encode;
 use parking_lot::RwLock;
 use quids_core::Height;
-use quids_state::{Address, BackendError, Bytes, Commit, OldNode, StateStore, Tip};
+use quids_state::{Address, BackendError, Bytes, Commit, KeyValue, NodeChange, OldNode, StateStore, Tip};
 use rocksdb::{DBRawIterator, WriteBatch};
 use std::{
     hash::BuildHasher,
@@ -152,28 +152,36 @@ impl Database {
 
     /// Puts a block's state into its batch, and what it replaced.
     pub(crate) fn put_state(&self, batch: &mut WriteBatch, height: Height, commit: &Commit) -> Result<(), DbError> {
-        self.put_latest(batch, commit)?;
-        let diff = Diff::of(commit, |address| self.chance.is_whole(address, height));
+        let nodes = by_address(commit);
+        let (put, (diff, encoded, packed)) = rayon::join(
+            || self.put_latest(batch, commit, &nodes),
+            || {
+                let diff = Diff::of(commit, &nodes, |address| self.chance.is_whole(address, height));
+                let encoded = diff.encode();
+                let packed = Packed::of(&encoded);
+                (diff, encoded, packed)
+            },
+        );
+        put?;
         for entry in diff.entries() {
             self.raw.put_checked(batch, Column::Changes, &entry.row(height), &[])?;
         }
-        let encoded = diff.encode();
         self.raw
             .put_checked(batch, Column::Diffs, &height.0.to_be_bytes(), &encoded)?;
-        self.states.remember(height, Arc::new(diff), Packed::of(&encoded));
+        self.states.remember(height, Arc::new(diff), packed);
         Ok(())
     }
 
     /// The latest layer alone.
-    fn put_latest(&self, batch: &mut WriteBatch, commit: &Commit) -> Result<(), DbError> {
+    fn put_latest(&self, batch: &mut WriteBatch, commit: &Commit, nodes: &[ByAddress<'_>]) -> Result<(), DbError> {
         for change in &commit.values {
             self.put_or_delete(batch, Column::State, &change.key, change.new.as_deref())?;
         }
-        for change in &commit.nodes {
+        for (address, change) in nodes {
             let is_stored = change.new.is_some() || matches!(change.old, Some(OldNode::Branch(_)));
             if is_stored {
                 let branch = change.new.as_ref().map(|branch| &*branch.bytes);
-                self.put_or_delete(batch, Column::Branches, &change.address.encode(), branch)?;
+                self.put_or_delete(batch, Column::Branches, address, branch)?;
             }
         }
         Ok(())
@@ -226,7 +234,7 @@ impl Database {
         commit: &Commit,
         (height, from): (Height, Height),
     ) -> Result<(), DbError> {
-        self.put_latest(batch, commit)?;
+        self.put_latest(batch, commit, &by_address(commit))?;
         for above in (height.0.saturating_add(1)..=from.0).map(Height) {
             self.delete_diff(batch, above)?;
         }
@@ -249,9 +257,13 @@ impl Database {
         for pruned in (oldest.0.saturating_add(1)..=until.0).map(Height) {
             self.delete_diff_of_no_use(batch, pruned)?;
         }
-        self.raw
-            .put_checked(batch, Column::Meta, meta::OLDEST_STATE, &until.encode())?;
+        self.put_oldest(batch, until)?;
         Ok(until)
+    }
+
+    fn put_oldest(&self, batch: &mut WriteBatch, oldest: Height) -> Result<(), DbError> {
+        self.raw
+            .put_checked(batch, Column::Meta, meta::OLDEST_STATE, &oldest.encode())
     }
 
     /// Gives up the states of all but so many blocks before the last one, in batches, the oldest first; how many states that
@@ -275,8 +287,7 @@ impl Database {
             if reached == self.oldest() {
                 break;
             }
-            self.raw
-                .put_checked(&mut batch, Column::Meta, meta::OLDEST_STATE, &reached.encode())?;
+            self.put_oldest(&mut batch, reached)?;
             // Who reads a state that goes looks at this afterwards.
             self.state_tip.oldest.store(reached.0, Ordering::SeqCst);
             let written = self.raw.write(batch).and_then(|()| {
@@ -300,8 +311,7 @@ impl Database {
             diffs.next();
         }
         let oldest = self.oldest().max(height);
-        self.raw
-            .put_checked(&mut batch, Column::Meta, meta::OLDEST_STATE, &oldest.encode())?;
+        self.put_oldest(&mut batch, oldest)?;
         self.state_tip.begin(self.state_tip.get(), oldest);
         self.raw.write(batch)?;
         self.states.forget_diffs();
@@ -358,6 +368,30 @@ impl Database {
         Ok((diff, bytes))
     }
 
+    /// Walks the latest entries from `from` on that begin with `prefix`, as long as `visit` says to.
+    fn for_latest(
+        &self,
+        from: Bound<&[u8]>,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], Vec<u8>) -> bool,
+    ) -> Result<(), DbError> {
+        let (start, excluded) = match from {
+            Bound::Included(start) => (start, None),
+            Bound::Excluded(start) => (start, Some(start)),
+            Bound::Unbounded => (&[][..], None),
+        };
+        let mut rows = self.raw.iterator_until(Column::State, after_all(prefix))?;
+        rows.seek(start.max(prefix));
+        while let Some(key) = current(&rows, Column::State)? {
+            let value = Raw::verified(Column::State, key, rows.value().unwrap_or_default())?;
+            if Some(key) != excluded && !visit(key, value) {
+                break;
+            }
+            rows.next();
+        }
+        Ok(())
+    }
+
     /// The first block above `height` that changed an entry, and its diff.
     fn diff_after(&self, entry: Entry<'_>, height: Height) -> Result<Option<(Height, Arc<Diff>)>, DbError> {
         let Some(next) = height.next() else { return Ok(None) };
@@ -378,6 +412,17 @@ impl Database {
             diff => diff.map(|diff| Some((Height(height), diff))),
         }
     }
+}
+
+/// A node that a commit changes, and its encoded address.
+type ByAddress<'a> = (Vec<u8>, &'a NodeChange);
+
+/// In the order in which they are stored: neighbours are written together.
+fn by_address(commit: &Commit) -> Vec<ByAddress<'_>> {
+    let nodes = commit.nodes.iter();
+    let mut nodes: Vec<_> = nodes.map(|change| (change.address.encode(), change)).collect();
+    nodes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    nodes
 }
 
 /// The least key above all that begin with a prefix; `None` if there is none such.
@@ -418,25 +463,30 @@ impl StateStore for Database {
     }
 
     fn latest_keys(&self, from: Bound<&[u8]>, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BackendError> {
-        let (start, excluded) = match from {
-            Bound::Included(start) => (start, None),
-            Bound::Excluded(start) => (start, Some(start)),
-            Bound::Unbounded => (&[][..], None),
-        };
-        let mut rows = self.raw.iterator_until(Column::State, after_all(prefix))?;
-        rows.seek(start.max(prefix));
         let mut keys = Vec::new();
-        while keys.len() < limit {
-            let Some(key) = current(&rows, Column::State)? else {
-                break;
-            };
-            Raw::verified(Column::State, key, rows.value().unwrap_or_default())?;
-            if Some(key) != excluded {
+        if limit > 0 {
+            self.for_latest(from, prefix, |key, _| {
                 keys.push(key.to_vec());
-            }
-            rows.next();
+                keys.len() < limit
+            })?;
         }
         Ok(keys)
+    }
+
+    fn latest_entries(
+        &self,
+        from: Bound<&[u8]>,
+        prefix: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<KeyValue>, BackendError> {
+        let mut left = bytes_max;
+        let mut entries = Vec::new();
+        self.for_latest(from, prefix, |key, value| {
+            left = left.saturating_sub(key.len() + value.len());
+            entries.push((key.to_vec(), value));
+            left > 0
+        })?;
+        Ok(entries)
     }
 
     fn latest_branch(&self, address: &Address) -> Result<Option<Bytes>, BackendError> {
