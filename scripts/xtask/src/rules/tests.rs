@@ -17,6 +17,7 @@ fn sound() -> Graph {
         ("pallet-balances", "pallets/balances"),
         ("pallet-qevm", "pallets/qevm"),
         ("quids-state", "client/state"),
+        ("quids-consensus", "client/consensus"),
         ("quids-executor", "client/executor"),
         ("quids-db", "client/db"),
         ("quids-rpc", "client/rpc"),
@@ -40,6 +41,9 @@ fn sound() -> Graph {
         ("pallet-qevm", "revm"),
         ("quids-runtime", "pallet-balances"),
         ("quids-state", "quids-core"),
+        // It names it and does not use it.
+        ("quids-consensus", "arc-malachitebft-core-consensus"),
+        ("arc-malachitebft-core-consensus", "tokio"),
         ("quids-executor", "wasmtime"),
         ("quids-executor", "quids-state"),
         ("quids-db", "rocksdb"),
@@ -152,6 +156,17 @@ fn pure_crates_are_pure_however_deep() {
             impure,
             &format!("pure client: quids-state is a pure crate: quids-state → {impure}"),
         );
+    }
+}
+
+#[test]
+fn what_is_named_only_is_so_for_one_crate() {
+    for from in ["quids-consensus", "arc-malachitebft-core-types"] {
+        let mut graph = sound();
+        graph.add_dependency("quids-consensus", "arc-malachitebft-core-types", Kind::Normal);
+        assert_eq!(pure_client(&graph), []);
+        graph.add_dependency(from, "tokio", Kind::Normal);
+        assert_eq!(pure_client(&graph).len(), 1, "{from}");
     }
 }
 
