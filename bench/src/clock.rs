@@ -61,10 +61,19 @@ pub fn timed<R>(f: impl FnOnce() -> R) -> (R, Lap) {
 
 /// What this thread has spent on a CPU so far.
 fn cpu_time() -> Duration {
+    clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What all threads of this process have spent on CPUs so far.
+pub fn process_cpu_time() -> Duration {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn clock(which: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a live timespec, all that the call writes to.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0;
-    assert!(!failed, "Linux has a CPU clock for each thread");
+    let failed = unsafe { libc::clock_gettime(which, &mut time) } != 0;
+    assert!(!failed, "Linux has CPU clocks");
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

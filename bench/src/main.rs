@@ -5,6 +5,7 @@ mod clock;
 mod crypto;
 mod ethereum;
 mod evm;
+mod import;
 mod machine;
 mod node;
 mod pool;
@@ -35,6 +36,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
                              [--json]
        quids bench storage   [--accounts 200000] [--slots 200000] [--blocks 1000] [--cache-mb 24] [--json]
        quids bench snapshot  [--accounts 1000000] [--blocks 5] [--runs 3] [--json]
+       quids bench import    [--blocks 20] [--transfers 1000] [--scheme ml-dsa-87] [--runs 5] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         "crypto" => crypto::run,
         "transfers" => transfers::run,
         "snapshot" => snapshot::run,
+        "import" => import::run,
         "trie" => trie::run,
         "storage" => storage::run,
         "node" => node::run,

@@ -10,7 +10,7 @@ use crate::{
 };
 use codec::Encode;
 use quids_core::{Hash, Header, Height};
-use quids_state::{Address, OldNode, StateStore, TrieBuilder};
+use quids_state::{Address, EMPTY_ROOT, OldNode, StateStore, TrieBuilder};
 use rocksdb::WriteBatch;
 
 /// What is written again goes in batches of about this size.
@@ -479,6 +479,11 @@ impl Walk<'_> {
                 root = None;
                 continue;
             };
+            // It has no node, so none was replaced.
+            if header.state_root == EMPTY_ROOT {
+                root = None;
+                continue;
+            }
             match diff.node(&address) {
                 None => {}
                 Some(Past::Whole(OldNode::Branch(bytes))) => root = Some(bytes.to_vec()),

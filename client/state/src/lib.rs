@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod ahead;
 mod backend;
 mod cache;
 mod chunk;

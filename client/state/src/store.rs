@@ -47,8 +47,8 @@ pub trait StateStore: Send + Sync {
     /// The first `limit` keys of the latest state from `from` on that begin with `prefix`.
     fn latest_keys(&self, from: Bound<&[u8]>, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, BackendError>;
 
-    /// Entries of the latest state from `from` on that begin with `prefix`: as many as `bytes_max` takes, and one at least if
-    /// there is one.
+    /// Entries of the latest state from `from` on that begin with `prefix`, without a gap: one at least if there is one, and no
+    /// more than `bytes_max` takes besides.
     fn latest_entries(
         &self,
         from: Bound<&[u8]>,

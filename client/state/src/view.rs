@@ -55,6 +55,14 @@ impl StateView {
         }
     }
 
+    pub(crate) fn store(&self) -> Arc<dyn StateStore> {
+        self.store.clone()
+    }
+
+    pub(crate) fn cache(&self) -> Arc<SharedCache> {
+        self.cache.clone()
+    }
+
     /// The block's.
     pub fn height(&self) -> Height {
         self.at.height

@@ -101,7 +101,7 @@ impl<'a> Writer<'a> {
 
 /// Reads a file, from anywhere that may have damaged it.
 pub struct Reader<'a> {
-    input: &'a mut dyn Read,
+    input: &'a mut (dyn Read + Send),
     version: u32,
     header: FileHeader,
     offset: u64,
@@ -109,7 +109,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(input: &'a mut dyn Read) -> Result<Self, FormatError> {
+    pub fn new(input: &'a mut (dyn Read + Send)) -> Result<Self, FormatError> {
         let mut bytes = [0; HEADER_BYTES + SUM_BYTES];
         let failed = |error| FormatError::Read { offset: 0, error };
         let length = frames::read_up_to(input, &mut bytes).map_err(failed)?;

@@ -4,10 +4,12 @@ mod format;
 
 pub use format::{FileHeader, FormatError, Reader, Writer};
 
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, RowError};
+use parking_lot::Mutex;
 use quids_core::{Block, Hash, Height};
 use quids_db::{DbError, crash_point};
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{self, BufReader, BufWriter, Seek, SeekFrom},
 };
@@ -242,7 +244,7 @@ fn block_at(chain: &Chain, number: Height) -> Result<Block, ChainError> {
 /// stays, whatever happens to the rest.
 pub fn import(
     chain: &Chain,
-    file: &mut dyn io::Read,
+    file: &mut (dyn io::Read + Send),
     progress: &mut dyn FnMut(Height, Height),
 ) -> Result<Imported, BlocksError> {
     let mut reader = Reader::new(file)?;
@@ -254,47 +256,69 @@ pub fn import(
         });
     }
     let mut done = Imported::default();
+    let (best, best_hash) = chain.best();
+    let mut first = None;
     while let Some((offset, block)) = reader.next_block()? {
         let number = block.header.number;
-        let (best, best_hash) = chain.best();
-        if number <= best {
-            let db = chain.database();
-            let ours = db.hash_at(number).map_err(ChainError::from)?;
-            let ours = match ours {
-                Some(ours) => ours,
-                // It led to the state that this node began with.
-                None if number < db.first_block().map_err(ChainError::from)? => {
-                    done.skipped += 1;
-                    progress(number, header.last);
-                    continue;
-                }
-                None => return Err(ChainError::from(DbError::NoBlockAt(number)).into()),
-            };
-            let file = block.header.hash();
-            if ours != file {
-                return Err(BlocksError::Fork {
-                    number,
-                    offset,
-                    file,
-                    ours,
-                });
-            }
-            done.skipped += 1;
-        } else if block.header.parent_hash != best_hash {
+        if number > best {
+            first = Some((offset, block));
+            break;
+        }
+        check_known(chain, &block, offset)?;
+        done.skipped += 1;
+        progress(number, header.last);
+    }
+    // Where those begin that are read and not imported yet.
+    let offsets = Mutex::new(VecDeque::new());
+    let (mut below, mut ours) = (best, best_hash);
+    let mut next = || -> Result<Option<Block>, BlocksError> {
+        let next = match first.take() {
+            Some(first) => Some(first),
+            None => reader.next_block()?,
+        };
+        let Some((offset, block)) = next else { return Ok(None) };
+        let (number, parent) = (block.header.number, block.header.parent_hash);
+        if parent != ours {
             return Err(BlocksError::NoChild {
                 number,
                 offset,
-                parent: block.header.parent_hash,
-                below: best,
-                ours: best_hash,
+                parent,
+                below,
+                ours,
             });
-        } else {
-            chain
-                .import(block)
-                .map_err(|error| BlocksError::Refused { number, offset, error })?;
-            done.imported += 1;
         }
-        progress(number, header.last);
+        (below, ours) = (number, block.header.hash());
+        offsets.lock().push_back(offset);
+        Ok(Some(block))
+    };
+    let imported = chain.import_row(&mut next, &mut |new| {
+        offsets.lock().pop_front();
+        done.imported += 1;
+        progress(new.header.number, header.last);
+    });
+    match imported {
+        Ok(()) => Ok(done),
+        Err(RowError::Source(error)) => Err(error),
+        Err(RowError::Refused { number, error }) => {
+            let offset = offsets.lock().front().copied().unwrap_or_default();
+            Err(BlocksError::Refused { number, offset, error })
+        }
     }
-    Ok(done)
+}
+
+/// That a block of a height which this node has is the one that it has.
+fn check_known(chain: &Chain, block: &Block, offset: u64) -> Result<(), BlocksError> {
+    let (db, number, file) = (chain.database(), block.header.number, block.header.hash());
+    match db.hash_at(number).map_err(ChainError::from)? {
+        Some(ours) if ours == file => Ok(()),
+        Some(ours) => Err(BlocksError::Fork {
+            number,
+            offset,
+            file,
+            ours,
+        }),
+        // It led to the state that this node began with.
+        None if number < db.first_block().map_err(ChainError::from)? => Ok(()),
+        None => Err(ChainError::from(DbError::NoBlockAt(number)).into()),
+    }
 }

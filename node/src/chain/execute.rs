@@ -7,11 +7,14 @@ use quids_api::{
     TransactionValidityError, evm::EvmBlock, names,
 };
 use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic};
-use quids_executor::{ExecutorError, Session};
+use quids_executor::{ExecutorError, Runtime, Session};
 use quids_io::Externalities;
-use quids_state::Commit;
+use quids_state::{Commit, StateView};
 use rayon::prelude::*;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Extrinsics that one call of `SignatureApi_collect` looks at.
 const COLLECT_CHUNK: usize = 64;
@@ -26,6 +29,15 @@ pub(super) struct Executed {
     pub state: Commit,
     /// What it did in the EVM, if the runtime has one and tells.
     pub evm: Result<Option<EvmBlock>, ChainError>,
+}
+
+/// What a block is executed on.
+pub(super) struct Parent {
+    pub header: Header,
+    /// After it.
+    pub state: StateView,
+    /// The one in that state.
+    pub runtime: Arc<Runtime>,
 }
 
 /// What a block is built from.
@@ -65,12 +77,10 @@ struct Execution {
 }
 
 impl Execution {
-    fn begin(chain: &Chain, header: &Header, deadline: Option<Duration>) -> Result<Self, ChainError> {
-        let session = chain.runtime_at(header.parent_hash)?.session()?;
-        let state = chain.overlay_at(header.parent_hash)?;
+    fn begin(chain: &Chain, parent: &Parent, header: &Header, deadline: Option<Duration>) -> Result<Self, ChainError> {
         let mut this = Self {
-            session,
-            state,
+            session: parent.runtime.session()?,
+            state: chain.overlay(parent.state.clone()),
             extrinsics: Vec::new(),
             length: 0,
             deadline,
@@ -201,13 +211,13 @@ impl Chain {
     }
 
     fn build(&self, proposal: Proposal<'_>) -> Result<(NewBlock, Vec<Refused>), ChainError> {
-        let (height, parent) = self.best();
-        let number = height.next().unwrap_or(Height::MAX);
+        let parent = self.last()?;
+        let number = parent.header.number.next().unwrap_or(Height::MAX);
         let author = proposal
             .author
             .map(|who| DigestItem::PreRuntime(quids_core::AUTHOR_ENGINE_ID, who.encode()));
         let header = Header {
-            parent_hash: parent,
+            parent_hash: parent.header.hash(),
             number,
             state_root: Hash::zero(),
             extrinsics_root: Hash::zero(),
@@ -215,7 +225,7 @@ impl Chain {
                 logs: author.into_iter().collect(),
             },
         };
-        let mut execution = Execution::begin(self, &header, Some(AUTHOR_CALL_DEADLINE))?;
+        let mut execution = Execution::begin(self, &parent, &header, Some(AUTHOR_CALL_DEADLINE))?;
         let inherents: Vec<OpaqueExtrinsic> =
             execution.call_typed(names::BLOCK_BUILDER_INHERENT_EXTRINSICS, &proposal.inherents)?;
         for OpaqueExtrinsic(bytes) in inherents {
@@ -250,40 +260,65 @@ impl Chain {
     }
 
     fn check_and_store(&self, block: Block) -> Result<NewBlock, ChainError> {
-        let (height, best) = self.best();
+        let executed = self.checked(&self.last()?, &block, true)?;
+        self.commit(executed)
+    }
+
+    /// Executes a block that was built elsewhere, as a child of this one; the outcome, if it is what the block says.
+    /// `verify_first`: its signatures on all cores before.
+    pub(super) fn checked(&self, parent: &Parent, block: &Block, verify_first: bool) -> Result<Executed, ChainError> {
         let hash = block.header.hash();
         let invalid = |reason: String| ChainError::InvalidBlock {
             number: block.header.number,
             hash,
             reason,
         };
-        if block.header.parent_hash != best || Some(block.header.number) != height.next() {
-            return Err(invalid(format!("it is no child of the last block {height} ({best:?})")));
+        let (height, last) = (parent.header.number, parent.header.hash());
+        if block.header.parent_hash != last || Some(block.header.number) != height.next() {
+            return Err(invalid(format!("it is no child of the last block {height} ({last:?})")));
         }
-        let executed = self.execute(&block)?;
+        if verify_first {
+            self.verify_signatures(parent, &block.header, &block.extrinsics)?;
+        }
+        let executed = self.execute(parent, block)?;
         if executed.header != block.header {
             return Err(invalid(format!(
                 "its header is {:?}, executing it gives {:?}",
                 block.header, executed.header
             )));
         }
-        self.commit(executed)
+        Ok(executed)
+    }
+
+    /// The last block, to execute its child on.
+    pub(super) fn last(&self) -> Result<Parent, ChainError> {
+        let (_, best) = self.best();
+        self.parent(best)
+    }
+
+    fn parent(&self, hash: Hash) -> Result<Parent, ChainError> {
+        Ok(Parent {
+            header: self.header(hash)?,
+            state: self.state_at(hash)?,
+            runtime: self.runtime_at(hash)?,
+        })
     }
 
     /// Executes a block on its parent's state without storing anything: the header that results.
     pub fn reexecute(&self, block: &Block) -> Result<Header, ChainError> {
-        Ok(self.execute(block)?.header)
+        let parent = self.parent(block.header.parent_hash)?;
+        self.verify_signatures(&parent, &block.header, &block.extrinsics)?;
+        Ok(self.execute(&parent, block)?.header)
     }
 
-    fn execute(&self, block: &Block) -> Result<Executed, ChainError> {
+    fn execute(&self, parent: &Parent, block: &Block) -> Result<Executed, ChainError> {
         let header = &block.header;
         let invalid = |reason: String| ChainError::InvalidBlock {
             number: header.number,
             hash: header.hash(),
             reason,
         };
-        self.verify_signatures(block)?;
-        let mut execution = Execution::begin(self, header, None)?;
+        let mut execution = Execution::begin(self, parent, header, None)?;
         for (index, OpaqueExtrinsic(bytes)) in block.extrinsics.iter().enumerate() {
             match execution.apply(bytes.clone()) {
                 Ok(Applied::Included) => {}
@@ -298,18 +333,21 @@ impl Chain {
     }
 
     /// Verifies on all cores what the runtime will ask for at the parent's state.
-    fn verify_signatures(&self, block: &Block) -> Result<(), ChainError> {
-        let runtime = self.runtime_at(block.header.parent_hash)?;
+    pub(super) fn verify_signatures(
+        &self,
+        parent: &Parent,
+        header: &Header,
+        extrinsics: &[OpaqueExtrinsic],
+    ) -> Result<(), ChainError> {
         let collect = |chunk: &[OpaqueExtrinsic]| -> Result<Vec<SignatureTask>, ChainError> {
-            let mut state = self.overlay_at(block.header.parent_hash)?;
-            let mut session = runtime.session()?;
-            session.call(&mut state, names::CORE_INITIALIZE_BLOCK, &block.header.encode())?;
+            let mut state = self.overlay(parent.state.clone());
+            let mut session = parent.runtime.session()?;
+            session.call(&mut state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
             let chunk: Vec<&[u8]> = chunk.iter().map(|OpaqueExtrinsic(bytes)| bytes.as_slice()).collect();
             let output = session.call(&mut state, names::SIGNATURES_COLLECT, &chunk.encode())?;
             Decode::decode(&mut output.as_slice()).map_err(ChainError::decode(names::SIGNATURES_COLLECT))
         };
-        let tasks: Vec<Vec<SignatureTask>> = block
-            .extrinsics
+        let tasks: Vec<Vec<SignatureTask>> = extrinsics
             .par_chunks(COLLECT_CHUNK)
             .map(collect)
             .collect::<Result<_, _>>()?;

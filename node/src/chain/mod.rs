@@ -7,12 +7,14 @@ mod genesis;
 mod inspect;
 mod latest;
 mod permits;
+mod row;
 mod signatures;
 mod weight;
 
 pub use error::ChainError;
 pub use execute::{Proposal, Refused};
 pub use genesis::{BuiltGenesis, genesis_of};
+pub use row::RowError;
 pub use signatures::VerifiedSignatures;
 
 use crate::{

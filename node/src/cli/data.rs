@@ -256,8 +256,8 @@ pub fn export(args: ExportArgs) -> Result<(), CliError> {
 
 /// `quids import-blocks`.
 pub fn import(args: ImportArgs) -> Result<(), CliError> {
-    let mut input: Box<dyn io::Read> = if args.file == Path::new("-") {
-        Box::new(io::stdin().lock())
+    let mut input: Box<dyn io::Read + Send> = if args.file == Path::new("-") {
+        Box::new(io::stdin())
     } else {
         Box::new(fs::File::open(&args.file).map_err(CliError::file("read", &args.file))?)
     };

@@ -137,9 +137,15 @@ pub fn pure_client(graph: &Graph) -> Vec<Violation> {
         let linked = graph.linked_into(name);
         let is_used = |to: &str| {
             let mut from = linked.keys().copied().chain([name]);
-            from.any(|from| !NAMED_ONLY.contains(&(from, to)) && graph.direct(from, Kind::Normal).any(|other| other == to))
+            from.any(|from| {
+                !NAMED_ONLY.contains(&(from, to)) && graph.direct(from, Kind::Normal).any(|other| other == to)
+            })
         };
-        let impure: Vec<_> = linked.keys().copied().filter(|to| is_impure(to) && is_used(to)).collect();
+        let impure: Vec<_> = linked
+            .keys()
+            .copied()
+            .filter(|to| is_impure(to) && is_used(to))
+            .collect();
         impure
             .into_iter()
             .map(move |to| format!("{name} is a pure crate: {}", graph.path(name, to)))

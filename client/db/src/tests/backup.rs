@@ -1,8 +1,15 @@
 //! Backups: of one moment each, whole or not there, and never of another chain.
 
-use super::{Maker, assert_beginning, chain, config, kill, open, write};
+use super::{Maker, assert_beginning, assert_sound, chain, config, contents, difference, kill, open, write};
 use crate::{Database, DbError, StorageConfig};
-use std::{fs, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 fn refused<T: std::fmt::Debug>(result: Result<T, DbError>, says: &str) {
     match result {
@@ -58,21 +65,76 @@ fn each_backup_is_of_its_moment() {
     assert_eq!(Database::backups(backups.path()).unwrap(), [made[2], last]);
 }
 
+/// All files in a folder and in those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+/// Each file of a backup cut, emptied, taken away, made longer, and with a bit that flipped here or there. What the database
+/// would read is refused; where a backup says only what it is, it may be taken, and is the right chain then.
 #[test]
 fn a_damaged_backup_is_refused() {
     let (folder, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let blocks = chain(6);
     let db = open(&folder.path().join("db"));
-    write(&db, &chain(6));
+    write(&db, &blocks);
+    let expected = contents(&db);
     db.backup(backups.path(), 1).unwrap();
-    let shared = fs::read_dir(backups.path().join("shared_checksum")).unwrap();
-    let file = shared.map(|entry| entry.unwrap().path()).next().unwrap();
-    let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&file, bytes).unwrap();
     let target = folder.path().join("back");
-    refused(Database::restore(backups.path(), None, &target), "hecksum");
-    assert!(!target.exists(), "half of it is there");
+    let (mut refused, mut harmless) = (BTreeMap::new(), BTreeMap::new());
+    for file in files(backups.path()) {
+        let name = file.strip_prefix(backups.path()).unwrap();
+        let good = fs::read(&file).unwrap();
+        let len = good.len();
+        let flipped = |at: usize| {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1 << (at % 8);
+            Some(bytes)
+        };
+        let flips = (0..len).step_by((len / 12).max(1)).map(flipped);
+        let cuts = [0, len / 2, len.saturating_sub(1)].map(|len| Some(good[..len].to_vec()));
+        let longer = Some([&good[..], b"\n"].concat());
+        for damaged in flips
+            .chain(cuts)
+            .chain([None, longer])
+            .filter(|bytes| bytes.as_ref() != Some(&good))
+        {
+            match &damaged {
+                Some(bytes) => fs::write(&file, bytes).unwrap(),
+                None => fs::remove_file(&file).unwrap(),
+            }
+            let kind = name.components().next().unwrap().as_os_str().to_owned();
+            match Database::restore(backups.path(), None, &target) {
+                Ok(_) => {
+                    let back = open(&target);
+                    assert_eq!(difference(&contents(&back), &expected), [""; 0], "{name:?}");
+                    assert_sound(&back);
+                    drop(back);
+                    fs::remove_dir_all(&target).unwrap();
+                    *harmless.entry(kind).or_insert(0) += 1;
+                }
+                Err(DbError::Backup { .. }) => {
+                    assert!(!target.exists(), "half of it is there: {name:?}");
+                    *refused.entry(kind).or_insert(0) += 1;
+                }
+                Err(other) => panic!("{name:?}: {other}"),
+            }
+        }
+        fs::write(&file, good).unwrap();
+    }
+    println!("refused {refused:?}, harmless {harmless:?}");
+    let counts = |of: &BTreeMap<_, i32>, name: &str| of.get(OsStr::new(name)).copied().unwrap_or_default();
+    for (name, refused_min) in [("shared_checksum", 100), ("private", 40), ("meta", 10), ("GENESIS", 1)] {
+        assert!(counts(&refused, name) >= refused_min, "{name}");
+    }
+    for name in ["shared_checksum", "private"] {
+        assert_eq!(counts(&harmless, name), 0, "{name}");
+    }
+    Database::restore(backups.path(), None, &target).unwrap();
+    assert_eq!(assert_beginning(&open(&target), &blocks), blocks.len());
 }
 
 #[test]

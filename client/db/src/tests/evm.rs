@@ -56,10 +56,10 @@ fn with_evm(number: u32, parent: Hash, salt: u8, transactions: Vec<Vec<EvmLog>>)
 }
 
 /// A cheap generator: tests say the same every time.
-struct Dice(u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

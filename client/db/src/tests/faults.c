@@ -2,11 +2,13 @@
  *
  * QUIDS_FAULT=kind:n  from the n-th write or sync of a file in QUIDS_FAULT_FOLDER on:
  *   full      a part is written, then ENOSPC; syncs work
- *   broken    EIO
- *   flaky     EIO once, then all is well
- *   readonly  EROFS, for opening to write too
+ *   broken    EIO, for opening to write, and for names, too
+ *   flaky     a part is written, and EIO, once; then all is well
+ *   readonly  EROFS, for opening to write, and for names, too
  *   torn      a part of that write is there, and the process is gone
  *   lost      nothing reaches the disk any more, and everything is said to have succeeded
+ * QUIDS_FAULT_START   a file: nothing counts before it is opened
+ * QUIDS_FAULT_PASSED  a file that gets the number of what counted, if the process ends by itself
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,21 +30,37 @@ static const char *const KINDS[] = {"", "full", "broken", "flaky", "readonly", "
 static enum kind kind = NONE;
 static long from = 0;
 static long passed = 0;
-static char folder[4096];
+static int has_started = 0;
+static char folder[4096], start[4096], passed_file[4096];
+
+static int get(const char *name, char *value, size_t size) {
+    const char *found = getenv(name);
+    return found && (size_t)snprintf(value, size, "%s", found) < size;
+}
 
 __attribute__((constructor)) static void begin(void) {
-    const char *fault = getenv("QUIDS_FAULT"), *where = getenv("QUIDS_FAULT_FOLDER");
+    const char *fault = getenv("QUIDS_FAULT");
     const char *colon = fault ? strchr(fault, ':') : NULL;
-    if (!colon || !where || strlen(where) >= sizeof folder)
+    if (!colon || !get("QUIDS_FAULT_FOLDER", folder, sizeof folder) || !get("QUIDS_FAULT_START", start, sizeof start) ||
+        !get("QUIDS_FAULT_PASSED", passed_file, sizeof passed_file))
         return;
-    strcpy(folder, where);
     from = atol(colon + 1);
     for (int each = FULL; each <= LOST; each++)
         if (strncmp(KINDS[each], fault, (size_t)(colon - fault)) == 0 && strlen(KINDS[each]) == (size_t)(colon - fault))
             kind = each;
 }
 
-static int is_ours(const char *path) { return kind != NONE && strncmp(path, folder, strlen(folder)) == 0; }
+__attribute__((destructor)) static void end(void) {
+    FILE *file = kind == NONE ? NULL : fopen(passed_file, "w");
+    if (!file)
+        return;
+    fprintf(file, "%ld", __atomic_load_n(&passed, __ATOMIC_SEQ_CST));
+    fclose(file);
+}
+
+static int is_ours(const char *path) {
+    return kind != NONE && __atomic_load_n(&has_started, __ATOMIC_SEQ_CST) && strncmp(path, folder, strlen(folder)) == 0;
+}
 
 static int is_our_file(int fd) {
     char link[64], path[4096];
@@ -63,6 +82,14 @@ static int is_there(void) { return __atomic_load_n(&passed, __ATOMIC_SEQ_CST) >=
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+/* What a disk that takes nothing any more says of what is no write; 0 if there is none such. */
+static int refusal(const char *path) {
+    if ((kind != READONLY && kind != BROKEN) || !is_ours(path) || !is_there())
+        return 0;
+    errno = kind == READONLY ? EROFS : EIO;
+    return -1;
+}
+
 /* What a write comes to: 1 if it has its result, 0 if it is to be made. */
 static int fails(size_t length, ssize_t (*make)(const void *, size_t), const void *with, ssize_t *result) {
     switch (kind) {
@@ -82,6 +109,10 @@ static int fails(size_t length, ssize_t (*make)(const void *, size_t), const voi
         break;
     case READONLY:
         errno = EROFS;
+        break;
+    case FLAKY:
+        make(with, length / 2);
+        errno = EIO;
         break;
     default:
         errno = EIO;
@@ -142,16 +173,19 @@ int fdatasync(int fd) {
     return sync_fails(fd, &result) ? result : REAL(fdatasync)(fd);
 }
 
+/* What is opened anew may be a file whose removal was lost: it keeps what it has. */
 #define OPEN(name)                                                                                                     \
     int name(const char *path, int flags, ...) {                                                                       \
         va_list list;                                                                                                  \
         va_start(list, flags);                                                                                         \
         mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(list, mode_t) : 0;                                      \
         va_end(list);                                                                                                  \
-        if (kind == READONLY && is_ours(path) && is_there() && (flags & (O_WRONLY | O_RDWR | O_CREAT))) {              \
-            errno = EROFS;                                                                                             \
+        if (kind != NONE && strcmp(path, start) == 0)                                                                  \
+            __atomic_store_n(&has_started, 1, __ATOMIC_SEQ_CST);                                                       \
+        if ((flags & (O_WRONLY | O_RDWR | O_CREAT)) && refusal(path))                                                  \
             return -1;                                                                                                 \
-        }                                                                                                              \
+        if (kind == LOST && is_ours(path) && is_there())                                                               \
+            flags &= ~O_TRUNC;                                                                                         \
         return REAL(name)(path, flags, mode);                                                                          \
     }
 
@@ -163,16 +197,15 @@ OPEN(open64)
     int name parameters {                                                                                              \
         if (is_ours(path) && is_there() && kind == LOST)                                                               \
             return 0;                                                                                                  \
-        if (is_ours(path) && is_there() && kind == READONLY) {                                                         \
-            errno = EROFS;                                                                                             \
-            return -1;                                                                                                 \
-        }                                                                                                              \
-        return REAL(name) arguments;                                                                                   \
+        return refusal(path) ? -1 : REAL(name) arguments;                                                              \
     }
 
 NAMES(rename, (const char *old, const char *new), (old, new), old)
 NAMES(unlink, (const char *path), (path), path)
 NAMES(link, (const char *old, const char *new), (old, new), old)
+
+/* A folder that is lost is an empty one. */
+int mkdir(const char *path, mode_t mode) { return refusal(path) ? -1 : REAL(mkdir)(path, mode); }
 
 int ftruncate64(int fd, off_t length) {
     if (kind == LOST && is_there() && is_our_file(fd))

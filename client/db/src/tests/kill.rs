@@ -4,7 +4,7 @@ use super::{assert_beginning, chain, config, open, write};
 use crate::{Database, StorageConfig, crash::VARIABLE};
 use std::{
     os::unix::process::ExitStatusExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::Arc,
 };
@@ -48,11 +48,22 @@ fn taker() {
 
 /// Runs a victim on a folder.
 pub(super) fn run(victim: &str, folder: &Path, crash_at: Option<&str>) -> ExitStatus {
+    run_with(victim, folder, crash_at, [])
+}
+
+/// As [`run`], with more in its environment.
+pub(super) fn run_with<const N: usize>(
+    victim: &str,
+    folder: &Path,
+    crash_at: Option<&str>,
+    environment: [(&str, String); N],
+) -> ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let name = format!("tests::{victim}");
     command.args(["--exact", &name, "--ignored", "--nocapture"]);
     command
         .env(FOLDER, folder)
+        .envs(environment)
         .env_remove(VARIABLE)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -139,10 +150,40 @@ fn a_second_process_is_told_that_it_is_in_use() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("Locked"), "{output:?}");
 }
 
+/// A folder, with those in it.
 pub(super) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// A database's last log, and how long it is.
+pub(super) fn last_log(folder: &Path) -> (PathBuf, u64) {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
+    let log = files.filter(is_log).max().unwrap();
+    let len = std::fs::metadata(&log).unwrap().len();
+    (log, len)
+}
+
+/// Copies of a database that nobody has open, whose last log is cut, in about so many places down to `synced` bytes of it.
+pub(super) fn with_log_cut(folder: &Path, synced: u64, places: u64, mut look: impl FnMut(&Path)) {
+    let (log, len) = last_log(folder);
+    let step = (len - synced).div_ceil(places) | 1;
+    for cut in (synced..=len).rev().step_by(step as usize).chain([synced]) {
+        let copied = tempfile::tempdir().unwrap();
+        copy(folder, copied.path());
+        let log = std::fs::File::options()
+            .write(true)
+            .open(copied.path().join(log.file_name().unwrap()));
+        log.and_then(|log| log.set_len(cut)).unwrap();
+        look(copied.path());
     }
 }
 
@@ -153,31 +194,14 @@ fn a_log_cut_anywhere_loses_whole_blocks() {
     let db = open(folder.path());
     let blocks = chain(LAST);
     write(&db, &blocks);
-    let logs = || {
-        std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-    };
-    let log = logs()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .max()
-        .unwrap();
-    let len = std::fs::metadata(&log).unwrap().len();
-    assert!(len > 4000, "{len}");
     let mut seen = std::collections::BTreeSet::new();
-    for cut in (0..=len).rev().step_by(293) {
-        let cut_folder = tempfile::tempdir().unwrap();
-        copy(folder.path(), cut_folder.path());
-        let file = std::fs::File::options()
-            .write(true)
-            .open(cut_folder.path().join(log.file_name().unwrap()))
-            .unwrap();
-        file.set_len(cut).unwrap();
-        let db = open(cut_folder.path());
+    drop(db);
+    with_log_cut(folder.path(), 0, 80, |folder| {
+        let db = open(folder);
         let count = assert_beginning(&db, &blocks);
         write(&db, &blocks[count..]);
         assert_eq!(assert_beginning(&db, &blocks), blocks.len());
         seen.insert(count);
-    }
+    });
     assert_eq!(seen, (0..=blocks.len()).collect());
 }

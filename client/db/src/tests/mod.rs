@@ -5,16 +5,17 @@ mod blocks;
 mod damage;
 mod evm;
 mod faults;
+mod histories;
 mod kill;
 mod snapshot;
 mod state;
 mod upkeep;
 mod verify;
 
-use crate::{BlockCommit, Database, StorageConfig};
+use crate::{BlockCommit, Column, Database, StorageConfig};
 use quids_core::{Digest, Hash, Header, Height, OpaqueExtrinsic};
-use quids_state::{Commit, EMPTY_ROOT, MemoryState, SharedCache, StateBackend, StateView};
-use std::{path::Path, sync::Arc};
+use quids_state::{Commit, EMPTY_ROOT, MemoryState, SharedCache, StateBackend, StateStore, StateView};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// The same for every test but those about syncing: many small databases.
 pub(crate) fn config(path: impl AsRef<Path>) -> StorageConfig {
@@ -148,12 +149,54 @@ fn assert_nothing(db: &Database, block: &BlockCommit) {
 
 /// Asserts that the database holds a beginning of `blocks`, whole, and nothing else. Returns how many.
 fn assert_beginning(db: &Arc<Database>, blocks: &[BlockCommit]) -> usize {
+    assert_eq!(db.oldest(), Height::ZERO);
+    assert_pruned_beginning(db, blocks)
+}
+
+/// As [`assert_beginning`], but that the oldest states may be given up.
+fn assert_pruned_beginning(db: &Arc<Database>, blocks: &[BlockCommit]) -> usize {
     let count = db.best().map_or(0, |(height, _)| height.0 as usize + 1);
     for (number, block) in blocks.iter().enumerate().take(count) {
         assert_eq!(db.hash_at(Height(number as u32)).unwrap(), Some(block.header.hash()));
         assert_whole(db, block);
     }
     blocks.iter().skip(count).for_each(|block| assert_nothing(db, block));
-    state::assert_states(db, blocks.get(..count).unwrap());
+    state::assert_states_of(db, blocks.get(..count).unwrap(), db.oldest().0 as usize);
     count
+}
+
+/// All entries, by column and key.
+type Contents = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
+
+/// What is stored, but for what differs between databases that went the same way: whether it was closed, and in which form
+/// the past has its branches.
+fn contents(db: &Database) -> Contents {
+    let mut contents = Contents::new();
+    for column in Column::ALL {
+        let mut rows = db.raw.iterator(column).unwrap();
+        rows.seek_to_first();
+        while let Some((key, value)) = rows.item() {
+            let value = if column == Column::Diffs { &[] } else { value };
+            contents.insert((column.name(), key.to_vec()), value.to_vec());
+            rows.next();
+        }
+        rows.status().unwrap();
+    }
+    contents.remove(&("meta", b"closed".to_vec()));
+    contents
+}
+
+/// The entries that one of two has and the other does not, or has otherwise.
+fn difference(left: &Contents, right: &Contents) -> Vec<String> {
+    let of = |side: &str, one: &Contents, other: &Contents| -> Vec<String> {
+        let only = one.iter().filter(|(at, value)| other.get(at) != Some(value));
+        only.map(|((column, key), value)| format!("{side} {column} {key:02x?}: {value:02x?}"))
+            .collect()
+    };
+    [of("left", left, right), of("right", right, left)].concat()
+}
+
+/// Asserts that all that is stored is as it was written, and fits together.
+fn assert_sound(db: &Database) {
+    db.verify(&mut |_, _| {}, &mut |damage| panic!("{damage:?}")).unwrap();
 }

@@ -1,17 +1,17 @@
 //! Chains that begin with a state that came in pieces, in place of the blocks that led to it.
 
-use super::{chain, config, kill, open, state, write};
+use super::{assert_sound, chain, config, kill, open, state, write};
 use crate::{BlockCommit, Column, Database, DbError, LogFilter, LogQueryError, Remedy, SnapshotBlock, StorageConfig};
 use quids_core::{Hash, Height};
-use quids_state::{Address, Chunk, SharedCache, StateBackend, StateStore};
-use std::{os::unix::process::ExitStatusExt, sync::Arc};
+use quids_state::{Address, Chunk, SharedCache, StateBackend, StateStore, StateView};
+use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, sync::Arc};
 
-const LAST: u32 = 12;
-const AT: u32 = 7;
+pub(super) const LAST: u32 = 12;
+pub(super) const AT: u32 = 7;
 /// Small ones: the state has some hundred entries.
 const CHUNK_BYTES: usize = 200;
 
-fn head(blocks: &[BlockCommit], at: u32) -> SnapshotBlock {
+pub(super) fn head(blocks: &[BlockCommit], at: u32) -> SnapshotBlock {
     let block = &blocks[at as usize];
     SnapshotBlock {
         genesis: blocks[0].header.clone(),
@@ -24,26 +24,31 @@ fn head(blocks: &[BlockCommit], at: u32) -> SnapshotBlock {
 fn pieces(db: &Arc<Database>, at: u32) -> Vec<Chunk> {
     let cache = Arc::new(SharedCache::new(1 << 20));
     let view = db.load_state_at_block(Height(at), cache).unwrap();
-    let mut pieces = Vec::new();
-    let mut next = Some(Address::default());
-    while let Some(begin) = next {
-        let chunk = view.chunk(&begin, CHUNK_BYTES).unwrap();
-        next = chunk.clone().check(view.root(), &begin).unwrap().next().cloned();
-        pieces.push(chunk);
-    }
+    let pieces = pieces_of(&view, CHUNK_BYTES);
     assert!(pieces.len() > 5, "{}", pieces.len());
     pieces
 }
 
+pub(super) fn pieces_of(view: &StateView, bytes_max: usize) -> Vec<Chunk> {
+    let mut pieces = Vec::new();
+    let mut next = Some(Address::default());
+    while let Some(begin) = next {
+        let chunk = view.chunk(&begin, bytes_max).unwrap();
+        next = chunk.clone().check(view.root(), &begin).unwrap().next().cloned();
+        pieces.push(chunk);
+    }
+    pieces
+}
+
 /// All pieces of block [`AT`], from a chain that has gone on to [`LAST`].
-fn source(blocks: &[BlockCommit]) -> Vec<Chunk> {
+pub(super) fn source(blocks: &[BlockCommit]) -> Vec<Chunk> {
     let folder = tempfile::tempdir().unwrap();
     let db = open(folder.path());
     write(&db, blocks);
     pieces(&db, AT)
 }
 
-fn import(db: &Database, blocks: &[BlockCommit], pieces: &[Chunk]) {
+pub(super) fn import(db: &Database, blocks: &[BlockCommit], pieces: &[Chunk]) {
     let mut import = db.import_snapshot(head(blocks, AT)).unwrap();
     for piece in pieces.iter().skip(import.taken() as usize) {
         import.take(piece.clone()).unwrap();
@@ -53,7 +58,7 @@ fn import(db: &Database, blocks: &[BlockCommit], pieces: &[Chunk]) {
 }
 
 /// Asserts that the chain is there from the snapshot's block to the last of `blocks`, with genesis and nothing in between.
-fn assert_chain(db: &Arc<Database>, blocks: &[BlockCommit]) {
+pub(super) fn assert_chain(db: &Arc<Database>, blocks: &[BlockCommit]) {
     let last = blocks.last().unwrap().header.clone();
     assert_eq!(db.best().unwrap(), (last.number, last.hash()));
     assert_eq!(db.first_block().unwrap(), Height(AT));
@@ -94,7 +99,7 @@ fn assert_chain(db: &Arc<Database>, blocks: &[BlockCommit]) {
     let (from, first) = (Height(AT - 1), Height(AT));
     assert_eq!(logs(AT - 1), Err(LogQueryError::Gone { from, first }));
     state::assert_states_of(db, blocks, AT as usize);
-    db.verify(&mut |_, _| {}, &mut |damage| panic!("{damage:?}")).unwrap();
+    assert_sound(db);
     db.check_tail().unwrap();
 }
 
@@ -235,7 +240,7 @@ fn killed_at_any_moment() {
     let count = source(&blocks).len();
     let mut points: Vec<String> = [1, 2, count / 2, count]
         .iter()
-        .flat_map(|nth| [format!("db-before-chunk:{nth}"), format!("db-after-chunk:{nth}")])
+        .flat_map(|nth| ["within", "before", "after"].map(|when| format!("db-{when}-chunk:{nth}")))
         .collect();
     // The source's blocks pass these too.
     let last = LAST + 2;
@@ -264,4 +269,40 @@ fn it_takes_the_place_of_a_genesis_that_was_interrupted() {
     import(&db, &blocks, &source(&blocks));
     assert_chain(&db, &blocks[..=AT as usize]);
     assert_ne!(db.hash_at(Height(AT)).unwrap(), Some(Hash::zero()));
+}
+
+/// What a power cut leaves of an import's unsynced log: any beginning of it. The import goes on from there, whatever was there
+/// before it.
+#[test]
+fn an_import_whose_log_is_cut_anywhere_goes_on() {
+    let blocks = chain(LAST);
+    let pieces = source(&blocks);
+    for is_begun in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        if is_begun {
+            // A genesis state of another root.
+            let victim = kill::run("kill::victim", folder.path(), Some("db-genesis-state"));
+            assert_eq!(victim.signal(), Some(6));
+        }
+        let config = StorageConfig {
+            sync: true,
+            ..config(folder.path())
+        };
+        let db = Database::open(&config).unwrap();
+        let (_, synced) = kill::last_log(folder.path());
+        import(&db, &blocks, &pieces);
+        drop(db);
+        let mut seen = BTreeSet::new();
+        kill::with_log_cut(folder.path(), synced, 40, |folder| {
+            let db = open(folder);
+            if db.genesis().unwrap().is_none() {
+                seen.insert(db.import_snapshot(head(&blocks, AT)).unwrap().taken());
+                import(&db, &blocks, &pieces);
+            }
+            assert_chain(&db, &blocks[..=AT as usize]);
+            write(&db, &blocks[AT as usize + 1..]);
+            assert_chain(&db, &blocks);
+        });
+        assert!(seen.len() > 5, "{seen:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Everything is walked: what is damaged is named with its remedy, and the remedy mends it.
 
-use super::{assert_beginning, chain, config, kill, open, write};
+use super::{Maker, assert_beginning, assert_sound, chain, changes, config, kill, open, write};
 use crate::{
     Column, Database, DbError, Remedy, StorageConfig,
     state::{Diff, Replaced},
@@ -69,6 +69,20 @@ fn what_is_whole_has_no_damage() {
 }
 
 /// What has a right sum and is wrong: the way back to the roots of all blocks is gone.
+/// An empty state has no root that could be replaced.
+#[test]
+fn a_state_that_came_from_nothing_has_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (full, empty) = (changes(1), changes(1).into_iter().map(|(key, _)| (key, None)).collect());
+    let mut maker = Maker::default();
+    for changes in [&vec![], &vec![], &full, &empty, &full, &changes(0)] {
+        maker.add(changes);
+    }
+    let db = open(folder.path());
+    write(&db, &maker.blocks);
+    assert_sound(&db);
+}
+
 #[test]
 fn a_way_back_that_leads_elsewhere_is_found() {
     const LAST: u32 = 30;
