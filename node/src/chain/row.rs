@@ -23,12 +23,11 @@ pub enum RowError<E> {
     },
 }
 
-/// A block that is being written, and what its child is executed on meanwhile.
+/// A block that is being written.
 struct Written<'scope> {
     number: Height,
     start: Instant,
     commit: ScopedJoinHandle<'scope, Result<NewBlock, ChainError>>,
-    parent: Parent,
 }
 
 impl Chain {
@@ -65,23 +64,22 @@ impl Chain {
         imported: &mut dyn FnMut(&NewBlock),
     ) -> Result<(), RowError<E>> {
         let mut written: Option<Written<'scope>> = None;
+        // The block that is being written, to execute its child on.
+        let mut ahead: Option<Parent> = None;
         for block in blocks {
             let (number, start) = (block.header.number, Instant::now());
             let refused = |error| RowError::Refused { number, error };
-            let last;
-            let parent = match &written {
-                Some(written) => &written.parent,
-                None => {
-                    last = self.last().map_err(refused)?;
-                    &last
-                }
+            let parent = match ahead.take() {
+                Some(parent) => parent,
+                None => self.last().map_err(refused)?,
             };
-            let executed = self.checked(parent, &block, false);
+            let executed = self.checked(&parent, &block, false);
+            // Its child needs the new code, from the state that is stored.
             let next = executed
                 .as_ref()
                 .ok()
                 .filter(|executed| !changes_code(&executed.header));
-            let next = next.map(|executed| Parent {
+            ahead = next.map(|executed| Parent {
                 state: self.state_of(&parent.header).after(number, &executed.state),
                 header: executed.header.clone(),
                 runtime: parent.runtime.clone(),
@@ -94,27 +92,14 @@ impl Chain {
                 self.metrics.imported(start, &executed);
             }
             let executed = executed.map_err(refused)?;
-            let commit = scope.spawn(move || self.commit(executed));
-            match next {
-                Some(parent) => {
-                    written = Some(Written {
-                        number,
-                        start,
-                        commit,
-                        parent,
-                    });
-                }
-                // Its child needs the new code, from the state that is stored.
-                None => {
-                    let parent = self.last().map_err(refused)?;
-                    let written = Written {
-                        number,
-                        start,
-                        commit,
-                        parent,
-                    };
-                    self.finish_written(written, imported)?;
-                }
+            let this = Written {
+                number,
+                start,
+                commit: scope.spawn(move || self.commit(executed)),
+            };
+            match ahead {
+                Some(_) => written = Some(this),
+                None => self.finish_written(this, imported)?,
             }
         }
         written.map_or(Ok(()), |written| self.finish_written(written, imported))

@@ -163,8 +163,11 @@ pub(super) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A database's last log, and how long it is.
-pub(super) fn last_log(folder: &Path) -> (PathBuf, u64) {
+/// A log, and how long it is.
+type Log = (PathBuf, u64);
+
+/// A database's last log.
+pub(super) fn last_log(folder: &Path) -> Log {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
     let log = files.filter(is_log).max().unwrap();
@@ -172,9 +175,10 @@ pub(super) fn last_log(folder: &Path) -> (PathBuf, u64) {
     (log, len)
 }
 
-/// Copies of a database that nobody has open, whose last log is cut, in about so many places down to `synced` bytes of it.
-pub(super) fn with_log_cut(folder: &Path, synced: u64, places: u64, mut look: impl FnMut(&Path)) {
+/// Copies of a database that nobody has open, whose last log is cut, in about so many places down to what is `synced` of it.
+pub(super) fn with_log_cut(folder: &Path, synced: Option<Log>, places: u64, mut look: impl FnMut(&Path)) {
     let (log, len) = last_log(folder);
+    let synced = synced.filter(|(synced, _)| *synced == log).map_or(0, |(_, len)| len);
     let step = (len - synced).div_ceil(places) | 1;
     for cut in (synced..=len).rev().step_by(step as usize).chain([synced]) {
         let copied = tempfile::tempdir().unwrap();
@@ -196,7 +200,7 @@ fn a_log_cut_anywhere_loses_whole_blocks() {
     write(&db, &blocks);
     let mut seen = std::collections::BTreeSet::new();
     drop(db);
-    with_log_cut(folder.path(), 0, 80, |folder| {
+    with_log_cut(folder.path(), None, 80, |folder| {
         let db = open(folder);
         let count = assert_beginning(&db, &blocks);
         write(&db, &blocks[count..]);

@@ -289,11 +289,11 @@ fn an_import_whose_log_is_cut_anywhere_goes_on() {
             ..config(folder.path())
         };
         let db = Database::open(&config).unwrap();
-        let (_, synced) = kill::last_log(folder.path());
+        let synced = kill::last_log(folder.path());
         import(&db, &blocks, &pieces);
         drop(db);
         let mut seen = BTreeSet::new();
-        kill::with_log_cut(folder.path(), synced, 40, |folder| {
+        kill::with_log_cut(folder.path(), Some(synced), 40, |folder| {
             let db = open(folder);
             if db.genesis().unwrap().is_none() {
                 seen.insert(db.import_snapshot(head(&blocks, AT)).unwrap().taken());
