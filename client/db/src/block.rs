@@ -209,10 +209,8 @@ impl Database {
             return Err(DbError::Stopped(reason.clone()));
         }
         let mut batch = WriteBatch::default();
-        put(&mut batch)?;
-        self.raw
-            .write(batch)
-            .inspect_err(|error| *stopped = Some(error.to_string()))
+        let written = put(&mut batch).and_then(|()| self.raw.write(batch));
+        written.inspect_err(|error| stop(&mut stopped, error))
     }
 
     /// Makes a block the last one whose state is there already, and the oldest that is; `put` adds the rest to the batch.
@@ -241,7 +239,8 @@ impl Database {
         if let Some(reason) = &*stopped {
             return Err(DbError::Stopped(reason.clone()));
         }
-        let Some(prepared) = prepare()? else {
+        // A genesis state goes ahead.
+        let Some(prepared) = prepare().inspect_err(|error| stop(&mut stopped, error))? else {
             return Ok(());
         };
         let Prepared {
@@ -313,6 +312,13 @@ impl Database {
             }
         }
         Ok(())
+    }
+}
+
+/// Nothing is written after this error, if it is one of writing.
+fn stop(stopped: &mut Option<String>, error: &DbError) {
+    if let DbError::Write(_) = error {
+        *stopped = Some(error.to_string());
     }
 }
 

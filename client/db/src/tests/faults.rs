@@ -121,7 +121,7 @@ const SAVED_AGAIN: Scenario = Scenario {
 const IMPORTING: Scenario = Scenario {
     name: "importing",
     blocks: 0,
-    // Who was told of a failure tries again.
+    // Who was told of a failure tries again, in vain.
     steps: &[Import, Import, Block, Block],
     ..LATER
 };
@@ -371,9 +371,9 @@ impl Stage {
         let (is_lost, is_torn) = (kind == "lost", kind == "torn");
         assert!(output.status.code() == Some(0) || is_torn);
         let told = |letter: char| said.matches(letter).count();
-        // After a failed write no block is written, and no state given up.
-        if let Some(failed) = said.find(['B', 'P']) {
-            assert_eq!(said[failed..].find(['b', 'p']), None);
+        // After a failed write nothing is written.
+        if let Some(failed) = said.find(['B', 'P', 'F']) {
+            assert_eq!(said[failed..].find(['b', 'p', 'i', 'f']), None);
         }
         // What happens where backups are is no matter of the chain's.
         assert!(self.scenario.faulty == "db" || told('B') == 0);
