@@ -18,8 +18,9 @@ use std::{
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitStatus, Stdio},
     sync::Arc,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -34,8 +35,12 @@ const SCENARIO: &str = "QUIDS_DB_TEST_SCENARIO";
 const SAID: &str = "said";
 /// In a sufferer's folder: the pieces that it brings in.
 const PIECES: &str = "pieces";
+/// In a sufferer's folder: what it says of what fails.
+const ERRORS: &str = "errors";
 /// In a sufferer's folder: how many of its writes counted.
 const PASSED: &str = "passed";
+/// No disk, however faulty, keeps a process longer.
+const PATIENCE: Duration = Duration::from_secs(120);
 const STATES_KEPT: u32 = 4;
 const BACKUPS_KEPT: usize = 2;
 
@@ -233,7 +238,8 @@ struct Sufferer {
     folder: TempDir,
     kind: &'static str,
     nth: u64,
-    output: Output,
+    /// `None` if it did not end.
+    status: Option<ExitStatus>,
 }
 
 /// How it fared.
@@ -323,7 +329,7 @@ impl Stage {
         // As the kernel names its files.
         let path = folder.path().canonicalize().unwrap();
         kill::copy(self.before.path(), &path);
-        let output = Command::new(std::env::current_exe().unwrap())
+        let mut sufferer = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "tests::faults::sufferer", "--ignored", "--nocapture"])
             .env(FOLDER, &path)
             .env(SCENARIO, self.scenario.name)
@@ -332,13 +338,26 @@ impl Stage {
             .env("QUIDS_FAULT_FOLDER", path.join(self.scenario.faulty))
             .env("QUIDS_FAULT_START", path.join(SAID))
             .env("QUIDS_FAULT_PASSED", path.join(PASSED))
-            .output()
+            .stdout(Stdio::null())
+            .stderr(File::create(path.join(ERRORS)).unwrap())
+            .spawn()
             .unwrap();
+        let start = Instant::now();
+        let status = loop {
+            match sufferer.try_wait().unwrap() {
+                Some(status) => break Some(status),
+                None if start.elapsed() > PATIENCE => {
+                    sufferer.kill().and_then(|()| sufferer.wait()).unwrap();
+                    break None;
+                }
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
         Sufferer {
             folder,
             kind,
             nth,
-            output,
+            status,
         }
     }
 
@@ -358,18 +377,19 @@ impl Stage {
             folder,
             kind,
             nth,
-            output,
+            status,
         } = sufferer;
         let path = folder.path();
         let said = fs::read_to_string(path.join(SAID)).unwrap_or_default();
         // Told only if something fails.
         println!(
-            "{} {kind}:{nth} was told {said:?}, {}",
-            self.scenario.name, output.status
+            "{} {kind}:{nth} was told {said:?}, {status:?}\n{}",
+            self.scenario.name,
+            fs::read_to_string(path.join(ERRORS)).unwrap()
         );
-        print!("{}", String::from_utf8_lossy(&output.stderr));
         let (is_lost, is_torn) = (kind == "lost", kind == "torn");
-        assert!(output.status.code() == Some(0) || is_torn);
+        let status = status.expect("it does not end");
+        assert!(status.success() || is_torn);
         let told = |letter: char| said.matches(letter).count();
         // After a failed write nothing is written.
         if let Some(failed) = said.find(['B', 'P', 'F']) {
@@ -408,7 +428,7 @@ impl Stage {
         }
         assert_eq!(difference(&contents(&db), &self.expected), [""; 0]);
         Fate {
-            got_through: output.status.success() && !said.contains(char::is_uppercase) && !said.is_empty(),
+            got_through: status.success() && !said.contains(char::is_uppercase) && !said.is_empty(),
             found,
             lost,
             passed: fs::read_to_string(path.join(PASSED))

@@ -131,7 +131,7 @@ impl Author {
 
     fn begin(&mut self) -> Operation {
         let genesis = self.block();
-        if self.dice.roll(3) > 0 {
+        if self.dice.roll(2) > 0 {
             return Operation::Block(Box::new(genesis));
         }
         self.oldest = 2 + self.dice.roll(6) as u32;
