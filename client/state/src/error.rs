@@ -26,6 +26,12 @@ pub enum BackendError {
     Store(String),
     #[error("no proof: {0}")]
     Proof(String),
+    /// Of a [`crate::ProofState`]: says nothing about the block.
+    #[error("the batch proof is incomplete: it lacks {what} {hash:?}")]
+    NotInProof { what: &'static str, hash: Hash },
+    /// Of a [`crate::ProofState`]: has to be fetched.
+    #[error("a value that the batch proof has by hash only is not at hand: {0:?}")]
+    NoBlob(Hash),
 }
 
 impl From<BackendError> for ExtError {

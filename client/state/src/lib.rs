@@ -10,6 +10,7 @@
 mod access;
 mod ahead;
 mod backend;
+mod batch;
 mod cache;
 mod chunk;
 mod error;
@@ -21,6 +22,7 @@ mod walk;
 
 pub use access::{AccessLog, KeyRange};
 pub use backend::{Commit, StateBackend, ValueChange};
+pub use batch::{BATCH_PROOF_BYTES_MAX, BATCH_PROOF_NODES_MAX, BadBatchProof, BatchProof, Blobs, ProofState, Recorder};
 pub use cache::SharedCache;
 pub use chunk::{BadChunk, Checked, Chunk, KeyValue};
 pub use error::{BackendError, StateError};

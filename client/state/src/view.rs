@@ -71,7 +71,9 @@ impl StateView {
     /// The Merkle value of the closest node at or below `key`: a hash, or the node itself where its parent holds it.
     /// `None` if no entry begins with `key`.
     pub fn closest_merkle_value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
-        walk::closest_merkle_value(self.root, key, &|address, hash| self.node(address, hash))
+        walk::closest_merkle_value(self.root, key, &|prefix, hash| {
+            self.node(&Address::of_prefix(prefix), hash)
+        })
     }
 
     /// Whether what was just read as the latest is this state's. An error if this state is gone.
@@ -251,6 +253,38 @@ impl StateView {
         let changes = changes.into_par_iter().with_min_len(PARALLEL_MIN);
         changes.map(with_old).filter_map(Result::transpose).collect()
     }
+
+    /// [`StateBackend::commit`] with nodes from `source`, which has this state's.
+    pub(crate) fn commit_from(
+        &self,
+        source: &impl Source,
+        changes: Vec<(&[u8], Option<&[u8]>)>,
+    ) -> Result<Commit, BackendError> {
+        let values = self.with_old_values(changes)?;
+        let mut nibbles = Vec::with_capacity(values.iter().map(|change| change.key.len() * 2).sum());
+        for change in &values {
+            extend_nibbles(&mut nibbles, &change.key);
+        }
+        let mut left = &nibbles[..];
+        let mut by_path = Vec::with_capacity(values.len());
+        for change in &values {
+            let (key, rest) = left.split_at_checked(change.key.len() * 2).unwrap_or((left, &[]));
+            left = rest;
+            by_path.push(Change {
+                key,
+                old: change.old.clone(),
+                new: change.new.as_deref(),
+            });
+        }
+        let (root, nodes) = update(source, self.root, &by_path)?;
+        nodes.par_iter().with_min_len(PARALLEL_MIN).for_each(|change| {
+            let branch = change.new.as_ref();
+            if let Some(branch) = branch.filter(|branch| branch.bytes.len() <= CACHED_ON_COMMIT_BYTES_MAX) {
+                self.cache.insert(branch.hash, branch.bytes.clone());
+            }
+        });
+        Ok(Commit { root, values, nodes })
+    }
 }
 
 impl std::fmt::Debug for StateView {
@@ -280,30 +314,7 @@ impl StateBackend for StateView {
     }
 
     fn commit(&self, changes: &mut dyn Iterator<Item = (&[u8], Option<&[u8]>)>) -> Result<Commit, BackendError> {
-        let values = self.with_old_values(changes.collect())?;
-        let mut nibbles = Vec::with_capacity(values.iter().map(|change| change.key.len() * 2).sum());
-        for change in &values {
-            extend_nibbles(&mut nibbles, &change.key);
-        }
-        let mut left = &nibbles[..];
-        let mut by_path = Vec::with_capacity(values.len());
-        for change in &values {
-            let (key, rest) = left.split_at_checked(change.key.len() * 2).unwrap_or((left, &[]));
-            left = rest;
-            by_path.push(Change {
-                key,
-                old: change.old.clone(),
-                new: change.new.as_deref(),
-            });
-        }
-        let (root, nodes) = update(self, self.root, &by_path)?;
-        nodes.par_iter().with_min_len(PARALLEL_MIN).for_each(|change| {
-            let branch = change.new.as_ref();
-            if let Some(branch) = branch.filter(|branch| branch.bytes.len() <= CACHED_ON_COMMIT_BYTES_MAX) {
-                self.cache.insert(branch.hash, branch.bytes.clone());
-            }
-        });
-        Ok(Commit { root, values, nodes })
+        self.commit_from(self, changes.collect())
     }
 
     fn prove(&self, keys: &[&[u8]]) -> Result<Vec<Vec<u8>>, BackendError> {

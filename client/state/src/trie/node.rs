@@ -44,7 +44,7 @@ impl Value {
         }
     }
 
-    fn plain(&self) -> Plain<'_> {
+    pub fn plain(&self) -> Plain<'_> {
         match self.inline {
             Some(length) => Plain::Inline(self.bytes.get(..usize::from(length)).unwrap_or_default()),
             None => Plain::Node(&self.bytes),
@@ -167,7 +167,7 @@ impl Node {
 }
 
 /// The codec's form of a partial key: an odd nibble first and alone, the rest in pairs.
-fn packed(nibbles: &[u8]) -> impl Iterator<Item = u8> + '_ {
+pub fn packed(nibbles: &[u8]) -> impl Iterator<Item = u8> + '_ {
     let (odd, pairs) = nibbles.split_at(nibbles.len() % 2);
     let pairs = pairs.chunks_exact(2).map(|pair| match *pair {
         [high, low] => (high << 4) | low,

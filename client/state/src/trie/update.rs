@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use std::{convert::Infallible, ops::Range, sync::Arc};
 
 /// Changes or entries below a branch from which on its subtries are worth a task of their own.
-const PARALLEL_MIN: usize = 128;
+pub const PARALLEL_MIN: usize = 128;
 
 /// A new value for a key, `None` to remove it.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub trait Source: Sync {
     fn cached(&self, hash: &Hash) -> Option<Arc<[u8]>>;
     /// The node with this hash, which is at this address.
     fn node(&self, address: &Address, hash: &Hash) -> Result<Arc<[u8]>, BackendError>;
+    /// The node at this address is about to be asked for though no change lies below it: it becomes one with its parent.
+    fn lifts(&self, _at: &[u8]) {}
 }
 
 /// Applies changes (ascending, each key once) to the trie at `root`: the new root, and what becomes of the nodes.
@@ -123,7 +125,7 @@ impl<S: Source> Update<'_, S> {
             }
             Child::Hash(hash) => match self.source.cached(hash) {
                 Some(bytes) => (hash, bytes),
-                None => match expected_leaf(at, hash, changes) {
+                None => match expected_leaf(at, hash, changes.iter().filter_map(old_entry)) {
                     Some((partial, node)) => return Ok((Was::Leaf(partial), node)),
                     None => (hash, self.source.node(&Address::new(at), hash)?),
                 },
@@ -258,6 +260,7 @@ impl<S: Source> Update<'_, S> {
         }
         if let Some((nibble, Some(child))) = (0..).zip(&branch.children).find(|(_, child)| child.is_some()) {
             let at = address(&branch, nibble);
+            self.source.lifts(&at);
             let (was, node) = self.load(&at, child, &[])?;
             record(&at, was, None, out);
             only = Some((nibble, node));
@@ -274,18 +277,23 @@ fn decode(bytes: &[u8], hash: impl Fn() -> Hash) -> Result<Node, BackendError> {
     Node::decode(bytes).map_err(|reason| BackendError::Malformed { hash: hash(), reason })
 }
 
-/// The leaf with this hash, if it is that of the one key below it that had a value: then it need not be looked up.
-fn expected_leaf(at: &[u8], hash: &Hash, changes: &[Change<'_>]) -> Option<(Vec<u8>, Node)> {
-    let mut present = changes
-        .iter()
-        .filter_map(|change| Some((change.key, change.old.as_deref()?)));
-    let (Some((key, old)), None) = (present.next(), present.next()) else {
+fn old_entry<'a>(change: &'a Change<'_>) -> Option<(&'a [u8], &'a [u8])> {
+    Some((change.key, change.old.as_deref()?))
+}
+
+/// The leaf with this hash, if it is that of the one entry below it that is known: then it need not be looked up.
+pub fn expected_leaf<'a>(
+    at: &[u8],
+    hash: &Hash,
+    mut known: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) -> Option<(Vec<u8>, Node)> {
+    let (Some((key, value)), None) = (known.next(), known.next()) else {
         return None;
     };
     let partial = key.get(at.len()..)?.to_vec();
     let leaf = Node::Leaf {
         partial: partial.clone(),
-        value: Value::of(old),
+        value: Value::of(value),
     };
     (Blake3Hasher::hash(&leaf.encode()) == *hash).then_some((partial, leaf))
 }
@@ -368,7 +376,7 @@ fn each<G: Sync, T: Send, E: Send>(
 }
 
 /// Runs of items by their key's nibble at `place`.
-fn groups<T>(items: &[T], place: usize, key: impl Fn(&T) -> &[u8]) -> Vec<(u8, Range<usize>)> {
+pub fn groups<T>(items: &[T], place: usize, key: impl Fn(&T) -> &[u8]) -> Vec<(u8, Range<usize>)> {
     let mut groups: Vec<(u8, Range<usize>)> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let nibble = key(item).get(place).copied().unwrap_or_default();
