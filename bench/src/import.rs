@@ -9,11 +9,11 @@ use crate::{
     statistics::{Samples, verdict},
     transfers::world,
 };
-use quids_core::{Block, Height};
+use quids_core::Height;
 use quids_crypto::{KeyPair, SignatureScheme};
 use quids_node::{
     ChainOptions, blocks,
-    chain::Chain,
+    chain::{Chain, FinalBlock},
     spec::ChainSpec,
     testing::{Signing, TestChain},
 };
@@ -25,7 +25,7 @@ const BUSY_MIN: f64 = 0.8;
 
 /// Blocks of transfers, and what authoring took, without making and signing the transactions.
 struct Made {
-    blocks: Vec<Block>,
+    blocks: Vec<FinalBlock>,
     file: Vec<u8>,
     transfers: usize,
     authoring: Duration,

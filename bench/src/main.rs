@@ -1,6 +1,7 @@
 //! `quids-bench`: the figures of node/docs/benchmarks.md. `quids bench ARGS` starts it when it lies beside `quids`.
 
 mod args;
+mod certificate;
 mod clock;
 mod crypto;
 mod ethereum;
@@ -10,10 +11,13 @@ mod machine;
 mod node;
 mod pool;
 mod precompiles;
+mod proof;
 mod rpc;
 mod snapshot;
+mod stateless;
 mod statistics;
 mod storage;
+mod testnet;
 mod transfers;
 mod trie;
 
@@ -38,6 +42,10 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench snapshot  [--accounts 1000000] [--blocks 5] [--runs 3] [--json]
        quids bench import    [--blocks 20] [--transfers 1000] [--scheme ml-dsa-87] [--runs 5] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
+       quids bench proof     [--accounts 1000000] [--keys 200,2000,20000] [--runs 5] [--cache-mb 64] [--json]
+       quids bench stateless [--accounts 50000] [--transfers 100] [--scheme falcon-512] [--runs 15] [--json]
+       quids bench certificate [--runs 201] [--json]
+       quids bench testnet   [--nodes 4] [--quids PATH] [--senders 400] [--each 150] [--seconds 20] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
        quids bench precompiles [--seconds 0.5] [--only NAME] [--json]
@@ -66,6 +74,10 @@ fn main() -> ExitCode {
         "import" => import::run,
         "trie" => trie::run,
         "storage" => storage::run,
+        "proof" => proof::run,
+        "stateless" => stateless::run,
+        "certificate" => certificate::run,
+        "testnet" => testnet::run,
         "node" => node::run,
         "rpc" => rpc::run,
         "pool" => pool::run,

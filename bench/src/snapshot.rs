@@ -39,6 +39,7 @@ fn exported(folder: &Path, accounts: usize, file: &Path) -> Result<(Hash, f64)> 
     let hash = db.write_genesis(BlockCommit {
         header: world::genesis_header(commit.root),
         body: Vec::new(),
+        justification: None,
         state: commit,
         aux: Vec::new(),
         evm: None,

@@ -130,6 +130,7 @@ impl Making<'_> {
         inherents.put(TIMESTAMP_INHERENT, &now);
         let proposal = Proposal {
             author: *account,
+            digest: Vec::new(),
             inherents,
             transactions,
             deadline: start + period.mul_f32(0.6).max(Duration::from_millis(50)),

@@ -4,6 +4,7 @@ use crate::{
     chain::{Chain, ChainError},
     development::DevelopmentControls,
     pool::{EvmPool, SharedPool},
+    service::Together,
     spec::ChainSpec,
 };
 use codec::{DecodeAll, Encode};
@@ -16,8 +17,9 @@ use quids_crypto::{PublicKey, SignatureScheme};
 use quids_db::{LogFilter, LogQueryError};
 use quids_executor::ExecutorError;
 use quids_rpc::{
-    Backend, BackendError, BackupInfo, BlockStats, ChainType, Development, Heads, Health, LogEntry, LogQuery, NodeInfo,
-    NodeRole, Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord, TransactionStatus,
+    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Development, Heads, Health, LogEntry,
+    LogQuery, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord,
+    TransactionStatus,
 };
 use quids_state::StateBackend;
 use serde_json::{Map, Value};
@@ -83,6 +85,8 @@ pub struct NodeBackend {
     pub chain: Arc<Chain>,
     pub pool: Arc<SharedPool>,
     pub evm_pool: Arc<EvmPool>,
+    /// On a chain with validators.
+    pub together: Option<Together>,
     /// On a development chain of which this node is the only author.
     pub development: Option<Arc<DevelopmentControls>>,
     pub spec: Arc<ChainSpec>,
@@ -145,23 +149,74 @@ impl Backend for NodeBackend {
     }
 
     fn health(&self) -> Health {
-        Health::default()
+        let Some(together) = &self.together else {
+            return Health::default();
+        };
+        Health {
+            peers: u32::try_from(together.network.peers().len()).unwrap_or(u32::MAX),
+            is_syncing: together.status.borrow().is_catching_up,
+            should_have_peers: true,
+        }
+    }
+
+    fn local_peer_id(&self) -> String {
+        let together = self.together.as_ref();
+        together.map_or_else(String::new, |together| together.network.local_peer().to_string())
+    }
+
+    fn peers(&self) -> Vec<quids_rpc::Peer> {
+        let Some(together) = &self.together else {
+            return Vec::new();
+        };
+        let peers = together.network.peers().into_iter().map(|peer| {
+            let (best_number, best_hash) = together.heads.of(&peer.id).unwrap_or_default();
+            quids_rpc::Peer {
+                peer_id: peer.id.to_string(),
+                roles: if peer.validator.is_some() { "AUTHORITY" } else { "FULL" }.into(),
+                best_hash,
+                best_number: best_number.0,
+            }
+        });
+        peers.collect()
+    }
+
+    fn listen_addresses(&self) -> Vec<String> {
+        let together = self.together.as_ref();
+        let addresses = together
+            .map(|together| together.network.addresses())
+            .unwrap_or_default();
+        addresses.iter().map(ToString::to_string).collect()
     }
 
     fn sync_state(&self) -> SyncState {
         let (current, _) = self.chain.best();
+        let highest = self.together.as_ref().and_then(|together| together.heads.highest());
         SyncState {
             starting: self.started_at,
             current,
-            highest: current,
+            highest: highest.map_or(current, |(highest, _)| highest.max(current)),
         }
     }
 
     fn node_roles(&self) -> Vec<NodeRole> {
-        vec![match self.spec.author {
-            Some(_) => NodeRole::Authority,
-            None => NodeRole::Full,
+        let is_authority = match &self.together {
+            Some(together) => together.status.borrow().seat.is_some(),
+            None => self.spec.author.is_some(),
+        };
+        vec![if is_authority {
+            NodeRole::Authority
+        } else {
+            NodeRole::Full
         }]
+    }
+
+    fn consensus(&self) -> Option<ConsensusState> {
+        let status = self.together.as_ref()?.status.borrow().clone();
+        Some((*status).clone())
+    }
+
+    fn justification(&self, hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
+        self.chain.database().justification(&hash).map_err(database)
     }
 
     fn node_info(&self) -> NodeInfo {

@@ -5,6 +5,9 @@ use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
 use quids_keystore::{KeyError, KeyType, NodeKeystore, Passphrase, dev_account, from_mnemonic};
 use std::path::{Path, PathBuf};
 
+/// The type of the keys that validators vote with.
+pub const CONSENSUS_KEY: KeyType = *b"pobp";
+
 /// An open keystore.
 pub struct NodeKeys(NodeKeystore);
 
@@ -17,6 +20,23 @@ impl NodeKeys {
             tracing::debug!("the keys in {} are not encrypted", folder.display());
         }
         Ok(Self(store))
+    }
+
+    /// The keys that this node may vote with; the first start makes one.
+    pub fn consensus_keys(&self) -> Result<Vec<KeyPair>, KeyError> {
+        let keys = self.0.keys(CONSENSUS_KEY);
+        if keys.is_empty() {
+            let made = self.0.generate(CONSENSUS_KEY, SignatureScheme::Falcon512)?;
+            tracing::info!(
+                "a consensus key was made: {} 0x{}",
+                made.scheme(),
+                hex::encode(made.as_bytes())
+            );
+            return Ok(vec![self.0.key(CONSENSUS_KEY, made.as_bytes())?]);
+        }
+        keys.iter()
+            .map(|key| self.0.key(CONSENSUS_KEY, key.as_bytes()))
+            .collect()
     }
 
     /// The key with this raw public key: of a secret phrase, in the scheme whose keys are of that length, or of a development account where keys are in the clear: on a development chain.

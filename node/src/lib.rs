@@ -2,10 +2,12 @@
 
 pub mod author;
 pub mod backend;
+pub mod beacon;
 pub mod blocks;
 pub mod chain;
 pub mod cli;
 pub mod clock;
+mod consensus;
 pub mod development;
 pub mod extrinsic_builder;
 mod frames;
@@ -13,6 +15,8 @@ pub mod hardware;
 pub mod keys;
 pub mod logging;
 pub mod metrics;
+pub mod network;
+mod peers;
 pub mod pool;
 pub mod run;
 pub mod service;

@@ -125,11 +125,17 @@ impl LogHandle {
 /// Directives that are added stay until a reset, so that they have a bound together.
 const FILTER_BYTES_MAX: usize = 4096;
 
+/// Malachite tells of each step at level info. A directive of its name says otherwise.
+const QUIET: &str = "arc_malachitebft_core_consensus=error";
+
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder().parse(filter).map_err(|error| LogError::Filter {
-        filter: filter.into(),
-        reason: error.to_string(),
-    })
+    let with_quiet = format!("{QUIET},{filter}");
+    EnvFilter::builder()
+        .parse(&with_quiet)
+        .map_err(|error| LogError::Filter {
+            filter: filter.into(),
+            reason: error.to_string(),
+        })
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::{
     cli::run::RunOptions,
     keys::NodeKeys,
     logging::{self, LogFormat},
-    service::{Node, NodeConfig, NodeError},
+    network::{self, NetworkOptions},
+    service::{Node, NodeConfig, NodeError, Voter},
     spec::{ChainSpec, dev_accounts},
     status::{self, StatusMode},
 };
@@ -18,6 +19,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     path::PathBuf,
+    str::FromStr,
     sync::Arc,
     time::Duration,
 };
@@ -74,12 +76,15 @@ pub struct RunConfig {
     pub log_format: LogFormat,
     pub status: StatusMode,
     pub keystore: KeystoreConfig,
+    /// Whether the node takes part in deciding blocks.
+    pub is_validator: bool,
 }
 
 impl RunConfig {
     /// From resolved options; what they leave open has its default.
     pub fn new(options: RunOptions, spec: ChainSpec) -> Result<Self, NodeError> {
         let tmp = options.tmp == Some(true);
+        let network = network_options(&options)?;
         let base_path = match options.base_path {
             // Filled in once there is one.
             _ if tmp => PathBuf::new(),
@@ -92,6 +97,7 @@ impl RunConfig {
             Some(SealingKind::Instant) => Sealing::Instant,
             Some(SealingKind::Interval) | None => Sealing::Interval(block_time),
         };
+        node.network = network;
         if let Some(size) = options.cache {
             node.chain.cache_mb = size.mib() as usize;
         }
@@ -155,12 +161,42 @@ impl RunConfig {
             log: options.log.unwrap_or_else(|| "info".into()),
             log_format: options.log_format.unwrap_or(LogFormat::Text),
             status: options.status.unwrap_or(StatusMode::Auto),
+            is_validator: options.validator == Some(true),
             keystore: KeystoreConfig {
                 folder: options.keystore_path,
                 password_file: options.password_file,
             },
         })
     }
+}
+
+/// How others are met, by what is said of it.
+fn network_options(options: &RunOptions) -> Result<NetworkOptions, NodeError> {
+    fn parsed<T: FromStr<Err: std::fmt::Display>>(option: &str, text: &Option<String>) -> Result<Vec<T>, NodeError> {
+        let words = list(text.as_deref().unwrap_or_default());
+        let words = words.iter().map(|word| {
+            let parsed = word.parse();
+            parsed.map_err(|error| NodeError::Arguments(format!("--{option} {word}: {error}")))
+        });
+        words.collect()
+    }
+    let mut listen = parsed("listen-addr", &options.listen_addr)?;
+    if listen.is_empty() {
+        listen.push(network::everywhere(options.port.unwrap_or(network::PORT)));
+    }
+    let mut network = NetworkOptions {
+        listen,
+        bootnodes: parsed("bootnodes", &options.bootnodes)?,
+        reserved: parsed("reserved-nodes", &options.reserved_nodes)?,
+        reserved_only: options.reserved_only == Some(true),
+        denied: parsed("denied-nodes", &options.denied_nodes)?,
+        key_file: options.node_key_file.clone(),
+        ..NetworkOptions::default()
+    };
+    if let Some(count) = options.max_peers {
+        network.max_peers = count;
+    }
+    Ok(network)
 }
 
 /// The usual port of metrics, Substrate's.
@@ -217,12 +253,21 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     tracing::info!("chain {} ({})", config.node.spec.name, config.node.spec.id);
     tracing::info!("data in {}", config.node.chain_folder().display());
     warn(&config.node);
-    config.node.controls.keys = open_keystore(&config.node, config.keystore)?;
+    let keys = open_keystore(&config.node, config.keystore)?;
+    if config.is_validator {
+        config.node.voters = voters(keys.as_deref())?;
+    }
+    config.node.controls.keys = keys.map(|keys| keys as Arc<dyn KeyControl>);
     let mut node = Node::start(config.node).await?;
     let (height, best) = node.chain().best();
     tracing::info!("genesis {:?}, last block {height} {best:?}", node.chain().genesis());
     if let Some(address) = node.rpc_address() {
         tracing::info!("RPC on ws://{address} and http://{address}");
+    }
+    if let Some(network) = node.network() {
+        for address in network.addresses() {
+            tracing::info!("peers: {address}");
+        }
     }
     if let Some(address) = node.metrics_address() {
         tracing::info!("metrics on http://{address}/metrics");
@@ -262,7 +307,7 @@ fn warn(node: &NodeConfig) {
 }
 
 /// The node's keys. Without a passphrase there are some on a development chain only, where they are worth nothing.
-fn open_keystore(node: &NodeConfig, keystore: KeystoreConfig) -> Result<Option<Arc<dyn KeyControl>>, NodeError> {
+fn open_keystore(node: &NodeConfig, keystore: KeystoreConfig) -> Result<Option<Arc<NodeKeys>>, NodeError> {
     let passphrase = match &keystore.password_file {
         Some(file) => Some(Passphrase::from_file(file)?),
         None => Passphrase::from_env(KEYSTORE_PASSPHRASE)?,
@@ -279,6 +324,16 @@ fn open_keystore(node: &NodeConfig, keystore: KeystoreConfig) -> Result<Option<A
         error,
     })?;
     Ok(Some(Arc::new(NodeKeys::open(&folder, passphrase)?)))
+}
+
+/// The consensus keys of a validator.
+fn voters(keys: Option<&NodeKeys>) -> Result<Vec<Voter>, NodeError> {
+    let keys = keys.ok_or_else(|| {
+        NodeError::Arguments(format!(
+            "--validator needs a keystore: --password-file or {KEYSTORE_PASSPHRASE} gives the passphrase of one"
+        ))
+    })?;
+    Ok(keys.consensus_keys()?.into_iter().map(Voter).collect())
 }
 
 /// `$XDG_DATA_HOME/quids` or `~/.local/share/quids`.

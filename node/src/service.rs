@@ -3,14 +3,23 @@
 use crate::{
     author::{self, Author, Sealing},
     backend::{Controls, NodeBackend},
+    beacon::{self, HashChain},
     chain::{Chain, ChainError, ChainOptions, NewBlock},
+    consensus::{self, Bodies, ConsensusError},
     development::DevelopmentControls,
     hardware::Hardware,
     metrics::{self, RpcMetrics},
+    network::{self, NetworkOptions},
+    peers::{self, Heads, Identity, Validators},
     pool::{EvmPool, Revalidation, SharedPool},
     spec::ChainSpec,
 };
+use quids_api::{names, pobpc::NextHeight};
+use quids_core::AccountId20;
+use quids_crypto::KeyPair;
+use quids_executor::ExecutorError;
 use quids_metrics::Registry;
+use quids_network::{Multiaddr, Network, ValidatorKey};
 use quids_txpool::Limits;
 use std::{
     net::SocketAddr,
@@ -18,7 +27,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 /// What a node needs to start.
 #[derive(Clone, Debug)]
@@ -28,7 +40,12 @@ pub struct NodeConfig {
     pub base_path: PathBuf,
     /// Where RPC listens and what it grants. `None`: no RPC.
     pub rpc: Option<quids_rpc::Config>,
+    /// When blocks are made, on a chain that has no validators.
     pub sealing: Sealing,
+    /// How others are met, on a chain that has.
+    pub network: NetworkOptions,
+    /// The consensus keys of this node, if it is to vote: the one that is a validator's counts.
+    pub voters: Vec<Voter>,
     pub chain: ChainOptions,
     pub pool: Limits,
     /// Where metrics are served; `None`: nowhere.
@@ -39,6 +56,16 @@ pub struct NodeConfig {
     pub hardware_check: bool,
     /// What RPC may change in the node: its log filter, its keys.
     pub controls: Controls,
+}
+
+/// A consensus key; its secret is not shown.
+#[derive(Clone)]
+pub struct Voter(pub KeyPair);
+
+impl std::fmt::Debug for Voter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Voter({})", self.0.account_id())
+    }
 }
 
 /// Bytes of the largest transaction that the pool takes: a runtime of the largest size and its signature.
@@ -54,6 +81,8 @@ impl NodeConfig {
             base_path: base_path.into(),
             rpc: Some(quids_rpc::Config::default()),
             sealing: Sealing::Interval(Duration::from_secs(1)),
+            network: NetworkOptions::default(),
+            voters: Vec::new(),
             chain: ChainOptions::default(),
             pool: Limits {
                 max_per_transaction_bytes: TRANSACTION_BYTES_MAX,
@@ -82,6 +111,10 @@ pub fn chain_folder(base_path: &Path, id: &str) -> PathBuf {
 pub enum NodeError {
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Consensus(#[from] ConsensusError),
+    #[error("the network could not start: {0}")]
+    Network(#[from] quids_network::NetworkError),
     #[error("the RPC server could not start: {0}")]
     Rpc(#[from] quids_rpc::ServeError),
     #[error(transparent)]
@@ -96,18 +129,137 @@ pub enum NodeError {
     Arguments(String),
 }
 
-/// A node that runs until it is stopped or its authoring fails.
+/// A node that runs until it is stopped, or cannot make or decide blocks any more.
 pub struct Node {
     chain: Arc<Chain>,
     pool: Arc<SharedPool>,
-    author: Arc<Author>,
+    /// On a chain without validators.
+    author: Option<Arc<Author>>,
+    /// On a chain with validators.
+    together: Option<Together>,
     development: Option<Arc<DevelopmentControls>>,
     rpc: Option<quids_rpc::ServerHandle>,
     metrics: Option<quids_metrics::ServerHandle>,
     stop: watch::Sender<bool>,
-    authoring: JoinHandle<Result<(), ChainError>>,
+    /// Makes or decides blocks.
+    working: JoinHandle<Result<(), NodeError>>,
     /// Ends with the node.
     _revalidation: Revalidation,
+}
+
+/// A node among others.
+#[derive(Clone)]
+pub struct Together {
+    pub network: Network,
+    pub heads: Arc<Heads>,
+    pub status: watch::Receiver<Arc<quids_rpc::ConsensusState>>,
+}
+
+/// Whether validators decide this chain's blocks.
+fn has_validators(chain: &Chain) -> Result<bool, ChainError> {
+    let (_, best) = chain.best();
+    match chain.call_typed::<Option<NextHeight>>(best, names::POBPC_NEXT, &()) {
+        Ok(next) => Ok(next.is_some()),
+        Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The key that is a validator's, else the last one, which may become so.
+fn choose(chain: &Chain, voters: Vec<Voter>) -> Result<Option<KeyPair>, ChainError> {
+    let (_, best) = chain.best();
+    let mut chosen = None;
+    for Voter(key) in voters {
+        let account: Option<AccountId20> = chain.call_typed(best, names::POBPC_AUTHOR_OF, key.public())?;
+        chosen = Some(key);
+        if account.is_some() {
+            break;
+        }
+    }
+    Ok(chosen)
+}
+
+/// Joins the network and begins to decide.
+async fn join(
+    chain: &Arc<Chain>,
+    pool: &Arc<SharedPool>,
+    options: NetworkOptions,
+    voters: Vec<Voter>,
+    (spec, folder): (&ChainSpec, &Path),
+    stop: watch::Receiver<bool>,
+) -> Result<(Together, JoinHandle<Result<(), NodeError>>), NodeError> {
+    let key_file = options.key_file.unwrap_or_else(|| network::key_file(folder));
+    let of_spec = spec.boot_nodes.iter().map(|address| {
+        let address = address.parse::<Multiaddr>();
+        address.map_err(|error| NodeError::Arguments(format!("bootNodes of the chain spec: {error}")))
+    });
+    let mut bootnodes = of_spec.collect::<Result<Vec<_>, _>>()?;
+    bootnodes.extend(options.bootnodes);
+    let voter = choose(chain, voters)?;
+    let identity = voter
+        .clone()
+        .map(|key| Arc::new(Identity(key)) as Arc<dyn ValidatorKey>);
+    let key = network::node_key(&key_file)?;
+    // One that names itself, as all nodes of a chain spec may.
+    let own = format!("/p2p/{}", key.peer_id());
+    bootnodes.retain(|address| !address.to_string().ends_with(&own));
+    let config = quids_network::Config {
+        key,
+        genesis: chain.genesis(),
+        listen: options.listen,
+        bootnodes,
+        reserved: options.reserved,
+        reserved_only: options.reserved_only,
+        denied: options.denied,
+        max_peers: options.max_peers,
+        agent: format!("quids/{}", env!("CARGO_PKG_VERSION")),
+        validator: identity,
+    };
+    let validators = Arc::new(Validators::default());
+    validators.renew(chain)?;
+    let (network, events) = Network::start(config, validators.clone(), chain.registry()).await?;
+    let bodies = Arc::new(Bodies::default());
+    let heads = Arc::new(Heads::default());
+    let (sender, messages) = mpsc::channel(consensus::MESSAGES_MAX);
+    let talking = tokio::spawn(peers::run(peers::Parts {
+        chain: chain.clone(),
+        pool: pool.clone(),
+        network: network.clone(),
+        events,
+        bodies: bodies.clone(),
+        validators,
+        heads: heads.clone(),
+        consensus: sender,
+    }));
+    let running = consensus::start(consensus::Parts {
+        chain: chain.clone(),
+        pool: pool.clone(),
+        network: network.clone(),
+        links: voter
+            .is_some()
+            .then(|| HashChain::open(&beacon::file(folder)))
+            .transpose()?,
+        key: voter,
+        bodies,
+        heads: heads.clone(),
+        messages,
+        stop,
+    })?;
+    let together = Together {
+        network: network.clone(),
+        heads,
+        status: running.status,
+    };
+    let working = tokio::spawn(async move {
+        let ended = running.ended.await;
+        network.stop().await;
+        let _ = talking.await;
+        match ended {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(ChainError::Task("the thread of consensus panicked".into()).into()),
+        }
+    });
+    Ok((together, working))
 }
 
 impl Node {
@@ -119,6 +271,8 @@ impl Node {
             base_path: _,
             rpc,
             sealing,
+            network,
+            voters,
             chain,
             metrics,
             metrics_may_fail,
@@ -159,8 +313,21 @@ impl Node {
             error,
         })?;
         let (started_at, _) = chain.best();
-        let author = Arc::new(Author::new(chain.clone(), pool.clone(), spec.author, sealing));
-        let development = DevelopmentControls::of(&author, &pool, &spec).map(Arc::new);
+        let (stop, stopped) = watch::channel(false);
+        let (author, together, working) = if has_validators(&chain)? {
+            let place = (&*spec, &*folder);
+            let (together, working) = join(&chain, &pool, network, voters, place, stopped).await?;
+            (None, Some(together), working)
+        } else {
+            let author = Arc::new(Author::new(chain.clone(), pool.clone(), spec.author, sealing));
+            let making = author::run(author.clone(), stopped);
+            let working = tokio::spawn(async move { Ok(making.await?) });
+            (Some(author), None, working)
+        };
+        let development = author
+            .as_ref()
+            .and_then(|author| DevelopmentControls::of(author, &pool, &spec));
+        let development = development.map(Arc::new);
         let rpc = match rpc {
             None => None,
             Some(rpc) => {
@@ -169,6 +336,7 @@ impl Node {
                     pool: pool.clone(),
                     evm_pool: Arc::new(EvmPool::new(chain.clone(), pool.clone())),
                     development: development.clone(),
+                    together: together.clone(),
                     spec: spec.clone(),
                     started_at,
                     started: Instant::now(),
@@ -185,24 +353,23 @@ impl Node {
                 Some(server)
             }
         };
-        let (stop, stopped) = watch::channel(false);
-        let authoring = tokio::spawn(author::run(author.clone(), stopped));
         Ok(Self {
             chain,
             pool,
             author,
+            together,
             development,
             rpc,
             metrics,
             stop,
-            authoring,
+            working,
             _revalidation: revalidation,
         })
     }
 
-    /// Makes a block of what the pool holds, now.
+    /// Makes a block of what the pool holds, now. On a chain with validators it is an error.
     pub async fn seal(&self) -> Result<NewBlock, ChainError> {
-        let author = self.author.clone();
+        let author = self.author.clone().ok_or(ChainError::NotAlone)?;
         let made = tokio::task::spawn_blocking(move || author.seal(SEAL_PERIOD));
         made.await.map_err(|error| ChainError::Task(error.to_string()))?
     }
@@ -240,21 +407,26 @@ impl Node {
         self.chain.registry()
     }
 
-    /// Waits until authoring ends by itself, which is an error.
+    /// The network, on a chain with validators.
+    pub fn network(&self) -> Option<&Network> {
+        self.together.as_ref().map(|together| &together.network)
+    }
+
+    /// Waits until making or deciding blocks ends by itself, which is an error.
     pub async fn failed(&mut self) -> NodeError {
-        let ended = (&mut self.authoring).await;
+        let ended = (&mut self.working).await;
         match ended {
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(())) => ChainError::Task("authoring stopped".into()).into(),
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => ChainError::Task("no blocks are made any more".into()).into(),
             Err(error) => ChainError::Task(error.to_string()).into(),
         }
     }
 
-    /// Stops authoring after the block at hand, then RPC and metrics.
+    /// Stops making blocks after the one at hand, then network, RPC and metrics.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        if !self.authoring.is_finished() {
-            let _ = self.authoring.await;
+        if !self.working.is_finished() {
+            let _ = self.working.await;
         }
         if let Some(rpc) = self.rpc {
             rpc.stop().await;

@@ -59,7 +59,7 @@ impl TestChain {
 
     /// A chain that is open already, such as a running node's. Blocks made by hand then go past the node's pool.
     pub fn over(chain: Arc<Chain>) -> Result<Self, ChainError> {
-        let metadata = metadata_of(&chain)?;
+        let metadata = chain.metadata()?;
         Ok(Self {
             chain,
             metadata,
@@ -69,7 +69,7 @@ impl TestChain {
 
     /// Reads metadata again, after an upgrade.
     pub fn refresh(&mut self) -> Result<(), ChainError> {
-        self.metadata = metadata_of(&self.chain)?;
+        self.metadata = self.chain.metadata()?;
         Ok(())
     }
 
@@ -80,6 +80,7 @@ impl TestChain {
         inherents.put(TIMESTAMP_INHERENT, &now);
         self.chain.author(Proposal {
             author: ChainSpec::dev().author,
+            digest: Vec::new(),
             inherents,
             transactions: &mut transactions.into_iter(),
             deadline: Instant::now() + Duration::from_secs(60),
@@ -188,12 +189,6 @@ impl TestChain {
         let value = self.chain.state_at(block)?.get(&Self::value_key("System", "Events"))?;
         decode_events(&self.metadata, &value.unwrap_or_default()).map_err(task)
     }
-}
-
-fn metadata_of(chain: &Chain) -> Result<Metadata, ChainError> {
-    let (_, best) = chain.best();
-    let bytes: Option<Vec<u8>> = chain.call_typed(best, names::METADATA_AT_VERSION, &15u32)?;
-    Metadata::decode(&bytes.unwrap_or_default()).map_err(task)
 }
 
 fn task(error: impl std::fmt::Display) -> ChainError {

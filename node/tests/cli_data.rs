@@ -1,9 +1,10 @@
 //! Blocks out of one node and into another, and what is told of a folder: the real binary on real folders.
 
-use quids_core::{AccountId20, Block, Hash, Height};
+use quids_core::{AccountId20, Hash, Height};
 use quids_node::{
     ChainOptions,
     blocks::{self, FileHeader},
+    chain::FinalBlock,
     testing::{Signing, TestChain},
 };
 use serde_json::Value;
@@ -282,8 +283,8 @@ fn an_export_does_not_go_on_with_another() {
     let header = reader.header().clone();
     let all: Vec<_> = std::iter::from_fn(|| Some(reader.next_block().unwrap()?.1)).collect();
     let mut fork = all.clone();
-    fork[1].header.state_root = Hash::zero();
-    let written = |genesis: Hash, (first, last), blocks: &[Block]| {
+    fork[1].block.header.state_root = Hash::zero();
+    let written = |genesis: Hash, (first, last), blocks: &[FinalBlock]| {
         let (first, last) = (Height(first), Height(last));
         let mut bytes = Vec::new();
         let header = FileHeader { genesis, first, last };
@@ -306,7 +307,7 @@ fn an_export_does_not_go_on_with_another() {
         (longer, &[], "no block 99: the last one is 12"),
         (whole.clone(), &["--from", "2"], "for blocks 1 to 12, not 2 to the last"),
         (whole.clone(), &["--to", "5"], "it is for blocks 1 to 12, not 1 to 5"),
-        (older, &[], "it has format version 1, not 2"),
+        (older, &[], "it has format version 1, not 3"),
         (b"hello".to_vec(), &[], "does not begin with QUIDSBLK"),
         (whole[1..].to_vec(), &[], "does not begin with QUIDSBLK"),
     ] {
@@ -485,10 +486,11 @@ fn a_folder_is_shown_guarded_and_purged() {
     let evm = ["evm_blocks", "evm_transactions", "evm_logs", "evm_postings"];
     let state = ["state", "branches", "diffs", "changes"];
     assert_eq!(names[..4], ["meta", "headers", "numbers", "bodies"]);
-    assert_eq!((&names[4..8], names[8]), (&state[..], "extras"));
-    assert_eq!(names[9..], evm);
+    assert_eq!(names[4..6], ["justifications", "journal"]);
+    assert_eq!((&names[6..10], names[10]), (&state[..], "extras"));
+    assert_eq!(names[11..], evm);
     assert_eq!(columns[1]["entries_estimate"], BLOCKS + 1);
-    assert!(columns[4]["bytes"].as_u64().unwrap() > 100_000);
+    assert!(columns[6]["bytes"].as_u64().unwrap() > 100_000);
 
     // While a node runs, nobody else gets at it, and who has it is told.
     let mut node = Command::new(env!("CARGO_BIN_EXE_quids"))
@@ -599,7 +601,7 @@ fn a_database_is_counted_pruned_and_written_anew() {
     let trained = done(folder.path(), &["db", "train-dictionary"]);
     assert!(trained["bytes_after"].as_u64().unwrap() > 100_000, "{trained}");
     let stats = done(folder.path(), &["db", "stats"]);
-    assert_eq!(columns(&stats).len(), 13);
+    assert_eq!(columns(&stats).len(), 15);
     let column = |name: &str| {
         let all = stats["columns"].as_array().unwrap();
         all.iter().find(|column| column["name"] == name).unwrap().clone()

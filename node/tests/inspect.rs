@@ -34,6 +34,7 @@ impl Asked {
             pool: pool.clone(),
             evm_pool: Arc::new(EvmPool::new(chain.chain.clone(), pool.clone())),
             development: None,
+            together: None,
             spec: Arc::new(ChainSpec::dev()),
             started_at: quids_core::Height(0),
             started: Instant::now(),

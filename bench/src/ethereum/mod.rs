@@ -3,7 +3,7 @@
 mod blocks;
 mod call;
 mod contender;
-mod http;
+pub mod http;
 mod load;
 mod logs;
 mod metrics;

@@ -227,6 +227,7 @@ fn block_commit(header: Header, body: &[Vec<u8>], state: Commit) -> BlockCommit 
     BlockCommit {
         header,
         body,
+        justification: None,
         state,
         aux: Vec::new(),
         evm: None,

@@ -63,6 +63,7 @@ impl Ours {
         let block = BlockCommit {
             header: header.clone(),
             body,
+            justification: None,
             state: commit,
             aux: Vec::new(),
             evm: None,

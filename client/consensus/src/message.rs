@@ -5,7 +5,7 @@ use codec::{Decode, Encode, Input};
 use malachite_types::{self as bft, NilOrVal, RoundCertificateType, VoteType};
 use quids_core::Hash;
 use quids_crypto::Signature;
-use quids_pobpc::{Proposal, Round, SEATS_MAX, SeatIndex, Signed, Vote, VoteKind};
+use quids_pobpc::{Ballot, Committee, Proposal, Round, SEATS_MAX, SeatIndex, Signed, Verify, Vote, VoteKind};
 
 /// Something to be sent to all members.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -27,6 +27,47 @@ impl Message {
             Self::Proposal(proposal) => proposal.message.height,
             Self::Polka(certificate) => certificate.height,
             Self::Round(certificate) => certificate.height,
+        }
+    }
+
+    /// Whether all who signed it sit in this committee, that of its height, and signed; and whether who proposes had the turn.
+    /// Such a message is worth to be passed on. Whether the signatures of a certificate are enough the engine says.
+    pub fn is_genuine(&self, genesis: &Hash, committee: &Committee, verify: &impl Verify) -> bool {
+        let is_by = |seat: SeatIndex, signed: &dyn Fn() -> Vec<u8>, signature: &Signature| {
+            let seat = committee.seat(seat);
+            seat.is_some_and(|seat| verify.verify(&seat.key, &signed(), signature))
+        };
+        match self {
+            Self::Vote(vote) => is_by(vote.seat, &|| vote.message.signed_bytes(genesis), &vote.signature),
+            Self::Proposal(signed) => {
+                let Signed {
+                    message,
+                    seat,
+                    signature,
+                } = signed;
+                committee.proposer(message.height, message.round) == *seat
+                    && is_by(*seat, &|| message.signed_bytes(genesis), signature)
+            }
+            Self::Polka(polka) => {
+                let vote = Vote {
+                    kind: VoteKind::Prevote,
+                    height: polka.height,
+                    round: polka.round,
+                    block: Some(polka.block),
+                };
+                let signed = vote.signed_bytes(genesis);
+                let mut signatures = polka.signatures.iter();
+                signatures.all(|(seat, signature)| is_by(*seat, &|| signed.clone(), signature))
+            }
+            Self::Round(certificate) => certificate.votes.iter().all(|one| {
+                let vote = Vote {
+                    kind: one.kind,
+                    height: certificate.height,
+                    round: certificate.round,
+                    block: one.block,
+                };
+                is_by(one.seat, &|| vote.signed_bytes(genesis), &one.signature)
+            }),
         }
     }
 }

@@ -24,6 +24,8 @@ const TAKING_BACK_CACHE_BYTES: usize = 16 * 1024 * 1024;
 pub struct BlockCommit {
     pub header: Header,
     pub body: Vec<OpaqueExtrinsic>,
+    /// The proof that it is final, SCALE; `None` where no committee decides.
+    pub justification: Option<Vec<u8>>,
     /// What it did to the state of its parent.
     pub state: Commit,
     /// Entries of the extras column: `None` removes.
@@ -110,6 +112,7 @@ impl Database {
             let evm = block.evm.take();
             self.put_block(&mut batch, &block, hash, evm)?;
             self.put_state(&mut batch, number, &block.state)?;
+            self.forget_journal(&mut batch, number)?;
             let oldest = self.prune(&mut batch, number)?;
             Ok(Some(Prepared {
                 batch,
@@ -150,7 +153,7 @@ impl Database {
             for above in (height.0.saturating_add(1)..=best.0).rev().map(Height) {
                 let Some(hash) = self.hash_at(above)? else { continue };
                 self.delete_evm(&mut batch, above, hash)?;
-                for column in [Column::Headers, Column::Bodies] {
+                for column in [Column::Headers, Column::Bodies, Column::Justifications] {
                     self.raw.delete(&mut batch, column, hash.as_bytes())?;
                 }
                 self.raw.delete(&mut batch, Column::Numbers, &number_key(above))?;
@@ -298,6 +301,9 @@ impl Database {
         raw.put(batch, Column::Headers, hash.as_bytes(), &block.header.encode())?;
         raw.put_checked(batch, Column::Bodies, hash.as_bytes(), &block.body.encode())?;
         raw.put_checked(batch, Column::Numbers, &number_key(block.header.number), &hash.encode())?;
+        if let Some(justification) = &block.justification {
+            raw.put_checked(batch, Column::Justifications, hash.as_bytes(), justification)?;
+        }
         if let Some(evm) = evm {
             self.put_evm(batch, block.header.number, hash, evm)?;
         }
@@ -316,7 +322,7 @@ impl Database {
 }
 
 /// Nothing is written after this error, if it is one of writing.
-fn stop(stopped: &mut Option<String>, error: &DbError) {
+pub(crate) fn stop(stopped: &mut Option<String>, error: &DbError) {
     if let DbError::Write(_) = error {
         *stopped = Some(error.to_string());
     }

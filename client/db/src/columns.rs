@@ -2,10 +2,11 @@
 
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options as RocksOptions};
 
-/// Version of the layout in this folder's README. A node refuses a database of another one, but for [`PATCHLESS_FORMAT`].
-pub const FORMAT_VERSION: u32 = 4;
-/// The version before, in which the past had all branches whole. It becomes one of this version when it is opened.
-pub(crate) const PATCHLESS_FORMAT: u32 = 3;
+/// Version of the layout in this folder's README. A node refuses a database of another one, but for those from
+/// [`OLDEST_FORMAT`] on.
+pub const FORMAT_VERSION: u32 = 5;
+/// The least version that becomes one of [`FORMAT_VERSION`] when it is opened: what it has is read as it is.
+pub(crate) const OLDEST_FORMAT: u32 = 3;
 
 const MIB: usize = 1024 * 1024;
 /// Bloom filter bits per key: about 1 % of absent keys cost a read.
@@ -45,6 +46,10 @@ pub enum Column {
     Numbers,
     /// Block hash to extrinsics.
     Bodies,
+    /// Block hash to the proof that it is final.
+    Justifications,
+    /// Height and place to what consensus has to remember.
+    Journal,
     /// Key to value, of the latest state.
     State,
     /// Address to branch, of the latest state's trie.
@@ -66,11 +71,13 @@ pub enum Column {
 }
 
 impl Column {
-    pub const ALL: [Column; 13] = [
+    pub const ALL: [Column; 15] = [
         Column::Meta,
         Column::Headers,
         Column::Numbers,
         Column::Bodies,
+        Column::Justifications,
+        Column::Journal,
         Column::State,
         Column::Branches,
         Column::Diffs,
@@ -88,6 +95,8 @@ impl Column {
             Self::Headers => "headers",
             Self::Numbers => "numbers",
             Self::Bodies => "bodies",
+            Self::Justifications => "justifications",
+            Self::Journal => "journal",
             Self::State => "state",
             Self::Branches => "branches",
             Self::Diffs => "diffs",
@@ -106,17 +115,24 @@ impl Column {
             Self::State | Self::Diffs | Self::Bodies => 8 * MIB,
             Self::Branches | Self::Changes => 6 * MIB,
             Self::EvmBlocks | Self::EvmTransactions | Self::EvmLogs | Self::EvmPostings => 4 * MIB,
-            Self::Meta | Self::Headers | Self::Numbers | Self::Extras => 3 * MIB,
+            Self::Meta | Self::Headers | Self::Numbers | Self::Extras => 2 * MIB,
+            Self::Justifications | Self::Journal => 2 * MIB,
         }
     }
 
     /// Bodies, what they did and what they replaced compress at once; what is read often, only where it comes to rest.
-    /// Branches are hashes: they do not.
+    /// Branches are hashes, and justifications signatures: they do not.
     const fn compression(self) -> Compression {
         match self {
             Self::Bodies | Self::Diffs | Self::EvmBlocks | Self::EvmLogs => Compression::Always,
             Self::State | Self::Changes | Self::Extras | Self::EvmPostings => Compression::AtRest,
-            Self::Meta | Self::Headers | Self::Numbers | Self::Branches | Self::EvmTransactions => Compression::Never,
+            Self::Meta
+            | Self::Headers
+            | Self::Numbers
+            | Self::Justifications
+            | Self::Journal
+            | Self::Branches
+            | Self::EvmTransactions => Compression::Never,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Database`: opening, and everything that reads. Writing is in `block.rs`.
 
 use crate::{
-    columns::{Column, FORMAT_VERSION, PATCHLESS_FORMAT},
+    columns::{Column, FORMAT_VERSION, OLDEST_FORMAT},
     effort::Effort,
     error::DbError,
     metrics::CommitMetrics,
@@ -132,8 +132,8 @@ impl Database {
             metrics: OnceLock::new(),
         };
         this.finish_repair()?;
-        if format == PATCHLESS_FORMAT {
-            // Its diffs are read as they are; those that are written from now on it does not know.
+        if format < FORMAT_VERSION {
+            // What it has is read as it is; what is written from now on it does not know.
             put_format(&this.raw)?;
         }
         Ok(this)
@@ -169,6 +169,11 @@ impl Database {
         bytes
             .map(|bytes| decode(Column::Bodies, hash.as_bytes(), &bytes))
             .transpose()
+    }
+
+    /// The proof that the block with this hash is final, as it was written with it; `None` also of a block that came without.
+    pub fn justification(&self, hash: &Hash) -> Result<Option<Vec<u8>>, DbError> {
+        self.raw.checked(Column::Justifications, hash.as_bytes())
     }
 
     /// The block at a height. Nothing above the height of [`Database::best`] is found, by height or by a
@@ -319,7 +324,7 @@ fn check_format(raw: &Raw) -> Result<u32, DbError> {
     })?;
     match u32::from_le_bytes(version) {
         found if found > supported => Err(DbError::NewerFormat { found, supported }),
-        found @ (FORMAT_VERSION | PATCHLESS_FORMAT) => Ok(found),
+        found @ OLDEST_FORMAT..=FORMAT_VERSION => Ok(found),
         found => Err(DbError::OlderFormat { found, supported }),
     }
 }

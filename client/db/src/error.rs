@@ -62,6 +62,8 @@ pub enum DbError {
     },
     #[error("block {number} of parent {parent:?} does not follow the last one, which is {tip:?}")]
     NotOnTip { number: Height, parent: Hash, tip: Hash },
+    #[error("the journal of height {0} is full")]
+    JournalFull(Height),
     #[error("no block at height {0}")]
     NoBlockAt(Height),
     #[error("the past cannot be gone back to: {0}")]

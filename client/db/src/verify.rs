@@ -98,11 +98,20 @@ impl Database {
         walk.state(&best)?;
         walk.past()?;
         walk.roots()?;
-        for column in [Column::Meta, Column::Extras, Column::EvmLogs, Column::EvmPostings] {
+        for column in [
+            Column::Meta,
+            Column::Extras,
+            Column::Journal,
+            Column::EvmLogs,
+            Column::EvmPostings,
+        ] {
             walk.entries(column, |_, _, _| Ok(()))?;
         }
         walk.entries(Column::EvmBlocks, |walk, key, _| {
             walk.known_block(Column::EvmBlocks, key, block_hash(Column::EvmBlocks, key)?)
+        })?;
+        walk.entries(Column::Justifications, |walk, key, _| {
+            walk.known_block(Column::Justifications, key, block_hash(Column::Justifications, key)?)
         })?;
         walk.entries(Column::EvmTransactions, |walk, key, value| {
             let (block, _): (Hash, u32) = decode(Column::EvmTransactions, key, value)?;
@@ -558,9 +567,9 @@ impl Walk<'_> {
     fn height_of(&self, column: Column, key: &[u8]) -> Option<Height> {
         match column {
             Column::Numbers | Column::Diffs => Some(Height(u32::from_be_bytes(key.try_into().ok()?))),
-            Column::EvmLogs => Some(Height(u32::from_be_bytes(*key.first_chunk()?))),
+            Column::EvmLogs | Column::Journal => Some(Height(u32::from_be_bytes(*key.first_chunk()?))),
             Column::Changes => Some(Height(u32::from_be_bytes(*key.last_chunk()?))),
-            Column::Bodies | Column::EvmBlocks => {
+            Column::Bodies | Column::EvmBlocks | Column::Justifications => {
                 let hash: [u8; 32] = key.try_into().ok()?;
                 Some(self.db.header(&hash.into()).ok()??.number)
             }

@@ -1,12 +1,14 @@
 //! The port: what the server asks of the node.
 
 use codec::DecodeAll;
+use quids_api::pobpc::NextHeight;
 use quids_api::{
     RuntimeVersion,
     evm::{EvmBlock, EvmLog, EvmOutcome, EvmTransaction, TraceOptions},
     names,
 };
 use quids_core::{H160, H256, Hash, Header, Height, OpaqueExtrinsic, U256};
+use quids_pobpc::{Round, SeatIndex};
 use quids_txpool::PoolError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,6 +46,14 @@ pub trait Backend: Send + Sync + 'static {
     /// `system_localListenAddresses`: multiaddresses; empty without a network.
     fn listen_addresses(&self) -> Vec<String> {
         Vec::new()
+    }
+    /// `quids_consensusState`; `None` on a chain without validators.
+    fn consensus(&self) -> Option<ConsensusState> {
+        None
+    }
+    /// The proof that a block is final, SCALE of [`quids_pobpc::Justification`]; `None` if it came without.
+    fn justification(&self, _hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(None)
     }
     /// What `quids_nodeInfo` tells beyond the `system_*` methods.
     fn node_info(&self) -> NodeInfo;
@@ -301,6 +311,23 @@ pub struct Peer {
     pub best_hash: Hash,
     /// The height of that.
     pub best_number: u32,
+}
+
+/// See [`Backend::consensus`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsensusState {
+    /// That is being decided.
+    pub height: Height,
+    /// The first is 0.
+    pub round: Round,
+    /// Whose turn it is.
+    pub proposer: SeatIndex,
+    /// Of this node, at this height.
+    pub seat: Option<SeatIndex>,
+    /// Who decides, and how.
+    pub next: NextHeight,
+    /// Whether it brings in what others decided before.
+    pub is_catching_up: bool,
 }
 
 /// See [`Backend::node_info`].

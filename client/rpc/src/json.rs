@@ -1,7 +1,7 @@
 //! Substrate's JSON: headers, blocks, versions, fees.
 
 use codec::Encode;
-use quids_api::{DispatchClass, FeeDetails, RuntimeDispatchInfo, RuntimeVersion};
+use quids_api::{DispatchClass, FeeDetails, RuntimeDispatchInfo, RuntimeVersion, pobpc::POBPC_ENGINE_ID};
 use quids_core::{Hash, Header, OpaqueExtrinsic};
 use serde_json::{Value, json};
 
@@ -35,11 +35,11 @@ pub fn header(header: &Header) -> Value {
     })
 }
 
-/// `SignedBlock`. Extrinsics keep their length prefix.
-pub fn signed_block(head: &Header, body: &[OpaqueExtrinsic]) -> Value {
+/// `SignedBlock`. Extrinsics keep their length prefix; a justification is engine and bytes, as numbers.
+pub fn signed_block(head: &Header, body: &[OpaqueExtrinsic], justification: Option<Vec<u8>>) -> Value {
     json!({
         "block": { "header": header(head), "extrinsics": list(body.iter().map(Encode::encode)) },
-        "justifications": null,
+        "justifications": justification.map(|bytes| json!([[POBPC_ENGINE_ID, bytes]])),
     })
 }
 

@@ -242,6 +242,13 @@ impl Pool {
         found.map(|entry| entry.transaction.hash).collect()
     }
 
+    /// Whether peers know of a transaction without this node: it came from one, and was passed on as it came.
+    pub fn set_announced(&mut self, hash: &Hash, announced: bool) {
+        if let Some(id) = self.index.id(hash) {
+            self.index.change(id, |entry| entry.announced = announced);
+        }
+    }
+
     /// The network sent a transaction to these peers.
     pub fn broadcast_to(&mut self, hash: &Hash, peers: Vec<String>) -> Option<PoolEvent> {
         let id = self.index.id(hash)?;

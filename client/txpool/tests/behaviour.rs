@@ -772,6 +772,13 @@ fn names_each_ready_transaction_once_for_peers() {
     case.block(&[], true);
     assert_eq!(take(&mut case, 9), []);
     assert_eq!(case.pool.broadcast_to(&Hash::zero(), vec![]), None);
+    // One that a peer sent is passed on as it came, unless it did not come alone.
+    case.submit_all(&[">g@1"]);
+    case.pool.set_announced(&hash_of(b">g@1"), true);
+    assert_eq!(take(&mut case, 9), []);
+    case.pool.set_announced(&hash_of(b">g@1"), false);
+    assert_eq!(take(&mut case, 9), [hash_of(b">g@1")]);
+    case.pool.set_announced(&Hash::zero(), true);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The file format, version 2. A header, then a frame (`crate::frames`) for each block. All numbers little-endian.
+//! The file format, version 3. A header, then a frame (`crate::frames`) for each block. All numbers little-endian.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -7,9 +7,9 @@
 //! | 32 | genesis hash |
 //! | 4, 4 | heights of the first and the last block, u32; none if the first is greater |
 //! | 8 | sum: the first 8 bytes of BLAKE3-256 of the 52 bytes before |
-//! | | frames: SCALE of header and extrinsics |
+//! | | frames: SCALE of header, extrinsics, and the optional justification |
 //!
-//! Version 1 is read as well. Instead of frames it has
+//! Versions 2 and 1 are read as well: their blocks have no justifications. Version 1 has instead of frames
 //!
 //! | bytes | what |
 //! |---|---|
@@ -19,13 +19,17 @@
 //!
 //! Sums find damage; whether a block is right, executing it tells.
 
-use crate::frames::{self, FrameError, SUM_BYTES, sum, u32_at};
+use crate::{
+    chain::FinalBlock,
+    frames::{self, FrameError, SUM_BYTES, sum, u32_at},
+};
 use quids_core::{Block, Hash, Height};
 use std::io::{self, Read, Write};
 
 const MAGIC: &[u8; 8] = b"QUIDSBLK";
 /// What is written.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
+const VERSION_2: u32 = 2;
 const VERSION_1: u32 = 1;
 const HEADER_BYTES: usize = 52;
 
@@ -90,7 +94,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Blocks come in the order of their heights.
-    pub fn write(&mut self, block: &Block) -> io::Result<()> {
+    pub fn write(&mut self, block: &FinalBlock) -> io::Result<()> {
         frames::write(self.0, block)
     }
 
@@ -158,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next block and where it begins; `None` after the last.
-    pub fn next_block(&mut self) -> Result<Option<(u64, Block)>, FormatError> {
+    pub fn next_block(&mut self) -> Result<Option<(u64, FinalBlock)>, FormatError> {
         let (number, offset) = (self.next, self.offset);
         let damaged = |reason: String| FormatError::Damaged { number, offset, reason };
         let failed = |error| FormatError::Read { offset, error };
@@ -169,22 +173,29 @@ impl<'a> Reader<'a> {
             };
         }
         let read = match self.version {
-            VERSION_1 => read_1(self.input, number),
+            VERSION_1 => read_1(self.input, number).map(without_proof),
+            VERSION_2 => frames::read(self.input).map(without_proof),
             _ => frames::read(self.input),
         };
-        let (block, length): (Block, u64) = match read {
+        let (block, length): (FinalBlock, u64) = match read {
             Ok(Some(read)) => read,
             Ok(None) => return Err(damaged("the file ends here".into())),
             Err(FrameError::Damaged(reason)) => return Err(damaged(reason)),
             Err(FrameError::Read(error)) => return Err(failed(error)),
         };
-        if block.header.number != number {
-            return Err(damaged(format!("its header has height {}", block.header.number)));
+        let found = block.block.header.number;
+        if found != number {
+            return Err(damaged(format!("its header has height {found}")));
         }
         self.offset += length;
         self.next = Height(number.0.saturating_add(1));
         Ok(Some((offset, block)))
     }
+}
+
+/// A block of a version that has no justifications.
+fn without_proof(read: Option<(Block, u64)>) -> Option<(FinalBlock, u64)> {
+    read.map(|(block, length)| (block.into(), length))
 }
 
 /// The next block as version 1 has it, and its bytes in the file; `None` at the end.
@@ -210,8 +221,9 @@ mod tests {
     use codec::Encode;
     use proptest::prelude::*;
     use quids_core::{Digest, Header, OpaqueExtrinsic};
+    use quids_pobpc::{Justification, Round};
 
-    fn block(number: u32) -> Block {
+    fn bare(number: u32) -> Block {
         Block {
             header: Header {
                 parent_hash: Hash::repeat_byte(1),
@@ -222,6 +234,25 @@ mod tests {
             },
             extrinsics: vec![OpaqueExtrinsic(vec![number as u8; 100])],
         }
+    }
+
+    /// The first has no proof.
+    fn block(number: u32) -> FinalBlock {
+        let proof = Justification {
+            height: Height(number),
+            round: Round(1),
+            block: Hash::repeat_byte(4),
+            signatures: Vec::new(),
+        };
+        FinalBlock {
+            block: bare(number),
+            justification: (number > 5).then_some(proof),
+        }
+    }
+
+    /// As versions 1 and 2 have them.
+    fn without_proofs() -> [FinalBlock; 3] {
+        [5, 6, 7].map(|number| bare(number).into())
     }
 
     const HEADER: FileHeader = FileHeader {
@@ -240,13 +271,27 @@ mod tests {
         bytes
     }
 
+    fn header(version: u8) -> Vec<u8> {
+        let mut bytes = file()[..HEADER_BYTES].to_vec();
+        bytes[8] = version;
+        bytes.extend(sum(&[&bytes]));
+        bytes
+    }
+
+    /// The same in version 2.
+    fn file_2() -> Vec<u8> {
+        let mut bytes = header(2);
+        for number in 5..=7 {
+            frames::write(&mut bytes, &bare(number)).unwrap();
+        }
+        bytes
+    }
+
     /// The same in version 1.
     fn file_1() -> Vec<u8> {
-        let mut bytes = file()[..HEADER_BYTES].to_vec();
-        bytes[8] = 1;
-        bytes.extend(sum(&[&bytes]));
+        let mut bytes = header(1);
         for number in 5..=7u32 {
-            let block = block(number).encode();
+            let block = bare(number).encode();
             bytes.extend((block.len() as u32).to_le_bytes());
             bytes.extend(sum(&[&number.to_le_bytes(), &block]));
             bytes.extend(block);
@@ -254,7 +299,7 @@ mod tests {
         bytes
     }
 
-    fn read(mut bytes: &[u8]) -> Result<Vec<Block>, FormatError> {
+    fn read(mut bytes: &[u8]) -> Result<Vec<FinalBlock>, FormatError> {
         let mut reader = Reader::new(&mut bytes)?;
         let mut blocks = Vec::new();
         while let Some((offset, block)) = reader.next_block()? {
@@ -266,20 +311,20 @@ mod tests {
 
     #[test]
     fn blocks_are_read_as_written() {
-        for bytes in [file(), file_1()] {
-            assert_eq!(read(&bytes).unwrap(), [block(5), block(6), block(7)]);
+        assert_eq!(read(&file()).unwrap(), [block(5), block(6), block(7)]);
+        for bytes in [file_1(), file_2()] {
+            assert_eq!(read(&bytes).unwrap(), without_proofs());
         }
     }
 
     #[test]
     fn the_formats_are_pinned() {
-        let hash = hex::encode(quids_crypto::blake3_256(&file_1()));
-        assert_eq!((hash.as_str(), hex::encode(file()).as_str()), (FILE_1_HASH, FILE));
-        assert_eq!(
-            read(&hex::decode(FILE).unwrap()).unwrap(),
-            [block(5), block(6), block(7)]
-        );
-        for (version, bytes) in [(1, file_1()), (2, file())] {
+        let hash = |file: Vec<u8>| hex::encode(quids_crypto::blake3_256(&file));
+        assert_eq!(hash(file_1()), FILE_1_HASH);
+        assert_eq!(hex::encode(file_2()), FILE_2);
+        assert_eq!(hash(file()), FILE_HASH);
+        assert_eq!(read(&hex::decode(FILE_2).unwrap()).unwrap(), without_proofs());
+        for (version, bytes) in [(1, file_1()), (2, file_2()), (3, file())] {
             let mut input = &bytes[..];
             let reader = Reader::new(&mut input).unwrap();
             assert_eq!((reader.version(), reader.header()), (version, &HEADER));
@@ -303,8 +348,8 @@ mod tests {
     #[test]
     fn damage_is_told_with_block_and_place() {
         for (good, block_bytes) in [
-            (file(), (file().len() - 60) / 3),
-            (file_1(), 12 + block(5).encode().len()),
+            (file_2(), (file_2().len() - 60) / 3),
+            (file_1(), 12 + bare(5).encode().len()),
         ] {
             let second = 60 + block_bytes;
             let here = format!("block 6, at byte {second} of the file, is damaged");
@@ -313,12 +358,12 @@ mod tests {
                 (b"hello".to_vec(), "no file of blocks".into()),
                 (changed(&good, 0, b'X'), "no file of blocks".into()),
                 (
-                    changed(&good, 8, 3),
-                    "format version 3, this program reads up to 2".into(),
+                    changed(&good, 8, 4),
+                    "format version 4, this program reads up to 3".into(),
                 ),
                 (
                     changed(&good, 8, 0),
-                    "format version 0, this program reads up to 2".into(),
+                    "format version 0, this program reads up to 3".into(),
                 ),
                 // The sum tells one version from another.
                 (changed(&good, 8, 3 - good[8]), "header of the file is damaged".into()),
@@ -342,7 +387,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_change_of_a_byte_goes_unnoticed(at in any::<prop::sample::Index>(), flip in 1u8..) {
-            for mut bytes in [file(), file_1()] {
+            for mut bytes in [file(), file_1(), file_2()] {
                 let at = at.index(bytes.len());
                 bytes[at] ^= flip;
                 prop_assert!(read(&bytes).is_err());
@@ -351,7 +396,7 @@ mod tests {
 
         #[test]
         fn no_cut_goes_unnoticed(at in any::<prop::sample::Index>()) {
-            for bytes in [file(), file_1()] {
+            for bytes in [file(), file_1(), file_2()] {
                 prop_assert!(read(&bytes[..at.index(bytes.len())]).is_err());
             }
         }
@@ -359,15 +404,16 @@ mod tests {
         #[test]
         fn any_bytes_are_a_file_or_an_error(tail in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(read(&tail).is_err());
-            for bytes in [file(), file_1()] {
+            for bytes in [file(), file_1(), file_2()] {
                 prop_assert!(read(&[&bytes[..60], &tail].concat()).is_err());
             }
         }
     }
 
     const FILE_1_HASH: &str = "97a0bf7dce31476796292ab28d0afdb1245480dd50612864cebb797d07139dd9";
-    /// `file()` as lz4_flex 0.13.0 packs it: another version may write other bytes, and has to read these.
-    const FILE: &str = "5155494453424c4b0200000009090909090909090909090909090909090909090909090909090909090909090500000007000000\
+    /// As lz4_flex 0.13.0 packs it, as that of the next one: another version may write other bytes, and has to read these.
+    const FILE_HASH: &str = "adeedfb49e635c5a1226ea66226cae87faaed68e7e36453da02cca5c581e4347";
+    const FILE_2: &str = "5155494453424c4b0200000009090909090909090909090909090909090909090909090909090909090909090500000007000000\
         1712cacbb0716e0320000000c9000000d94f7906f403ded51f0101000c2f140201000c1f0301000c5f000491010501004a600505\
         0505050520000000c9000000a13fcb3f91cbeecd1f0101000c2f180201000c1f0301000c5f000491010601004a60060606060606\
         20000000c9000000bfbedd520da3423c1f0101000c2f1c0201000c1f0301000c5f000491010701004a60070707070707";

@@ -4,7 +4,7 @@ mod format;
 
 pub use format::{FileHeader, FormatError, Reader, Writer};
 
-use crate::chain::{Chain, ChainError, RowError};
+use crate::chain::{Chain, ChainError, FinalBlock, RowError};
 use parking_lot::Mutex;
 use quids_core::{Block, Hash, Height};
 use quids_db::{DbError, crash_point};
@@ -164,7 +164,7 @@ fn begun(
     let mut known = 0;
     loop {
         match reader.next_block() {
-            Ok(Some((_, block))) => {
+            Ok(Some((_, FinalBlock { block, .. }))) => {
                 let (number, theirs) = (block.header.number, block.header.hash());
                 let ours = hash_at(chain, number)?;
                 if ours != theirs {
@@ -229,15 +229,9 @@ fn hash_at(chain: &Chain, number: Height) -> Result<Hash, ChainError> {
     Ok(hash.ok_or(DbError::NoBlockAt(number))?)
 }
 
-fn block_at(chain: &Chain, number: Height) -> Result<Block, ChainError> {
+fn block_at(chain: &Chain, number: Height) -> Result<FinalBlock, ChainError> {
     let hash = hash_at(chain, number)?;
-    Ok(Block {
-        header: chain.header(hash)?,
-        extrinsics: chain
-            .database()
-            .get_block_transactions(&hash)?
-            .ok_or(ChainError::UnknownBlock(hash))?,
-    })
+    chain.final_block(&hash)?.ok_or(ChainError::UnknownBlock(hash))
 }
 
 /// Imports every block of a file that this node does not have; `progress` is told each height. What was imported
@@ -259,25 +253,26 @@ pub fn import(
     let (best, best_hash) = chain.best();
     let mut first = None;
     while let Some((offset, block)) = reader.next_block()? {
-        let number = block.header.number;
+        let number = block.block.header.number;
         if number > best {
             first = Some((offset, block));
             break;
         }
-        check_known(chain, &block, offset)?;
+        check_known(chain, &block.block, offset)?;
         done.skipped += 1;
         progress(number, header.last);
     }
     // Where those begin that are read and not imported yet.
     let offsets = Mutex::new(VecDeque::new());
     let (mut below, mut ours) = (best, best_hash);
-    let mut next = || -> Result<Option<Block>, BlocksError> {
+    let mut next = || -> Result<Option<FinalBlock>, BlocksError> {
         let next = match first.take() {
             Some(first) => Some(first),
             None => reader.next_block()?,
         };
         let Some((offset, block)) = next else { return Ok(None) };
-        let (number, parent) = (block.header.number, block.header.parent_hash);
+        let header = &block.block.header;
+        let (number, parent) = (header.number, header.parent_hash);
         if parent != ours {
             return Err(BlocksError::NoChild {
                 number,
@@ -287,7 +282,7 @@ pub fn import(
                 ours,
             });
         }
-        (below, ours) = (number, block.header.hash());
+        (below, ours) = (number, header.hash());
         offsets.lock().push_back(offset);
         Ok(Some(block))
     };

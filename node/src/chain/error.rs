@@ -40,6 +40,13 @@ pub enum ChainError {
     Genesis(String),
     #[error("block {number} ({hash:?}) is invalid: {reason}")]
     InvalidBlock { number: Height, hash: Hash, reason: String },
+    #[error("block {number} ({hash:?}) is not known to be final: {reason}")]
+    Unproven { number: Height, hash: Hash, reason: String },
+    #[error(
+        "block {number} ({hash:?}) is final by the signatures of a quorum, and yet invalid: {reason}. More than a third of the \
+         committee is faulty, or this node is: nothing after it can be trusted"
+    )]
+    InvalidButFinal { number: Height, hash: Hash, reason: String },
     #[error("the author's own {what} was refused: {reason}")]
     Inherent { what: &'static str, reason: String },
     #[error("the runtime stated the root {stated:?} for a state whose root is {computed:?}")]
@@ -50,6 +57,8 @@ pub enum ChainError {
         "{traced} transactions traced have {bytes} bytes and took {seconds} s: ask for one transaction, or for less of each"
     )]
     TraceTooLarge { traced: usize, bytes: usize, seconds: u64 },
+    #[error("this node does not make blocks alone: validators decide them")]
+    NotAlone,
     #[error("too many calls of the runtime are under way")]
     Busy,
     #[error("a thread of the node panicked: {0}")]

@@ -1,17 +1,20 @@
 //! Executing blocks: building one from transactions, and checking one that was built elsewhere.
 
-use super::{Chain, ChainError, NewBlock, State};
+use super::{
+    Chain, ChainError, FinalBlock, NewBlock, VerifiedSignatures,
+    execution::{Applied, Asked, Execution},
+};
 use codec::{Decode, Encode};
 use quids_api::{
-    ApplyExtrinsicResult, ExtrinsicsCommitment, InherentData, InvalidTransaction, SignatureTask,
-    TransactionValidityError, evm::EvmBlock, names,
+    ExtrinsicsCommitment, InherentData, SIGNATURES_DIGEST, SignatureTask, TransactionValidityError, evm::EvmBlock,
+    names, pobpc::NextHeight,
 };
-use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic};
-use quids_executor::{ExecutorError, Runtime, Session};
-use quids_io::Externalities;
-use quids_state::{Commit, StateView};
+use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
+use quids_executor::Runtime;
+use quids_state::{BatchProof, Commit, Overlay, Recorder, StateBackend, StateView};
 use rayon::prelude::*;
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,6 +32,48 @@ pub(super) struct Executed {
     pub state: Commit,
     /// What it did in the EVM, if the runtime has one and tells.
     pub evm: Result<Option<EvmBlock>, ChainError>,
+    /// Who decides the next height, if that was asked for.
+    pub next: Option<NextHeight>,
+    /// What it needed of its parent's state, if that was noted.
+    pub recorder: Option<Arc<Recorder>>,
+}
+
+/// A block that was executed on the last one and is not stored: whether it will be is for others to decide.
+pub struct Candidate(Executed);
+
+impl Candidate {
+    pub fn header(&self) -> &Header {
+        &self.0.header
+    }
+
+    pub fn block(&self) -> Block {
+        Block {
+            header: self.0.header.clone(),
+            extrinsics: self.0.extrinsics.iter().cloned().map(OpaqueExtrinsic).collect(),
+        }
+    }
+
+    /// What the block wrote at a key of the state.
+    pub fn written(&self, key: &[u8]) -> Option<&[u8]> {
+        let changed = self.0.state.values.iter().find(|change| change.key == key)?;
+        changed.new.as_deref()
+    }
+
+    /// The proof on which the block can be executed without a state, and the values that it has by hash only. `None` if it was not
+    /// recorded.
+    pub fn proof(&self) -> Result<Option<(BatchProof, BTreeMap<Hash, Arc<[u8]>>)>, ChainError> {
+        let Some(recorder) = &self.0.recorder else {
+            return Ok(None);
+        };
+        Ok(Some((recorder.proof(&is_by_hash)?, recorder.blobs(&is_by_hash))))
+    }
+}
+
+/// Values longer than this are in no proof: they seldom change, and whoever verifies keeps them.
+const BLOB_BYTES_MIN: usize = 4096;
+
+fn is_by_hash(key: &[u8], value: &[u8]) -> bool {
+    key == well_known_keys::CODE || value.len() > BLOB_BYTES_MIN
 }
 
 /// What a block is executed on.
@@ -43,6 +88,8 @@ pub(super) struct Parent {
 /// What a block is built from.
 pub struct Proposal<'a> {
     pub author: Option<AccountId20>,
+    /// What else the header says before the block is executed.
+    pub digest: Vec<DigestItem>,
     pub inherents: InherentData,
     /// In the order to try them.
     pub transactions: &'a mut dyn Iterator<Item = Vec<u8>>,
@@ -59,144 +106,16 @@ pub struct Refused {
     pub reason: TransactionValidityError,
 }
 
-/// How an extrinsic was taken.
-enum Applied {
-    Included,
-    Refused(TransactionValidityError),
-}
-
-/// A block under execution.
-struct Execution {
-    session: Session,
-    state: State,
-    extrinsics: Vec<Vec<u8>>,
-    /// Their bytes.
-    length: u32,
-    /// The longest a call may take. Only an author has one: whether a block is valid is no matter of time.
-    deadline: Option<Duration>,
-}
-
-impl Execution {
-    fn begin(chain: &Chain, parent: &Parent, header: &Header, deadline: Option<Duration>) -> Result<Self, ChainError> {
-        let mut this = Self {
-            session: parent.runtime.session()?,
-            state: chain.overlay(parent.state.clone()),
-            extrinsics: Vec::new(),
-            length: 0,
-            deadline,
-        };
-        this.call(names::CORE_INITIALIZE_BLOCK, header)?;
-        Ok(this)
+/// Whether a header commits to these extrinsics; else what is wrong with them.
+pub(crate) fn is_of_header(header: &Header, extrinsics: &ExtrinsicsCommitment) -> Result<(), &'static str> {
+    let signatures = DigestItem::Consensus(SIGNATURES_DIGEST, extrinsics.signatures.encode());
+    if extrinsics.root != header.extrinsics_root {
+        return Err("their root is another");
     }
-
-    fn call(&mut self, api: &'static str, input: &impl Encode) -> Result<Vec<u8>, ChainError> {
-        let input = input.encode();
-        Ok(match self.deadline {
-            None => self.session.call(&mut self.state, api, &input)?,
-            Some(deadline) => self
-                .session
-                .call_with_deadline(&mut self.state, api, &input, deadline)?,
-        })
+    if !header.digest.logs.contains(&signatures) {
+        return Err("their signatures are others");
     }
-
-    fn call_typed<O: Decode>(&mut self, api: &'static str, input: &impl Encode) -> Result<O, ChainError> {
-        O::decode(&mut self.call(api, input)?.as_slice()).map_err(ChainError::decode(api))
-    }
-
-    /// Applies one extrinsic; if it is refused, or the runtime traps on it, the state is as before.
-    fn apply(&mut self, bytes: Vec<u8>) -> Result<Applied, ChainError> {
-        let index = self.extrinsics.len() as u32;
-        let depth = self.state.depth();
-        let host = |error: quids_io::ExtError| ChainError::Executor(ExecutorError::Host(error));
-        self.state.begin_transaction().map_err(host)?;
-        let result: Result<ApplyExtrinsicResult, ChainError> =
-            self.call_typed(names::BLOCK_BUILDER_APPLY_EXTRINSIC, &(index, &bytes));
-        match result {
-            Ok(Ok(_)) => {
-                self.state.commit_transaction().map_err(host)?;
-                self.length = self
-                    .length
-                    .saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-                self.extrinsics.push(bytes);
-                Ok(Applied::Included)
-            }
-            Ok(Err(reason)) => {
-                self.state.rollback_to(depth);
-                Ok(Applied::Refused(reason))
-            }
-            Err(error) => {
-                self.state.rollback_to(depth);
-                Err(error)
-            }
-        }
-    }
-
-    /// Applies a transaction of the pool. `Some`: it must leave the pool. Nothing that a transaction does ends the
-    /// block; only a state that cannot be read does.
-    fn try_transaction(&mut self, hash: Hash, bytes: Vec<u8>) -> Result<Option<TransactionValidityError>, ChainError> {
-        let fits = self.call_typed::<bool>(names::BLOCK_BUILDER_FITS, &(&bytes, self.length));
-        let applied = match fits {
-            Ok(true) => self.apply(bytes),
-            Ok(false) => return Ok(None),
-            Err(error) => Err(error),
-        };
-        match applied {
-            Ok(Applied::Included) => Ok(None),
-            // An earlier one of the same account did not fit: the pool keeps both.
-            Ok(Applied::Refused(TransactionValidityError::Invalid(
-                InvalidTransaction::Future | InvalidTransaction::ExhaustsResources,
-            ))) => Ok(None),
-            Ok(Applied::Refused(reason)) => Ok(Some(reason)),
-            Err(error) if error.is_fatal() => Err(error),
-            Err(ChainError::Executor(error)) if error.is_local() && error != ExecutorError::Deadline => {
-                tracing::warn!("transaction {hash:?} is left for a later block: {error}");
-                Ok(None)
-            }
-            Err(error) => {
-                tracing::error!("transaction {hash:?} made the runtime fail: {error}");
-                Ok(Some(InvalidTransaction::Call.into()))
-            }
-        }
-    }
-
-    fn finish(mut self) -> Result<Executed, ChainError> {
-        let extrinsics = std::mem::take(&mut self.extrinsics);
-        let commitment: ExtrinsicsCommitment = self.call_typed(names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &extrinsics)?;
-        let header: Header = self.call_typed(names::BLOCK_BUILDER_FINALIZE_BLOCK, &commitment)?;
-        let evm = match self.evm() {
-            Err(error) if error.is_fatal() => return Err(error),
-            evm => evm,
-        };
-        let commit = self.state.into_commit()?;
-        // A header that lies about its state would be final, and its child could never be made.
-        if commit.root != header.state_root {
-            return Err(ChainError::WrongRoot {
-                stated: header.state_root,
-                computed: commit.root,
-            });
-        }
-        Ok(Executed {
-            header,
-            extrinsics,
-            state: commit,
-            evm,
-        })
-    }
-
-    /// Asks the runtime what the block did in the EVM. The state is as before.
-    fn evm(&mut self) -> Result<Option<EvmBlock>, ChainError> {
-        let depth = self.state.depth();
-        self.state
-            .begin_transaction()
-            .map_err(|error| ChainError::Executor(ExecutorError::Host(error)))?;
-        let block = self.call_typed(names::QEVM_BLOCK, &());
-        self.state.rollback_to(depth);
-        match block {
-            Ok(block) => Ok(Some(block)),
-            Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
+    Ok(())
 }
 
 impl Chain {
@@ -205,12 +124,48 @@ impl Chain {
     pub fn author(&self, proposal: Proposal<'_>) -> Result<(NewBlock, Vec<Refused>), ChainError> {
         let _one_at_a_time = self.committing.lock();
         let start = Instant::now();
-        let built = self.build(proposal);
+        let built = self.build(proposal, false);
+        let built = built.and_then(|(executed, refused)| Ok((self.commit(executed, None)?, refused)));
         self.metrics.built(start, &built);
         built
     }
 
-    fn build(&self, proposal: Proposal<'_>) -> Result<(NewBlock, Vec<Refused>), ChainError> {
+    /// As [`Chain::author`], but stores nothing: others have to agree first. `record`: what it needs of the state is noted, for
+    /// [`Candidate::proof`].
+    pub fn propose(&self, proposal: Proposal<'_>, record: bool) -> Result<(Candidate, Vec<Refused>), ChainError> {
+        let (executed, refused) = self.build(proposal, record)?;
+        Ok((Candidate(executed), refused))
+    }
+
+    /// Executes a block that was built elsewhere on the last one, and stores nothing.
+    pub fn check(&self, block: &Block) -> Result<Candidate, ChainError> {
+        Ok(Candidate(self.checked(&self.last()?, block, true)?))
+    }
+
+    /// Whether the extrinsics of a child of the last block are those that its header commits to: others than its author may have
+    /// sent them.
+    pub fn has_its_extrinsics(&self, block: &Block) -> Result<bool, ChainError> {
+        self.is_body_of_header(&self.last()?, block)
+    }
+
+    pub(super) fn is_body_of_header(&self, parent: &Parent, block: &Block) -> Result<bool, ChainError> {
+        let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
+        let mut state = self.overlay(parent.state.clone());
+        let output = parent.runtime.call(&mut state, api, &block.extrinsics.encode())?;
+        let commitment = Decode::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
+        Ok(is_of_header(&block.header, &commitment).is_ok())
+    }
+
+    /// Stores a block that is final, which has to be a child of the last one, with the proof of that, and makes it the last one.
+    pub fn decide(&self, candidate: Candidate, justification: Vec<u8>) -> Result<NewBlock, ChainError> {
+        let _one_at_a_time = self.committing.lock();
+        let start = Instant::now();
+        let decided = self.commit(candidate.0, Some(justification));
+        self.metrics.imported(start, &decided);
+        decided
+    }
+
+    fn build(&self, mut proposal: Proposal<'_>, record: bool) -> Result<(Executed, Vec<Refused>), ChainError> {
         let parent = self.last()?;
         let number = parent.header.number.next().unwrap_or(Height::MAX);
         let author = proposal
@@ -222,46 +177,36 @@ impl Chain {
             state_root: Hash::zero(),
             extrinsics_root: Hash::zero(),
             digest: Digest {
-                logs: author.into_iter().collect(),
+                logs: author.into_iter().chain(std::mem::take(&mut proposal.digest)).collect(),
             },
         };
-        let mut execution = Execution::begin(self, &parent, &header, Some(AUTHOR_CALL_DEADLINE))?;
-        let inherents: Vec<OpaqueExtrinsic> =
-            execution.call_typed(names::BLOCK_BUILDER_INHERENT_EXTRINSICS, &proposal.inherents)?;
-        for OpaqueExtrinsic(bytes) in inherents {
-            if let Applied::Refused(reason) = execution.apply(bytes)? {
-                return Err(ChainError::Inherent {
-                    what: "inherent",
-                    reason: reason.to_string(),
-                });
-            }
+        if !record {
+            let state = self.overlay(parent.state.clone());
+            return built_on(&parent.runtime, state, &header, proposal, Asked::Evm);
         }
-        let mut refused = Vec::new();
-        for bytes in proposal.transactions.take(proposal.count_max) {
-            if Instant::now() >= proposal.deadline {
-                break;
-            }
-            let hash = quids_txpool::hash_of(&bytes);
-            if let Some(reason) = execution.try_transaction(hash, bytes)? {
-                refused.push(Refused { hash, reason });
-            }
-        }
-        let new = self.commit(execution.finish()?)?;
-        Ok((new, refused))
+        let recorder = Arc::new(Recorder::new(parent.state.clone()));
+        // So that the proof shows which code runs on it.
+        recorder.get(well_known_keys::CODE)?;
+        let state = self.overlay(recorder.clone());
+        let (mut executed, refused) = built_on(&parent.runtime, state, &header, proposal, Asked::EvmAndNext)?;
+        executed.recorder = Some(recorder);
+        Ok((executed, refused))
     }
 
     /// Executes a block that was built elsewhere on the last one; if it is valid, stores it and makes it the last one.
-    pub fn import(&self, block: Block) -> Result<NewBlock, ChainError> {
+    pub fn import(&self, block: impl Into<FinalBlock>) -> Result<NewBlock, ChainError> {
         let _one_at_a_time = self.committing.lock();
         let start = Instant::now();
-        let imported = self.check_and_store(block);
+        let imported = self.check_and_store(block.into());
         self.metrics.imported(start, &imported);
         imported
     }
 
-    fn check_and_store(&self, block: Block) -> Result<NewBlock, ChainError> {
-        let executed = self.checked(&self.last()?, &block, true)?;
-        self.commit(executed)
+    fn check_and_store(&self, block: FinalBlock) -> Result<NewBlock, ChainError> {
+        let FinalBlock { block, justification } = block;
+        let parent = self.last()?;
+        let executed = self.checked_final(&parent, &block, justification.as_ref(), true)?;
+        self.commit(executed, justification.map(|proof| proof.encode()))
     }
 
     /// Executes a block that was built elsewhere, as a child of this one; the outcome, if it is what the block says.
@@ -312,24 +257,10 @@ impl Chain {
     }
 
     fn execute(&self, parent: &Parent, block: &Block) -> Result<Executed, ChainError> {
-        let header = &block.header;
-        let invalid = |reason: String| ChainError::InvalidBlock {
-            number: header.number,
-            hash: header.hash(),
-            reason,
-        };
-        let mut execution = Execution::begin(self, parent, header, None)?;
-        for (index, OpaqueExtrinsic(bytes)) in block.extrinsics.iter().enumerate() {
-            match execution.apply(bytes.clone()) {
-                Ok(Applied::Included) => {}
-                Ok(Applied::Refused(reason)) => return Err(invalid(format!("extrinsic {index}: {reason}"))),
-                Err(ChainError::Executor(error)) if !error.is_local() => {
-                    return Err(invalid(format!("extrinsic {index}: {error}")));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        execution.finish()
+        let state = self.overlay(parent.state.clone());
+        let mut execution = Execution::begin(&parent.runtime, state, &block.header, None)?;
+        execution.apply_all(block)?;
+        execution.finish(Asked::Evm)
     }
 
     /// Verifies on all cores what the runtime will ask for at the parent's state.
@@ -339,27 +270,71 @@ impl Chain {
         header: &Header,
         extrinsics: &[OpaqueExtrinsic],
     ) -> Result<(), ChainError> {
-        let collect = |chunk: &[OpaqueExtrinsic]| -> Result<Vec<SignatureTask>, ChainError> {
-            let mut state = self.overlay(parent.state.clone());
-            let mut session = parent.runtime.session()?;
-            session.call(&mut state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
-            let chunk: Vec<&[u8]> = chunk.iter().map(|OpaqueExtrinsic(bytes)| bytes.as_slice()).collect();
-            let output = session.call(&mut state, names::SIGNATURES_COLLECT, &chunk.encode())?;
-            Decode::decode(&mut output.as_slice()).map_err(ChainError::decode(names::SIGNATURES_COLLECT))
-        };
-        let tasks: Vec<Vec<SignatureTask>> = extrinsics
-            .par_chunks(COLLECT_CHUNK)
-            .map(collect)
-            .collect::<Result<_, _>>()?;
-        let claims: Vec<_> = tasks
-            .into_iter()
-            .flatten()
-            .filter_map(|task| match task {
-                SignatureTask::Verify(claim) => Some(claim),
-                SignatureTask::Inline => None,
-            })
-            .collect();
-        self.signatures.verify_all(&claims);
-        Ok(())
+        let state = || self.overlay(parent.state.clone());
+        verify_signatures(&self.signatures, &parent.runtime, &state, header, extrinsics)
     }
+}
+
+/// Verifies on all cores what the runtime will ask for, as it tells on such a state.
+pub(super) fn verify_signatures<B: StateBackend>(
+    signatures: &VerifiedSignatures,
+    runtime: &Runtime,
+    state: &(dyn Fn() -> Overlay<B> + Sync),
+    header: &Header,
+    extrinsics: &[OpaqueExtrinsic],
+) -> Result<(), ChainError> {
+    let collect = |chunk: &[OpaqueExtrinsic]| -> Result<Vec<SignatureTask>, ChainError> {
+        let mut state = state();
+        let mut session = runtime.session()?;
+        session.call(&mut state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
+        let chunk: Vec<&[u8]> = chunk.iter().map(|OpaqueExtrinsic(bytes)| bytes.as_slice()).collect();
+        let output = session.call(&mut state, names::SIGNATURES_COLLECT, &chunk.encode())?;
+        Decode::decode(&mut output.as_slice()).map_err(ChainError::decode(names::SIGNATURES_COLLECT))
+    };
+    let tasks: Vec<Vec<SignatureTask>> = extrinsics
+        .par_chunks(COLLECT_CHUNK)
+        .map(collect)
+        .collect::<Result<_, _>>()?;
+    let claims: Vec<_> = tasks
+        .into_iter()
+        .flatten()
+        .filter_map(|task| match task {
+            SignatureTask::Verify(claim) => Some(claim),
+            SignatureTask::Inline => None,
+        })
+        .collect();
+    signatures.verify_all(&claims);
+    Ok(())
+}
+
+/// Puts inherents and transactions into a block.
+fn built_on<B: StateBackend>(
+    runtime: &Runtime,
+    state: Overlay<B>,
+    header: &Header,
+    proposal: Proposal<'_>,
+    asked: Asked,
+) -> Result<(Executed, Vec<Refused>), ChainError> {
+    let mut execution = Execution::begin(runtime, state, header, Some(AUTHOR_CALL_DEADLINE))?;
+    let inherents: Vec<OpaqueExtrinsic> =
+        execution.call_typed(names::BLOCK_BUILDER_INHERENT_EXTRINSICS, &proposal.inherents)?;
+    for OpaqueExtrinsic(bytes) in inherents {
+        if let Applied::Refused(reason) = execution.apply(bytes)? {
+            return Err(ChainError::Inherent {
+                what: "inherent",
+                reason: reason.to_string(),
+            });
+        }
+    }
+    let mut refused = Vec::new();
+    for bytes in proposal.transactions.take(proposal.count_max) {
+        if Instant::now() >= proposal.deadline {
+            break;
+        }
+        let hash = quids_txpool::hash_of(&bytes);
+        if let Some(reason) = execution.try_transaction(hash, bytes)? {
+            refused.push(Refused { hash, reason });
+        }
+    }
+    Ok((execution.finish(asked)?, refused))
 }

@@ -21,6 +21,7 @@ pub fn ensure(db: &Arc<Database>, executor: &Executor, spec: &ChainSpec) -> Resu
         return Ok(db.write_genesis(BlockCommit {
             header,
             body: Vec::new(),
+            justification: None,
             state,
             aux: Vec::new(),
             // Asked of the runtime on demand: nothing happened in it.

@@ -1,6 +1,7 @@
 //! Executing without keeping: a transaction on trial, a block once more to measure it or to see what it does.
 
 use super::{CALL_DEADLINE, Chain, ChainError};
+use crate::extrinsic_builder::Metadata;
 use codec::{Decode, Encode};
 use quids_api::names;
 use quids_core::{Block, Digest, Hash, Header, OpaqueExtrinsic};
@@ -17,6 +18,13 @@ enum Stage {
 }
 
 impl Chain {
+    /// What the last block's runtime says about itself, version 15.
+    pub fn metadata(&self) -> Result<Metadata, ChainError> {
+        let (_, best) = self.best();
+        let bytes: Option<Vec<u8>> = self.call_typed(best, names::METADATA_AT_VERSION, &15u32)?;
+        Metadata::decode(&bytes.unwrap_or_default()).map_err(|error| ChainError::Task(error.to_string()))
+    }
+
     /// Applies an extrinsic in a block after `at` that has no inherents; the SCALE of its `ApplyExtrinsicResult`.
     pub fn dry_run(&self, at: Hash, extrinsic: &[u8]) -> Result<Vec<u8>, ChainError> {
         let _permit = self.calls.acquire(CALL_DEADLINE).ok_or(ChainError::Busy)?;

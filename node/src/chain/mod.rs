@@ -3,19 +3,24 @@
 mod error;
 mod evm;
 mod execute;
+mod execution;
 mod genesis;
 mod inspect;
 mod latest;
 mod permits;
+mod proof;
 mod row;
 mod signatures;
+mod stateless;
 mod weight;
 
 pub use error::ChainError;
-pub use execute::{Proposal, Refused};
+pub(crate) use execute::is_of_header;
+pub use execute::{Candidate, Proposal, Refused};
 pub use genesis::{BuiltGenesis, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;
+pub use stateless::{Stateless, StatelessError, Witnessed};
 
 use crate::{
     metrics::{ChainMetrics, CryptoMetrics, Stored, follow_state_cache},
@@ -25,6 +30,7 @@ use codec::{Decode, Encode};
 use latest::{Latest, Warm};
 use parking_lot::{Mutex, RwLock};
 pub(crate) use permits::Permits;
+pub use proof::FinalBlock;
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::{Database, StorageConfig};
@@ -195,6 +201,11 @@ impl Chain {
         &self.executor
     }
 
+    /// What was verified, and need not be again.
+    pub fn signatures(&self) -> Arc<VerifiedSignatures> {
+        self.signatures.clone()
+    }
+
     /// The metrics of this chain, to which the node adds its other parts'.
     pub fn registry(&self) -> &Registry {
         &self.registry
@@ -238,10 +249,8 @@ impl Chain {
         Ok(self.overlay(self.state_at(hash)?))
     }
 
-    fn overlay(&self, state: StateView) -> State {
-        Overlay::new(state)
-            .with_verifier(self.signatures.verifier())
-            .with_logger(Arc::new(log))
+    fn overlay<B: StateBackend>(&self, state: B) -> Overlay<B> {
+        overlay(state, &self.signatures)
     }
 
     /// The runtime in the state of a block: the one that executes the block's child.
@@ -322,24 +331,28 @@ impl Chain {
         Ok((verdict, height))
     }
 
+    /// Where in the state the timestamp is.
+    pub(crate) fn timestamp_key() -> Vec<u8> {
+        [quids_crypto::twox_128(b"Timestamp"), quids_crypto::twox_128(b"Now")].concat()
+    }
+
     /// The timestamp of the last block in milliseconds, where clients know it (`timestamp.now`); 0 without one.
     pub fn last_timestamp(&self) -> Result<u64, ChainError> {
         let (_, best) = self.best();
-        let key = [quids_crypto::twox_128(b"Timestamp"), quids_crypto::twox_128(b"Now")].concat();
-        let value = self.state_at(best)?.get(&key)?;
+        let value = self.state_at(best)?.get(&Self::timestamp_key())?;
         value
             .map_or(Ok(0), |bytes| u64::decode(&mut &bytes[..]))
             .map_err(ChainError::decode("timestamp.now"))
     }
 
-    /// Stores an executed block in one atomic batch and makes it the last one.
-    fn commit(&self, mut executed: execute::Executed) -> Result<NewBlock, ChainError> {
+    /// Stores an executed block in one atomic batch, with the proof that it is final if it has one, and makes it the last one.
+    fn commit(&self, mut executed: execute::Executed, justification: Option<Vec<u8>>) -> Result<NewBlock, ChainError> {
         let evm = self.evm_to_index(&mut executed).map(Arc::new);
         let execute::Executed {
             header,
             extrinsics,
             state,
-            evm: _,
+            ..
         } = executed;
         let hash = header.hash();
         let code_changed = header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated);
@@ -371,6 +384,7 @@ impl Chain {
         self.db.commit_block(quids_db::BlockCommit {
             header,
             body: extrinsics.into_iter().map(OpaqueExtrinsic).collect(),
+            justification,
             state,
             aux: Vec::new(),
             evm: evm_to_store,
@@ -395,6 +409,13 @@ impl Chain {
         }));
         Ok(new)
     }
+}
+
+/// To execute on: signatures that are verified are not verified again, and the runtime's lines go to the log.
+fn overlay<B: StateBackend>(state: B, signatures: &Arc<VerifiedSignatures>) -> Overlay<B> {
+    Overlay::new(state)
+        .with_verifier(signatures.verifier())
+        .with_logger(Arc::new(log))
 }
 
 /// The runtime's lines in the node's log.

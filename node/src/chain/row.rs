@@ -1,6 +1,7 @@
 //! Many blocks in a row: while one is executed, the one before is written, and signatures of those to come are verified.
 
-use super::{Chain, ChainError, NewBlock, execute::Parent};
+use super::{Chain, ChainError, FinalBlock, NewBlock, execute::Parent};
+use codec::Encode;
 use quids_core::{Block, DigestItem, Header, Height};
 use std::{
     panic::resume_unwind,
@@ -35,7 +36,7 @@ impl Chain {
     /// of them.
     pub fn import_row<E: Send>(
         &self,
-        next: &mut (dyn FnMut() -> Result<Option<Block>, E> + Send),
+        next: &mut (dyn FnMut() -> Result<Option<FinalBlock>, E> + Send),
         imported: &mut dyn FnMut(&NewBlock),
     ) -> Result<(), RowError<E>> {
         let _one_at_a_time = self.committing.lock();
@@ -43,7 +44,7 @@ impl Chain {
             let (verified, blocks) = mpsc::sync_channel(VERIFIED_MAX);
             let source = scope.spawn(move || {
                 while let Some(block) = next()? {
-                    self.verify_ahead(&block);
+                    self.verify_ahead(&block.block);
                     if verified.send(block).is_err() {
                         // One was refused: that is told below.
                         break;
@@ -60,20 +61,20 @@ impl Chain {
     fn execute_row<'scope, E>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        blocks: mpsc::Receiver<Block>,
+        blocks: mpsc::Receiver<FinalBlock>,
         imported: &mut dyn FnMut(&NewBlock),
     ) -> Result<(), RowError<E>> {
         let mut written: Option<Written<'scope>> = None;
         // The block that is being written, to execute its child on.
         let mut ahead: Option<Parent> = None;
-        for block in blocks {
+        for FinalBlock { block, justification } in blocks {
             let (number, start) = (block.header.number, Instant::now());
             let refused = |error| RowError::Refused { number, error };
             let parent = match ahead.take() {
                 Some(parent) => parent,
                 None => self.last().map_err(refused)?,
             };
-            let executed = self.checked(&parent, &block, false);
+            let executed = self.checked_final(&parent, &block, justification.as_ref(), false);
             // Its child needs the new code, from the state that is stored.
             let next = executed
                 .as_ref()
@@ -92,10 +93,11 @@ impl Chain {
                 self.metrics.imported(start, &executed);
             }
             let executed = executed.map_err(refused)?;
+            let proof = justification.map(|proof| proof.encode());
             let this = Written {
                 number,
                 start,
-                commit: scope.spawn(move || self.commit(executed)),
+                commit: scope.spawn(move || self.commit(executed, proof)),
             };
             match ahead {
                 Some(_) => written = Some(this),

@@ -19,6 +19,7 @@ mod runtime;
 mod shell;
 mod signer;
 mod snapshot;
+mod testnet;
 mod tx;
 
 pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
@@ -72,6 +73,8 @@ pub enum Command {
     /// Write the state of a block to a file, or begin a chain with it
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    /// Write the chain spec, keys and configurations of a network on this machine
+    Testnet(testnet::TestnetArgs),
     /// Remove a chain's blocks and states
     PurgeChain(data::PurgeArgs),
     /// Look into a chain's database
@@ -147,6 +150,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::ExportBlocks(args) => data::export(args)?,
         Command::ImportBlocks(args) => data::import(args)?,
         Command::Snapshot(command) => snapshot::run(command)?,
+        Command::Testnet(args) => testnet::run(args)?,
         Command::PurgeChain(args) => data::purge(args)?,
         Command::Db(command) => data::db(command)?,
         Command::Completions { shell } => shell::completions(shell),

@@ -1,6 +1,7 @@
 //! What the node counts of itself, one struct a subsystem; those of the executor and the database are in their crates.
 
 mod chain;
+mod consensus;
 mod crypto;
 mod evm;
 mod pool;
@@ -8,6 +9,7 @@ mod rpc;
 
 pub use chain::{AuthoringMetrics, ChainMetrics};
 pub(crate) use chain::{Stored, follow_state_cache, follow_weight_max};
+pub use consensus::ConsensusMetrics;
 pub use crypto::CryptoMetrics;
 pub use evm::EvmMetrics;
 pub use pool::{PoolCounts, PoolMetrics};

@@ -56,6 +56,15 @@ pub struct SharedPool {
     metrics: OnceLock<PoolMetrics>,
 }
 
+/// How a transaction enters.
+#[derive(Clone, Copy)]
+enum Entering {
+    Watched,
+    Unwatched,
+    /// Others are told of it by whoever sent it.
+    FromPeer,
+}
+
 /// A transaction's hash and bytes.
 type Named = (Hash, Arc<[u8]>);
 
@@ -113,6 +122,27 @@ impl SharedPool {
         self.take_in(source, bytes.into(), false).map(|(hash, _)| hash)
     }
 
+    /// As [`SharedPool::submit`], for one that a peer sent: others are told of it as it came.
+    pub fn submit_from_peer(&self, bytes: Vec<u8>) -> Result<Hash, PoolError> {
+        let answer = self.judge(TransactionSource::External, bytes.into());
+        let answer = answer.and_then(|(hash, submission)| {
+            self.enter(hash, submission, Entering::FromPeer)?;
+            Ok(hash)
+        });
+        if let Some(metrics) = self.metrics.get() {
+            metrics.answered(&answer);
+        }
+        answer
+    }
+
+    /// Peers have to be told of these after all.
+    pub fn announce_again(&self, hashes: &[Hash]) {
+        let mut state = self.state.lock();
+        for hash in hashes {
+            state.pool.set_announced(hash, false);
+        }
+    }
+
     /// As [`SharedPool::submit`], with every status from the first on.
     pub fn submit_and_watch(
         &self,
@@ -151,7 +181,8 @@ impl SharedPool {
                 tracing::error!("transaction {hash:?} will not outlive this process: {error}");
                 false
             });
-        let answer = self.enter(hash, submission, watch);
+        let how = if watch { Entering::Watched } else { Entering::Unwatched };
+        let answer = self.enter(hash, submission, how);
         // Known: another thread gave it at the same time, and the entry is that one's.
         if is_written
             && answer
@@ -182,12 +213,19 @@ impl SharedPool {
         &self,
         hash: Hash,
         submission: Submission,
-        watch: bool,
+        how: Entering,
     ) -> Result<Option<mpsc::Receiver<TransactionStatus>>, PoolError> {
         let validated_at = submission.validated_at;
         let mut state = self.state.lock();
         let (_, events) = state.pool.submit(submission)?;
-        let receiver = if watch { state.watchers.add(hash) } else { None };
+        let receiver = match how {
+            Entering::Watched => state.watchers.add(hash),
+            Entering::Unwatched => None,
+            Entering::FromPeer => {
+                state.pool.set_announced(&hash, true);
+                None
+            }
+        };
         self.publish(&mut state, events);
         drop(state);
         if validated_at < self.chain.best().0 {
@@ -222,7 +260,7 @@ impl SharedPool {
         judged.sort_by_key(|(_, submission)| nonce_of(&submission.verdict));
         let mut taken: usize = 0;
         for (hash, submission) in judged {
-            let answer = self.enter(hash, submission, false);
+            let answer = self.enter(hash, submission, Entering::Unwatched);
             if let Some(metrics) = self.metrics.get() {
                 metrics.answered(&answer);
             }

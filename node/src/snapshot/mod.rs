@@ -5,9 +5,9 @@ mod format;
 
 pub use format::{FormatError, Reader, Writer};
 
-use crate::chain::ChainError;
+use crate::chain::{ChainError, is_of_header};
 use codec::{Decode, Encode};
-use quids_api::{ExtrinsicsCommitment, SIGNATURES_DIGEST, evm::EvmBlock, names};
+use quids_api::{ExtrinsicsCommitment, evm::EvmBlock, names};
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::{Database, DbError, SnapshotBlock, crash_point};
 use quids_executor::Executor;
@@ -301,13 +301,7 @@ fn examined(
     let mut call = |api, input: &[u8]| runtime.call(&mut state, api, input).map_err(ChainError::from);
     let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
     let commitment = ExtrinsicsCommitment::decode(&mut &call(api, body)?[..]).map_err(ChainError::decode(api))?;
-    let signatures = DigestItem::Consensus(SIGNATURES_DIGEST, commitment.signatures.encode());
-    if commitment.root != header.extrinsics_root {
-        return Err(wrong("their root is another"));
-    }
-    if !header.digest.logs.contains(&signatures) {
-        return Err(wrong("their signatures are others"));
-    }
+    is_of_header(header, &commitment).map_err(wrong)?;
     if !runtime.has_api(names::QEVM_BLOCK) {
         return Ok(None);
     }

@@ -7,6 +7,7 @@ pub use error::SpecError;
 pub use file::{SPEC_BYTES_MAX, is_id};
 
 use quids_core::{AccountId20, Hash};
+use quids_crypto::PublicKey;
 use quids_rpc::ChainType;
 use serde_json::{Map, Value, json};
 use std::{
@@ -16,6 +17,11 @@ use std::{
 
 /// What every development account owns: 1 000 000 QDS in units of 10^-18.
 pub const DEV_BALANCE: u128 = 1_000_000 * 10u128.pow(18);
+
+/// The id of [`ChainSpec::testnet`].
+pub const TESTNET_ID: &str = "testnet";
+/// What a validator of a testnet holds: 1000 QDS.
+const TESTNET_BOND: u128 = 1000 * 10u128.pow(18);
 
 /// Everything that makes a chain that chain.
 #[derive(Clone, Debug)]
@@ -65,6 +71,39 @@ impl ChainSpec {
         let mut accounts = dev_accounts();
         accounts.retain(|(name, _)| !name.starts_with("eth"));
         Self::with_accounts("Quids Local Testnet", "local", ChainType::Local, accounts)
+    }
+
+    /// For several nodes on one machine: as [`ChainSpec::dev`], with validators that vote with these keys and reveal links of
+    /// these hash chains. The development accounts are theirs, one each, as far as there are any.
+    pub fn testnet<'a>(voters: impl Iterator<Item = (&'a PublicKey, Hash)>) -> Self {
+        let mut spec = Self::with_accounts("Quids Testnet", TESTNET_ID, ChainType::Local, dev_accounts());
+        let mut accounts = dev_accounts().into_iter();
+        let mut more = Vec::new();
+        let validators = voters.map(|(key, commitment)| {
+            let account = accounts.next().map(|(_, who)| who).or_else(|| {
+                let own = key.account_id()?;
+                more.push(json!([own.to_string(), DEV_BALANCE.to_string()]));
+                Some(own)
+            });
+            json!({
+                "account": account.map(|who| who.to_string()),
+                "bond": TESTNET_BOND.to_string(),
+                "commitment": format!("0x{}", hex::encode(commitment)),
+                "scheme": key.scheme().name(),
+                "key": format!("0x{}", hex::encode(key.as_bytes())),
+                "role": "full",
+            })
+        });
+        let validators: Vec<Value> = validators.collect();
+        if let Genesis::Config { config, .. } = &mut spec.genesis {
+            config["pobpc"] = json!({ "validators": validators });
+            if let Some(balances) = config["balances"]["balances"].as_array_mut() {
+                balances.extend(more);
+            }
+        }
+        spec.genesis_check = GenesisCheck::Exact { stated: None };
+        spec.author = None;
+        spec
     }
 
     /// `dev`, `local`, or the file at this path.

@@ -7,6 +7,7 @@ extern crate alloc;
 pub mod evm;
 mod inherent;
 pub mod names;
+pub mod pobpc;
 mod signatures;
 mod transaction;
 mod version;

@@ -77,6 +77,13 @@ pub const QEVM_TRACE_EXTRINSIC: &str = "QevmApi_trace_extrinsic";
 /// `H160 -> Option<ContractSafety>`: `None` without code.
 pub const QEVM_SAFETY: &str = "QevmApi_safety";
 
+/// `() -> Option<NextHeight>`: who decides the child of the block whose state this is; `None`: one node makes the blocks.
+pub const POBPC_NEXT: &str = "PobpcApi_next";
+/// `() -> Vec<ValidatorInfo>`: all, those that have left and not withdrawn included, by account.
+pub const POBPC_VALIDATORS: &str = "PobpcApi_validators";
+/// `PublicKey -> Option<AccountId20>`: the validator with this consensus key.
+pub const POBPC_AUTHOR_OF: &str = "PobpcApi_author_of";
+
 /// What a chain cannot go on without: code that lacks one of these never becomes the chain's.
 pub const REQUIRED: &[&str] = &[
     CORE_VERSION,
@@ -129,4 +136,7 @@ pub const ALL: &[&str] = &[
     QEVM_TRANSACTIONS,
     QEVM_TRACE_EXTRINSIC,
     QEVM_SAFETY,
+    POBPC_NEXT,
+    POBPC_VALIDATORS,
+    POBPC_AUTHOR_OF,
 ];

@@ -83,6 +83,8 @@ pub struct ThresholdTooLow(pub u32);
 impl Threshold {
     /// The specification's: 0.67.
     pub const DEFAULT: Self = Self(670_000);
+    /// The least that is safe.
+    pub const LEAST: Self = Self(Self::MIN);
     const ALL: u32 = 1_000_000;
     const MIN: u32 = 666_667;
 
@@ -185,27 +187,33 @@ impl Committee {
         u16::try_from(at).ok().map(SeatIndex)
     }
 
-    /// Who proposes: full nodes take turns, from height to height and from round to round. When each of them had a turn, all
-    /// members do: a witness makes no block, but may be bound to one that others do not know to be so, and has to be able to
-    /// propose it once more. Else a height may never end.
+    /// Who proposes: `proposer_of` its roles.
     pub fn proposer(&self, height: Height, round: Round) -> SeatIndex {
-        let seats = (0..).map(SeatIndex).zip(&self.0);
-        let full = seats.clone().filter(|(_, seat)| seat.role == Role::Full);
-        let full: Vec<SeatIndex> = full.map(|(index, _)| index).collect();
-        let turns: Vec<SeatIndex> = match (round.0 as usize) < full.len() {
-            true => full,
-            false => seats.map(|(index, _)| index).collect(),
-        };
-        let turn = u64::from(height.0).saturating_add(u64::from(round.0));
-        // There is one at least.
-        let at = turn.checked_rem(turns.len() as u64).unwrap_or_default();
-        turns.get(at as usize).copied().unwrap_or(SeatIndex(0))
+        let roles: Vec<Role> = self.0.iter().map(|seat| seat.role).collect();
+        proposer_of(&roles, height, round)
     }
 
     /// What a header says of the committee of the next height: BLAKE3-256 of the domain and its SCALE.
     pub fn hash(&self) -> Hash {
         blake3_256(&[DOMAIN, &self.encode()].concat()).into()
     }
+}
+
+/// Who proposes in a committee with these roles, by seat: full nodes take turns, from height to height and from round to
+/// round. When each of them had a turn, all members do: a witness makes no block, but may be bound to one that others do
+/// not know to be so, and has to be able to propose it once more. Else a height may never end.
+pub fn proposer_of(roles: &[Role], height: Height, round: Round) -> SeatIndex {
+    let seats = (0..).map(SeatIndex).zip(roles);
+    let full = seats.clone().filter(|(_, role)| **role == Role::Full);
+    let full: Vec<SeatIndex> = full.map(|(index, _)| index).collect();
+    let turns: Vec<SeatIndex> = match (round.0 as usize) < full.len() {
+        true => full,
+        false => seats.map(|(index, _)| index).collect(),
+    };
+    let turn = u64::from(height.0).saturating_add(u64::from(round.0));
+    // There is one at least.
+    let at = turn.checked_rem(turns.len() as u64).unwrap_or_default();
+    turns.get(at as usize).copied().unwrap_or(SeatIndex(0))
 }
 
 impl Decode for Committee {

@@ -8,14 +8,16 @@ mod committee;
 mod evidence;
 mod justification;
 mod message;
+mod registration;
 mod round;
 
 pub use committee::{
-    Committee, CommitteeError, Role, SEATS_MAX, Seat, SeatIndex, Threshold, ThresholdTooLow, faulty_max,
+    Committee, CommitteeError, Role, SEATS_MAX, Seat, SeatIndex, Threshold, ThresholdTooLow, faulty_max, proposer_of,
 };
 pub use evidence::{Evidence, EvidenceError};
 pub use justification::{Justification, JustificationError};
 pub use message::{Ballot, Proposal, Signed, Vote, VoteKind};
+pub use registration::{chain_hash, registration_message};
 pub use round::Round;
 
 use quids_crypto::{PublicKey, Signature};

@@ -1,6 +1,6 @@
 //! The runtime APIs: each a function from encoded input to encoded output, exported from WASM and callable natively.
 
-use crate::{Executive, Extrinsic, Qevm, Runtime, RuntimeGenesisConfig, envelope, metadata, version};
+use crate::{Executive, Extrinsic, Pobpc, Qevm, Runtime, RuntimeGenesisConfig, envelope, metadata, version};
 use alloc::{string::String, string::ToString, vec::Vec};
 use codec::{Decode, DecodeAll, Encode};
 use quids_api::{
@@ -10,6 +10,7 @@ use quids_api::{
         ContractSafety, EvmAccount, EvmBlock, EvmChain, EvmError, EvmOutcome, EvmStorageKeys, EvmTransaction,
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
+    pobpc::{NextHeight, ValidatorInfo},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
@@ -131,6 +132,9 @@ apis! {
         (index, extrinsic, options) => (u32, Vec<u8>, TraceOptions)
     ) -> Result<Option<EvmOutcome>, TransactionValidityError> { trace_extrinsic(index, &extrinsic, options) }
     QevmApi_safety(who => H160) -> Option<ContractSafety> { Qevm::contract_safety(who) }
+    PobpcApi_next(() => ()) -> Option<NextHeight> { Pobpc::next() }
+    PobpcApi_validators(() => ()) -> Vec<ValidatorInfo> { Pobpc::validators() }
+    PobpcApi_author_of(key => PublicKey) -> Option<AccountId20> { Pobpc::author_of(&key) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
 }
 

@@ -86,3 +86,35 @@ impl pallet_qevm::Config for Runtime {
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
 }
+
+constant!(
+    /// What a validator bonds at least: 1000 QDS.
+    pub MinimumBond: Balance = Balance(1_000_000_000 * MICRO)
+);
+constant!(pub EpochLength: Height = Height(EPOCH));
+constant!(
+    /// Three and a half hours, at a block per second.
+    pub EvidenceWindow: Height = Height(EVIDENCE)
+);
+constant!(pub UnbondingDelay: Height = Height(UNBONDING));
+const EPOCH: u32 = 20;
+const EVIDENCE: u32 = 12_800;
+const UNBONDING: u32 = 14_400;
+
+// Who leaves may have a seat for two epochs, and be reported for it as long as evidence counts.
+const _: () = assert!(UNBONDING > EVIDENCE + 2 * EPOCH);
+
+constant!(
+    /// An hour, at a block per second.
+    pub JailTerm: Height = Height(3_600)
+);
+
+impl pallet_pobpc::Config for Runtime {
+    type Currency = Balances;
+    type Author = Author;
+    type MinimumBond = MinimumBond;
+    type EpochLength = EpochLength;
+    type EvidenceWindow = EvidenceWindow;
+    type UnbondingDelay = UnbondingDelay;
+    type JailTerm = JailTerm;
+}

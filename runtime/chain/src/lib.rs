@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod apis;
+mod counted;
 mod metadata;
 
 pub use apis::{EXPORTED, call};
@@ -26,6 +27,7 @@ construct_runtime! {
         Upgrade: pallet_upgrade = 3,
         Template: pallet_template = 4,
         Qevm: pallet_qevm = 5,
+        Pobpc: pallet_pobpc = 6,
     }
 }
 
@@ -42,6 +44,7 @@ pub fn version() -> RuntimeVersion {
         ("GenesisBuilder", 1),
         ("AccountKeyApi", 1),
         ("QevmApi", 1),
+        ("PobpcApi", 1),
     ];
     RuntimeVersion {
         spec_name: "quids".to_string(),
@@ -103,7 +106,7 @@ pub type Executive = quids_executive::Executive<Runtime>;
 pub type Extrinsic = quids_executive::Extrinsic<Runtime>;
 
 impl quids_executive::Config for Runtime {
-    type System = System;
+    type System = counted::System;
     type Pallets = AllPallets;
     type Extensions = Extensions;
 

@@ -9,6 +9,7 @@ use quids_api::{
         ContractSafety, EvmAccount, EvmBlock, EvmChain, EvmError, EvmOutcome, EvmStorageKeys, EvmTransaction,
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
+    pobpc::{NextHeight, ValidatorInfo},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
@@ -120,6 +121,14 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                     &["index", "extrinsic", "options"],
                 ),
                 method::<(H160,), Option<ContractSafety>>("safety", &["address"]),
+            ],
+        ),
+        api(
+            "PobpcApi",
+            vec![
+                method::<(), Option<NextHeight>>("next", &[]),
+                method::<(), Vec<ValidatorInfo>>("validators", &[]),
+                method::<(PublicKey,), Option<AccountId20>>("author_of", &["key"]),
             ],
         ),
         api(

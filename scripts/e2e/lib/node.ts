@@ -47,11 +47,16 @@ export class TestNode {
   /** Starts `quids run --dev --tmp ..` and waits until it answers. */
   static async start(name: string, args: string[] = []): Promise<TestNode> {
     const port = await freePort();
+    const options = ['--dev', '--tmp', '--rpc-port', `${port}`, '--block-time', `${BLOCK_MS}`, ...args];
+    return TestNode.run(name, port, options);
+  }
+
+  /** Starts `quids run ..`, whose RPC is on this port, and waits until it answers. */
+  static async run(name: string, port: number, options: string[]): Promise<TestNode> {
     mkdirSync(logs, { recursive: true });
     const log = join(logs, `${basename(name)}-${port}.log`);
     const file = openSync(log, 'a');
-    const options = ['run', '--dev', '--tmp', '--rpc-port', `${port}`, '--block-time', `${BLOCK_MS}`, ...args];
-    const child = spawn(binary, options, { stdio: ['ignore', file, file] });
+    const child = spawn(binary, ['run', ...options], { stdio: ['ignore', file, file] });
     closeSync(file);
     // The node must not outlive this process, however it ends; for SIGKILL there is the list that `run` reads.
     process.once('exit', () => child.kill('SIGKILL'));

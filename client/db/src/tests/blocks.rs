@@ -137,13 +137,19 @@ fn other_formats_are_refused() {
     check(&(supported + 1).to_le_bytes(), Some("flat"), newer);
     check(&0u32.to_le_bytes(), None, DbError::OlderFormat { found: 0, supported });
     let folder = tempfile::tempdir().unwrap();
-    let before = crate::columns::PATCHLESS_FORMAT;
-    put_raw(&open(folder.path()), Column::Meta, b"format", &before.to_le_bytes());
-    let db = open(folder.path());
-    assert_eq!(
-        *db.raw.read(Column::Meta, b"format").unwrap().unwrap(),
-        supported.to_le_bytes()
-    );
+    for before in crate::columns::OLDEST_FORMAT..supported {
+        let mut db = Database::open(&config(folder.path())).unwrap();
+        put_raw(&db, Column::Meta, b"format", &before.to_le_bytes());
+        for column in [Column::Justifications, Column::Journal] {
+            db.raw.db.drop_cf(column.name()).unwrap();
+        }
+        drop(db);
+        let db = open(folder.path());
+        assert_eq!(
+            *db.raw.read(Column::Meta, b"format").unwrap().unwrap(),
+            supported.to_le_bytes()
+        );
+    }
     let key = "666f726d6174".to_string();
     let reason = "2 bytes are no version".to_string();
     check(

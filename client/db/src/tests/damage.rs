@@ -1,7 +1,7 @@
 //! Damaged entries are errors that name column and key, never wrong values, never panics.
 
 use super::{blocks::put_raw, chain, open, write};
-use crate::{Column, Database, DbError};
+use crate::{Column, Database, DbError, Journal};
 use quids_core::{Hash, Height};
 use quids_state::{BackendError, StateStore};
 
@@ -45,6 +45,14 @@ fn every_bit_of_every_column_counts() {
     });
     check(&db, Column::Bodies, hash.as_bytes(), || {
         db.get_block_transactions(&hash).map(|body| body.is_some())
+    });
+    check(&db, Column::Justifications, hash.as_bytes(), || {
+        db.justification(&hash).map(|justification| justification.is_some())
+    });
+    let mut journal = Journal::new(db.clone());
+    journal.append(Height(3), b"an entry").unwrap();
+    check(&db, Column::Journal, &[0, 0, 0, 3, 0, 0, 0, 0], || {
+        journal.entries(Height(3)).map(|entries| entries == [b"an entry"])
     });
     check(&db, Column::Numbers, &[0, 0, 0, 1], || {
         db.hash_at(Height(1)).map(|hash| hash.is_some())

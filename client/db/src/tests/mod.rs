@@ -47,6 +47,7 @@ fn block(number: u32, parent_hash: Hash, salt: u8) -> BlockCommit {
             digest: Digest::default(),
         },
         body: (0..3).map(|index| OpaqueExtrinsic(bytes(100 + index))).collect(),
+        justification: Some(bytes(200)),
         state: Commit::unchanged(EMPTY_ROOT),
         aux: vec![(vec![salt, number as u8], Some(number.to_be_bytes().to_vec()))],
         evm: Some(evm::evm(

@@ -140,6 +140,12 @@ fn each_damage_is_named_and_mended_where_it_can_be() {
         (Column::Numbers, Some(height(3)), REMOVE, rebuild(Column::Numbers)),
         (Column::Bodies, Some(hash(5).encode()), FLIP, Some(Remedy::Restore)),
         (Column::Bodies, Some(hash(5).encode()), REMOVE, Some(Remedy::Restore)),
+        (
+            Column::Justifications,
+            Some(hash(5).encode()),
+            FLIP,
+            Some(Remedy::Restore),
+        ),
         (Column::State, None, FLIP, Some(Remedy::Restore)),
         (Column::State, None, REMOVE, Some(Remedy::Restore)),
         (Column::Branches, None, FLIP, rebuild(Column::Branches)),

@@ -91,7 +91,9 @@ pub fn register(registry: &mut Registry) -> Registered {
                 return Ok(Value::Null);
             };
             let body = node.body(hash).map_err(from_backend)?;
-            Ok(body.map_or(Value::Null, |body| json::signed_block(&header, &body)))
+            let Some(body) = body else { return Ok(Value::Null) };
+            let justification = node.justification(hash).map_err(from_backend)?;
+            Ok(json::signed_block(&header, &body, justification))
         },
     )?;
     method(

@@ -5,6 +5,7 @@ mod author;
 mod chain;
 mod chain_head;
 mod chain_spec;
+mod consensus;
 mod eth;
 mod keys;
 mod payment;
@@ -109,6 +110,7 @@ fn register(registry: &mut Registry) -> Registered {
     keys::register(registry)?;
     chain_head::register(registry)?;
     chain_spec::register(registry)?;
+    consensus::register(registry)?;
     eth::register(registry)?;
     payment::register(registry)?;
     quids::register(registry)?;

@@ -46,7 +46,11 @@ pub const SIGNED_BLOCK: Schema = Schema::Named(
             ]),
             "",
         ),
-        Field::required("justifications", Schema::Null, "none until there is a finality gadget"),
+        Field::required(
+            "justifications",
+            Schema::Nullable(&Schema::List(&Schema::Any)),
+            "pairs of engine (`POBP`) and SCALE of the proof, as lists of bytes; null if it came without",
+        ),
     ]),
 );
 

@@ -3,6 +3,7 @@
 mod layers;
 mod options;
 
+pub(super) use layers::to_toml;
 pub use options::RunOptions;
 
 use super::CliError;

@@ -35,7 +35,46 @@ pub struct RunOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 
-    /// When a block is made [default: interval]
+    /// Take part in deciding blocks, with the consensus key in the node's keystore; one is made if there is none. For chains with
+    /// validators.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validator: Option<bool>,
+    /// Port for other nodes, on every interface; 0 takes any that is free [default: 30333]
+    #[arg(long, value_name = "N", conflicts_with = "listen_addr")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Addresses for other nodes instead, such as `/ip4/127.0.0.1/tcp/30333`, separated by commas.
+    #[arg(long, value_name = "ADDRESSES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen_addr: Option<String>,
+    /// Nodes to meet first, beside those of the chain spec: `/ip4/A/tcp/PORT/p2p/PEER`, separated by commas.
+    #[arg(long, value_name = "ADDRESSES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bootnodes: Option<String>,
+    /// Nodes to stay connected to, whatever limits there are; as --bootnodes.
+    #[arg(long, value_name = "ADDRESSES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved_nodes: Option<String>,
+    /// Connect to reserved nodes alone.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved_only: Option<bool>,
+    /// Nodes never to connect to, by their peer ids, separated by commas.
+    #[arg(long, value_name = "PEERS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_nodes: Option<String>,
+    /// Connected nodes, beside reserved ones [default: 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_peers: Option<u32>,
+    /// File with the secret of the node's peer id, 64 hexadecimal digits; made if it is not there [default:
+    /// `network/secret_ed25519` in the chain's folder]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_key_file: Option<PathBuf>,
+
+    /// When a block is made, on a chain without validators [default: interval]
     #[arg(long, value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealing: Option<SealingKind>,
@@ -164,6 +203,9 @@ impl RunOptions {
         let rpc = quids_rpc::Config::default();
         let pool = quids_txpool::Limits::default();
         Self {
+            validator: Some(false),
+            reserved_only: Some(false),
+            max_peers: Some(crate::network::NetworkOptions::default().max_peers),
             sealing: Some(SealingKind::Interval),
             block_time_ms: Some(1000),
             cache: Some(CacheSize::Mib(64)),

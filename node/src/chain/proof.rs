@@ -1,0 +1,99 @@
+//! Whether a block comes with what makes it final.
+
+use super::{
+    Chain, ChainError,
+    execute::{Executed, Parent},
+};
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use quids_api::{names, pobpc::NextHeight};
+use quids_core::{Block, Hash, Height};
+use quids_executor::ExecutorError;
+use quids_pobpc::Justification;
+
+/// A block of the chain, as it goes from one node to another.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+pub struct FinalBlock {
+    pub block: Block,
+    /// The proof that it is final; `None` on a chain without validators.
+    pub justification: Option<Justification>,
+}
+
+impl From<Block> for FinalBlock {
+    fn from(block: Block) -> Self {
+        let justification = None;
+        Self { block, justification }
+    }
+}
+
+impl Chain {
+    /// A block as it is stored; `None` if it or its body is not there.
+    pub fn final_block(&self, hash: &Hash) -> Result<Option<FinalBlock>, ChainError> {
+        let db = &self.db;
+        let (Some(header), Some(extrinsics)) = (db.header(hash)?, db.get_block_transactions(hash)?) else {
+            return Ok(None);
+        };
+        let proof = db.justification(hash)?;
+        let proof = proof.map(|bytes| Justification::decode(&mut &bytes[..]));
+        Ok(Some(FinalBlock {
+            block: Block { header, extrinsics },
+            justification: proof.transpose().map_err(ChainError::decode("a justification"))?,
+        }))
+    }
+
+    /// Who decides the child of this block; `None`: nobody has to.
+    pub(super) fn next_height(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
+        let mut state = self.overlay(parent.state.clone());
+        let mut session = parent.runtime.session()?;
+        match session.call(&mut state, names::POBPC_NEXT, &[]) {
+            Ok(answer) => Decode::decode(&mut &answer[..]).map_err(ChainError::decode(names::POBPC_NEXT)),
+            Err(ExecutorError::UnknownApi(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Executes a block that others say is final: first whether it is, by precommits of a quorum of its committee. Then, if it
+    /// does not execute, its committee is to blame, unless somebody gave it another body.
+    pub(super) fn checked_final(
+        &self,
+        parent: &Parent,
+        block: &Block,
+        justification: Option<&Justification>,
+        verify_first: bool,
+    ) -> Result<Executed, ChainError> {
+        let (number, hash) = (block.header.number, block.header.hash());
+        let next = self.next_height(parent)?;
+        if let Some(next) = &next {
+            self.check_proof(next, number, hash, justification)
+                .map_err(|reason| ChainError::Unproven { number, hash, reason })?;
+        }
+        let error = match self.checked(parent, block, verify_first) {
+            Ok(executed) => return Ok(executed),
+            Err(error) => error,
+        };
+        let is_own_fault = error.is_fatal() || matches!(&error, ChainError::Executor(error) if error.is_local());
+        if next.is_none() || is_own_fault || !self.is_body_of_header(parent, block)? {
+            return Err(error);
+        }
+        let reason = error.to_string();
+        Err(ChainError::InvalidButFinal { number, hash, reason })
+    }
+
+    fn check_proof(
+        &self,
+        next: &NextHeight,
+        number: Height,
+        hash: Hash,
+        justification: Option<&Justification>,
+    ) -> Result<(), String> {
+        let proof = justification.ok_or("it comes without a justification")?;
+        if (proof.height, proof.block) != (number, hash) {
+            return Err(format!(
+                "its justification is for block {} ({:?})",
+                proof.height, proof.block
+            ));
+        }
+        proof
+            .verify(&self.genesis, &next.committee, next.threshold, &quids_crypto::verify)
+            .map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,125 @@
+//! Executing a block without a state: on its batch proof alone, as a witness does.
+
+use super::{
+    ChainError, VerifiedSignatures,
+    execute::verify_signatures,
+    execution::{Asked, Execution},
+    overlay,
+};
+use quids_api::pobpc::NextHeight;
+use quids_core::{Block, Hash, Header, well_known_keys};
+use quids_executor::{Executor, Runtime};
+use quids_state::{BackendError, BadBatchProof, BatchProof, Blobs, ProofState};
+use std::sync::Arc;
+
+/// Runtimes and verified signatures, and no state.
+pub struct Stateless {
+    executor: Executor,
+    signatures: Arc<VerifiedSignatures>,
+}
+
+/// What a block came to that is right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Witnessed {
+    pub header: Header,
+    /// Who decides the next height; `None` on a chain without validators.
+    pub next: Option<NextHeight>,
+}
+
+/// Why there is no such outcome. Only the last says that the block is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum StatelessError {
+    #[error("the batch proof is none: {0}")]
+    Proof(#[from] BadBatchProof),
+    /// To be fetched first: values that the proof has by hash.
+    #[error("{} values are not here that the batch proof has by hash", .0.len())]
+    Missing(Vec<Hash>),
+    #[error("the batch proof does not show all that the block needs: {0}")]
+    Incomplete(BackendError),
+    #[error("the state in the batch proof has no runtime")]
+    NoCode,
+    #[error(transparent)]
+    Block(ChainError),
+}
+
+impl Stateless {
+    pub fn new(executor: Executor, signatures: Arc<VerifiedSignatures>) -> Self {
+        Self { executor, signatures }
+    }
+
+    /// Executes a child of this block on its batch proof. The proof may come from anybody: what it shows, hashes tell.
+    pub fn check(
+        &self,
+        parent: &Header,
+        block: &Block,
+        proof: &BatchProof,
+        blobs: &Arc<dyn Blobs>,
+    ) -> Result<Witnessed, StatelessError> {
+        let state = Arc::new(ProofState::open(parent.state_root, proof, blobs.clone())?);
+        let missing = state.missing_blobs();
+        if !missing.is_empty() {
+            return Err(StatelessError::Missing(missing));
+        }
+        let executed = self.execute(parent, block, &state, blobs);
+        // Whatever the runtime made of what the proof does not show, it is no verdict.
+        match state.failure() {
+            Some(BackendError::NoBlob(hash)) => Err(StatelessError::Missing(vec![hash])),
+            Some(error) => Err(StatelessError::Incomplete(error)),
+            None => executed,
+        }
+    }
+
+    fn execute(
+        &self,
+        parent: &Header,
+        block: &Block,
+        state: &Arc<ProofState>,
+        blobs: &Arc<dyn Blobs>,
+    ) -> Result<Witnessed, StatelessError> {
+        let header = &block.header;
+        let invalid = |reason: String| {
+            StatelessError::Block(ChainError::InvalidBlock {
+                number: header.number,
+                hash: header.hash(),
+                reason,
+            })
+        };
+        if header.parent_hash != parent.hash() || Some(header.number) != parent.number.next() {
+            return Err(invalid(format!("it is no child of block {}", parent.number)));
+        }
+        let runtime = self.runtime(state, blobs)?;
+        let beside = || overlay(Arc::new(state.afresh()), &self.signatures);
+        if let Err(error) = verify_signatures(&self.signatures, &runtime, &beside, header, &block.extrinsics) {
+            tracing::debug!("signatures of block {} are verified one by one: {error}", header.number);
+        }
+        let state = overlay(state.clone(), &self.signatures);
+        let executed = Execution::begin(&runtime, state, header, None).and_then(|mut execution| {
+            execution.apply_all(block)?;
+            execution.finish(Asked::Next)
+        });
+        let executed = executed.map_err(StatelessError::Block)?;
+        if executed.header != *header {
+            let found = executed.header;
+            return Err(invalid(format!(
+                "its header is {header:?}, executing it gives {found:?}"
+            )));
+        }
+        Ok(Witnessed {
+            header: executed.header,
+            next: executed.next,
+        })
+    }
+
+    fn runtime(&self, state: &ProofState, blobs: &Arc<dyn Blobs>) -> Result<Arc<Runtime>, StatelessError> {
+        let hash = state
+            .value_hash(well_known_keys::CODE)
+            .map_err(StatelessError::Incomplete)?
+            .ok_or(StatelessError::NoCode)?;
+        if let Some(runtime) = self.executor.loaded(&hash) {
+            return Ok(runtime);
+        }
+        let code = blobs.get(&hash).ok_or_else(|| StatelessError::Missing(vec![hash]))?;
+        let loaded = self.executor.load(&code);
+        loaded.map_err(|error| StatelessError::Block(error.into()))
+    }
+}

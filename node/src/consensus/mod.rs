@@ -1,0 +1,82 @@
+//! This node's part in deciding blocks: performs what the engine of `quids-consensus` says, and tells it what happens.
+//!
+//! One thread has the engine and nothing else to do. It waits for the disk where the engine says so; blocks are built and executed
+//! elsewhere. A height goes: the engine begins it; who has the turn builds a block; its hash is proposed and voted upon while
+//! others fetch the body and execute it; once it is decided it is stored with the proof, and the next height begins one
+//! interval after this one's proposal was seen.
+
+mod candidates;
+mod catch_up;
+mod disk;
+mod offence;
+mod task;
+mod wire;
+
+pub use task::ConsensusError;
+pub use wire::{BLOCKS_BYTES, BLOCKS_MAX, BlocksRequest, Bodies};
+
+use crate::{beacon::HashChain, chain::Chain, peers::Heads, pool::SharedPool};
+use disk::Disk;
+use quids_consensus::{Engine, Setup, Timeouts};
+use quids_crypto::KeyPair;
+use quids_db::Journal;
+use quids_network::{GossipId, Network, PeerId};
+use quids_rpc::ConsensusState;
+use std::sync::Arc;
+use task::Task;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Messages of others that wait for the engine; what is more is not passed on.
+pub const MESSAGES_MAX: usize = 1024;
+
+/// A message of another node, to be judged.
+#[derive(Debug)]
+pub struct Incoming {
+    pub id: GossipId,
+    pub bytes: Vec<u8>,
+    pub from: PeerId,
+}
+
+/// What deciding needs.
+pub struct Parts {
+    pub chain: Arc<Chain>,
+    pub pool: Arc<SharedPool>,
+    pub network: Network,
+    /// The key that this node votes with, if it does, and what it reveals in its blocks.
+    pub key: Option<KeyPair>,
+    pub links: Option<HashChain>,
+    pub bodies: Arc<Bodies>,
+    /// Who may be ahead.
+    pub heads: Arc<Heads>,
+    pub messages: mpsc::Receiver<Incoming>,
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Deciding, while it goes on.
+pub struct Running {
+    pub status: watch::Receiver<Arc<ConsensusState>>,
+    /// How it ended; nothing if it was told to.
+    pub ended: oneshot::Receiver<Result<(), ConsensusError>>,
+}
+
+/// Starts deciding, on a thread of its own. To be called within a runtime.
+pub fn start(parts: Parts) -> Result<Running, ConsensusError> {
+    let disk = Disk::new(Journal::new(parts.chain.database().clone()), parts.key.clone());
+    let setup = Setup {
+        genesis: parts.chain.genesis(),
+        key: disk.public().cloned(),
+        timeouts: Timeouts::default(),
+    };
+    let (task, status) = Task::new(Engine::new(setup, disk), parts)?;
+    let (tell, ended) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("consensus".into())
+        .spawn(move || {
+            let outcome = runtime.block_on(task.run());
+            // Whoever listened may be gone.
+            let _ = tell.send(outcome);
+        })
+        .map_err(|error| ConsensusError::Thread(error.to_string()))?;
+    Ok(Running { status, ended })
+}

@@ -1,0 +1,193 @@
+//! Blocks of the real runtime executed on their batch proofs alone: the same outcome as with the state, whatever happened in them.
+
+use codec::{DecodeAll, Encode};
+use quids_api::{InherentData, TIMESTAMP_INHERENT};
+use quids_core::{AccountId20, Block, Hash, Header, OpaqueExtrinsic};
+use quids_executor::{Executor, ExecutorConfig};
+use quids_keystore::dev_keypair;
+use quids_node::{
+    ChainSpec,
+    chain::{Proposal, Stateless, StatelessError, Witnessed},
+    extrinsic_builder::Arg,
+    spec::code_cache,
+    testing::{Signing, TestChain},
+};
+use quids_runtime_wasm::WASM_NEXT;
+use quids_state::{BatchProof, Blobs, StateBackend};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+type Values = BTreeMap<Hash, Arc<[u8]>>;
+
+/// A block with its parent and all that a witness gets.
+struct Made {
+    parent: Header,
+    block: Block,
+    proof: BatchProof,
+    blobs: Values,
+}
+
+/// Makes a block and stores it.
+fn made(chain: &TestChain, transactions: Vec<Vec<u8>>) -> Made {
+    let (_, best) = chain.chain.best();
+    let parent = chain.chain.header(best).unwrap();
+    let mut inherents = InherentData::default();
+    let time = chain.chain.last_timestamp().unwrap().max(1_700_000_000_000) + 1000;
+    inherents.put(TIMESTAMP_INHERENT, &time);
+    let count = transactions.len();
+    let proposal = Proposal {
+        author: ChainSpec::dev().author,
+        digest: Vec::new(),
+        inherents,
+        transactions: &mut transactions.into_iter(),
+        deadline: Instant::now() + Duration::from_secs(60),
+        count_max: usize::MAX,
+    };
+    let (candidate, refused) = chain.chain.propose(proposal, true).unwrap();
+    assert_eq!(refused.len(), 0, "{refused:?}");
+    let block = candidate.block();
+    assert_eq!(block.extrinsics.len(), count + 1);
+    let (proof, blobs) = candidate.proof().unwrap().unwrap();
+    let bytes = proof.encode();
+    let proof = BatchProof::decode_all(&mut &bytes[..]).unwrap();
+    chain.chain.decide(candidate, Vec::new()).unwrap();
+    Made {
+        parent,
+        block,
+        proof,
+        blobs,
+    }
+}
+
+fn stateless(chain: &TestChain) -> Stateless {
+    let config = ExecutorConfig {
+        cache_dir: code_cache(),
+    };
+    Stateless::new(Executor::new(config).unwrap(), chain.chain.signatures())
+}
+
+fn check(stateless: &Stateless, made: &Made, block: &Block, proof: &BatchProof) -> Result<Witnessed, StatelessError> {
+    let blobs: Arc<dyn Blobs> = Arc::new(made.blobs.clone());
+    stateless.check(&made.parent, block, proof, &blobs)
+}
+
+fn check_right(stateless: &Stateless, made: &Made) {
+    let witnessed = check(stateless, made, &made.block, &made.proof).unwrap();
+    assert_eq!((witnessed.header, witnessed.next), (made.block.header.clone(), None));
+}
+
+fn transfers(chain: &TestChain, count: u8) -> Vec<Vec<u8>> {
+    let alice = dev_keypair("alice").unwrap();
+    let nonce = chain.nonce(&alice.account_id()).unwrap();
+    let transfer = |index: u8| {
+        let call = chain.transfer(&AccountId20([index; 20]), 10u128.pow(18)).unwrap();
+        let signing = Signing {
+            nonce: Some(nonce + u64::from(index)),
+            ..Signing::default()
+        };
+        chain.sign(&alice, call, signing).unwrap()
+    };
+    (0..count).map(transfer).collect()
+}
+
+#[test]
+fn a_block_comes_to_the_same_without_its_state() {
+    let mut chain = TestChain::new().unwrap();
+    let stateless = stateless(&chain);
+    check_right(&stateless, &made(&chain, Vec::new()));
+    // The first binds a key.
+    check_right(&stateless, &made(&chain, transfers(&chain, 1)));
+    check_right(&stateless, &made(&chain, transfers(&chain, 100)));
+    // Across an upgrade: the block that brings the new code, and those that run it.
+    let upgrade = upgrade(&chain);
+    let hash = |made: &Made| made.proof.encode();
+    let before = made(&chain, upgrade);
+    check_right(&stateless, &before);
+    let after = made(&chain, Vec::new());
+    assert_ne!(hash(&before), hash(&after));
+    check_right(&stateless, &after);
+    chain.refresh().unwrap();
+    check_right(&stateless, &made(&chain, transfers(&chain, 3)));
+}
+
+/// Transactions that authorise and apply the next runtime.
+fn upgrade(chain: &TestChain) -> Vec<Vec<u8>> {
+    let [alice, charlie] = ["alice", "charlie"].map(|name| dev_keypair(name).unwrap());
+    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", WASM_NEXT);
+    let arguments = [("code_hash", Arg::Encoded(hash.to_vec()))];
+    let authorise = chain.call("Upgrade", "authorize_upgrade", &arguments).unwrap();
+    let authorise = chain
+        .call("Upgrade", "as_root", &[("call", Arg::Encoded(authorise))])
+        .unwrap();
+    let apply = [("code", Arg::Bytes(WASM_NEXT.to_vec()))];
+    let apply = chain.call("Upgrade", "apply_authorized_upgrade", &apply).unwrap();
+    vec![
+        chain.sign(&alice, authorise, Signing::default()).unwrap(),
+        chain.sign(&charlie, apply, Signing::default()).unwrap(),
+    ]
+}
+
+#[test]
+fn what_is_wrong_is_told_from_what_is_missing() {
+    let chain = TestChain::new().unwrap();
+    let stateless = stateless(&chain);
+    let made = made(&chain, transfers(&chain, 3));
+    check_right(&stateless, &made);
+    // Blocks that say something else than happens.
+    type Change = fn(&mut Block);
+    let changes: [Change; 4] = [
+        |block| block.header.state_root = Hash::repeat_byte(1),
+        |block| block.header.parent_hash = Hash::repeat_byte(1),
+        |block| drop(block.extrinsics.pop()),
+        |block| block.extrinsics.push(OpaqueExtrinsic(vec![4, 99, 99])),
+    ];
+    for change in changes {
+        let mut block = made.block.clone();
+        change(&mut block);
+        let outcome = check(&stateless, &made, &block, &made.proof);
+        // A block that needs other keys may fail by the proof too.
+        assert!(
+            matches!(outcome, Err(StatelessError::Block(_) | StatelessError::Incomplete(_))),
+            "{outcome:?}"
+        );
+    }
+    // Another block's proof, and one of another state.
+    let none = BatchProof::default();
+    assert!(matches!(
+        check(&stateless, &made, &made.block, &none),
+        Err(StatelessError::Proof(_) | StatelessError::Incomplete(_))
+    ));
+    let mut bytes = made.proof.encode();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    if let Ok(changed) = BatchProof::decode_all(&mut &bytes[..]) {
+        let outcome = check(&stateless, &made, &made.block, &changed);
+        assert!(
+            matches!(outcome, Err(StatelessError::Proof(_) | StatelessError::Incomplete(_))),
+            "{outcome:?}"
+        );
+    }
+    // Without the code: it is named by its hash, and may be fetched.
+    let nothing: Arc<dyn Blobs> = Arc::new(());
+    let fresh = self::stateless(&chain);
+    match fresh.check(&made.parent, &made.block, &made.proof, &nothing) {
+        Err(StatelessError::Missing(hashes)) => {
+            assert!(hashes.iter().all(|hash| made.blobs.contains_key(hash)) && !hashes.is_empty());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_proof_is_small_and_has_no_code() {
+    let chain = TestChain::new().unwrap();
+    let made = made(&chain, transfers(&chain, 100));
+    let code = chain.chain.state_at(made.parent.hash()).unwrap();
+    let code = code.get(quids_core::well_known_keys::CODE).unwrap().unwrap();
+    assert!(code.len() > 500_000);
+    assert!(made.proof.len_bytes() < 100_000, "{}", made.proof.len_bytes());
+    assert!(made.blobs.values().any(|blob| blob.len() == code.len()));
+}

@@ -1,0 +1,396 @@
+//! Networks of real processes on loopback: they agree, whoever is killed, and go on as long as a quorum can talk.
+
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
+
+/// The longest that anything is waited for; a first start compiles the runtime.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Nodes of one chain, each in a folder of its own.
+struct Net {
+    folder: tempfile::TempDir,
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    config: PathBuf,
+    rpc: u16,
+    process: Option<Child>,
+}
+
+/// Ports in a row that nobody has, for tests that run side by side.
+fn free_ports(count: u16) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 20_000 + (std::process::id() % 200) as u16 * 200;
+    loop {
+        let first = base + NEXT.fetch_add(count, Ordering::Relaxed) % 190;
+        let are_free = (first..first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+        if are_free {
+            return first;
+        }
+    }
+}
+
+impl Net {
+    /// All files, no process.
+    fn new(validators: u16, followers: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let count = validators + followers;
+        let first = free_ports(3 * count);
+        let out = folder.path().join("net");
+        let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .arg("testnet")
+            .arg("--out")
+            .arg(&out)
+            .args(["--validators", &validators.to_string()])
+            .args(["--followers", &followers.to_string()])
+            .args(["--port", &first.to_string()])
+            .args(["--rpc-port", &(first + count).to_string()])
+            .args(["--prometheus-port", &(first + 2 * count).to_string()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let nodes = (0..count).map(|index| Node {
+            config: out.join(format!("node-{index}/config.toml")),
+            rpc: first + count + index,
+            process: None,
+        });
+        Self {
+            nodes: nodes.collect(),
+            folder,
+        }
+    }
+
+    fn started(validators: u16, followers: u16) -> Self {
+        let mut net = Self::new(validators, followers);
+        for node in &mut net.nodes[..usize::from(validators)] {
+            node.start();
+        }
+        net
+    }
+
+    fn of(&mut self, nodes: &[usize]) -> Vec<&mut Node> {
+        let chosen = self.nodes.iter_mut().enumerate();
+        let chosen = chosen.filter(|(index, _)| nodes.contains(index));
+        chosen.map(|(_, node)| node).collect()
+    }
+
+    fn log(&self, index: usize) -> String {
+        fs::read_to_string(self.nodes[index].log()).unwrap_or_default()
+    }
+
+    /// Waits until these nodes have this height, and sees that they have the same blocks.
+    fn agree_on(&self, nodes: &[usize], height: u64) {
+        for index in nodes {
+            let reached = wait(|| self.nodes[*index].height().is_some_and(|found| found >= height));
+            assert!(
+                reached,
+                "node {index} is at {:?}:\n{}",
+                self.nodes[*index].height(),
+                self.log(*index)
+            );
+        }
+        for at in 1..=height {
+            let hashes: Vec<Value> = nodes
+                .iter()
+                .map(|index| self.nodes[*index].rpc("chain_getBlockHash", json!([at])))
+                .collect();
+            assert!(hashes.windows(2).all(|two| two[0] == two[1]), "height {at}: {hashes:?}");
+            assert!(hashes[0].is_string(), "height {at}: {hashes:?}");
+        }
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.nodes.len()).collect()
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            node.kill();
+        }
+        if std::thread::panicking() {
+            for index in 0..self.nodes.len() {
+                let log = self.log(index);
+                let lines: Vec<_> = log.lines().collect();
+                let last = &lines[lines.len().saturating_sub(30)..];
+                println!("node {index}:\n{}", last.join("\n"));
+            }
+        }
+        let _ = &self.folder;
+    }
+}
+
+impl Node {
+    fn log(&self) -> PathBuf {
+        self.config.with_file_name("log")
+    }
+
+    fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    fn start_with(&mut self, env: &[(&str, &str)]) {
+        let log = File::options().append(true).create(true).open(self.log()).unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .arg("run")
+            .arg("--config")
+            .arg(&self.config)
+            .args(["--status", "never"])
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+    }
+
+    /// As kill -9 does.
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            process.wait().unwrap();
+        }
+    }
+
+    /// By SIGTERM, as an operator does.
+    fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let sent = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let status = process.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.process
+            .as_mut()
+            .is_some_and(|process| process.try_wait().unwrap().is_some())
+    }
+
+    fn try_rpc(&self, method: &str, params: Value) -> Option<Value> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.rpc)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let answer = String::from_utf8(answer).ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        let mut answer: Value = serde_json::from_str(body).ok()?;
+        answer.get("result").is_some().then(|| answer["result"].take())
+    }
+
+    fn rpc(&self, method: &str, params: Value) -> Value {
+        let answer = self.try_rpc(method, params.clone());
+        answer.unwrap_or_else(|| panic!("no answer to {method} {params}"))
+    }
+
+    fn height(&self) -> Option<u64> {
+        let header = self.try_rpc("chain_getHeader", json!([]))?;
+        number(&header["number"])
+    }
+
+    fn peers(&self) -> u64 {
+        let health = self.try_rpc("system_health", json!([]));
+        health.and_then(|health| health["peers"].as_u64()).unwrap_or_default()
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
+fn wait(mut until: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if until() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    false
+}
+
+/// Sends tokens by the command line.
+fn transfer(node: &Node, from: &str, to: &str, amount: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(["tx", "transfer", "--from", from, "--to", to, "--amount", amount])
+        .args(["--rpc", &format!("ws://127.0.0.1:{}", node.rpc)])
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn four_nodes_agree_whoever_is_killed() {
+    let mut net = Net::started(4, 1);
+    let four = [0, 1, 2, 3];
+    net.agree_on(&four, 3);
+    assert!(net.nodes[0].peers() >= 3);
+    // Whichever node has it, all put it into the same block.
+    for (node, from) in [(0, "alice"), (1, "bob"), (2, "charlie")] {
+        transfer(&net.nodes[node], from, "dave", "1");
+    }
+    let state = net.nodes[3].rpc("quids_consensusState", json!([]));
+    assert_eq!((&state["seats"], &state["votes"]), (&json!(4), &json!(3)));
+    // Killed, it comes back where it was, and the others did not wait.
+    let before = net.nodes[1].height().unwrap();
+    net.nodes[1].kill();
+    net.agree_on(&[0, 2, 3], before + 4);
+    net.nodes[1].start();
+    net.agree_on(&four, before + 7);
+    // Two down: nothing is decided, until one is back.
+    net.nodes[2].kill();
+    net.nodes[3].kill();
+    std::thread::sleep(Duration::from_secs(2));
+    let stuck = net.nodes[0].height().unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(net.nodes[0].height(), Some(stuck));
+    net.nodes[2].start();
+    net.agree_on(&[0, 1, 2], stuck + 3);
+    // A node that was never there comes to the same, and has the proofs.
+    net.nodes[4].start();
+    net.agree_on(&[0, 1, 2, 4], stuck + 5);
+    let hash = net.nodes[4].rpc("chain_getBlockHash", json!([3]));
+    let proof = net.nodes[4].rpc("quids_justification", json!([hash]));
+    assert!(proof["signatures"].as_array().unwrap().len() >= 3, "{proof}");
+    net.nodes[3].start();
+    net.agree_on(&net.all(), stuck + 8);
+    for node in net.of(&[0, 1, 2, 3, 4]) {
+        assert!(!node.has_ended());
+        node.stop();
+    }
+}
+
+/// Ten validators, of which each height draws seven: all come to the same blocks and committees, also with some of them down.
+#[test]
+fn committees_are_drawn_anew_and_all_agree() {
+    let mut net = Net::started(10, 0);
+    net.agree_on(&net.all(), 4);
+    for node in [8, 9] {
+        net.nodes[node].kill();
+    }
+    let height = net.nodes[0].height().unwrap();
+    let eight: Vec<_> = (0..8).collect();
+    net.agree_on(&eight, height + 6);
+    let mut hashes = std::collections::BTreeSet::new();
+    for at in 1..=height {
+        let block = net.nodes[0].rpc("chain_getBlockHash", json!([at]));
+        let committee = net.nodes[0].rpc("quids_committee", json!([block]));
+        assert_eq!(committee["seats"].as_array().unwrap().len(), 7);
+        assert_eq!(committee, net.nodes[5].rpc("quids_committee", json!([block])));
+        hashes.insert(committee["hash"].to_string());
+        // The header commits to it.
+        let header = net.nodes[3].rpc("chain_getHeader", json!([block]));
+        let hash = committee["hash"].as_str().unwrap().trim_start_matches("0x").to_owned();
+        assert!(header["digest"].to_string().contains(&hash), "{header} {hash}");
+    }
+    assert!(hashes.len() > 1, "the committee never changed");
+}
+
+/// Two nodes with one key propose two blocks when it has the turn: everybody can prove it, and the validator loses its seat.
+#[test]
+fn who_proposes_twice_loses_the_seat() {
+    let mut net = Net::new(4, 1);
+    // The follower gets the last validator's keys and configuration, but for ports and name.
+    let (of, to) = (net.nodes[3].config.clone(), net.nodes[4].config.clone());
+    let (of, to) = (of.parent().unwrap(), to.parent().unwrap());
+    let keystore = Path::new("chains/testnet/keystore");
+    fs::create_dir_all(to.join(keystore)).unwrap();
+    let mode = fs::metadata(of.join(keystore)).unwrap().permissions();
+    fs::set_permissions(to.join(keystore), mode).unwrap();
+    for entry in fs::read_dir(of.join(keystore)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(keystore).join(entry.file_name())).unwrap();
+    }
+    let config = fs::read_to_string(to.join("config.toml")).unwrap();
+    let password = of.join("password");
+    let config = format!("{config}validator = true\npassword-file = {password:?}\n");
+    fs::write(to.join("config.toml"), config).unwrap();
+    for node in &mut net.nodes {
+        node.start();
+    }
+    let seats = |net: &Net| {
+        let committee = net.nodes[0].try_rpc("quids_committee", json!([]));
+        committee.and_then(|committee| Some(committee["seats"].as_array()?.len()))
+    };
+    assert!(wait(|| seats(&net) == Some(4)), "{}", net.log(0));
+    assert!(wait(|| seats(&net) == Some(3)), "{}", net.log(0));
+    let height = net.nodes[0].height().unwrap();
+    net.agree_on(&[0, 1, 2], height + 3);
+}
+
+#[test]
+fn one_validator_decides_alone_and_others_follow() {
+    let mut net = Net::started(1, 1);
+    net.nodes[1].start();
+    net.agree_on(&[0, 1], 4);
+    net.nodes[0].kill();
+    net.nodes[0].start();
+    net.agree_on(&[0, 1], 8);
+}
+
+/// Ended at each of these points, a node says nothing else when it is back, and all go on.
+#[test]
+fn a_node_that_ends_anywhere_in_a_commit_goes_on() {
+    let mut net = Net::started(4, 0);
+    net.agree_on(&net.all(), 2);
+    for (node, point) in (0..).zip(["db-before-write", "db-before-sync", "db-after-sync"]) {
+        net.nodes[node].kill();
+        net.nodes[node].start_with(&[("QUIDS_CRASH_AT", &format!("{point}:2"))]);
+        assert!(wait(|| net.nodes[node].has_ended()), "{}", net.log(node));
+        net.nodes[node].kill();
+        net.nodes[node].start();
+        let height = net.nodes[3].height().unwrap();
+        net.agree_on(&net.all(), height + 2);
+    }
+}
+
+#[test]
+fn a_testnet_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], out: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .args(["testnet", "--out"])
+            .arg(out)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    let out = folder.path().join("net");
+    assert_eq!(run(&["--validators", "2"], &out).0, Some(0));
+    let (code, error) = run(&[], &out);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("net"), "{error}");
+    for wrong in [
+        &["--validators", "0"][..],
+        &["--validators", "129"],
+        &["--scheme", "secp256k1"],
+        &["--rpc-port", "65534"],
+    ] {
+        let out = folder.path().join("other");
+        assert_eq!(run(wrong, &out).0, Some(2), "{wrong:?}");
+        assert!(!out.exists(), "{wrong:?} left something");
+    }
+}
