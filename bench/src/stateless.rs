@@ -13,7 +13,7 @@ use quids_crypto::{KeyPair, SignatureScheme};
 use quids_executor::{Executor, ExecutorConfig};
 use quids_node::{
     ChainOptions,
-    chain::{Chain, Proposal, Stateless},
+    chain::{Chain, Proposal, Recorded, Stateless},
     spec::{ChainSpec, Genesis, code_cache},
     testing::{Signing, TestChain},
 };
@@ -122,7 +122,7 @@ pub fn run(mut args: Args) -> Result {
         }
         let block = candidate.block();
         let started = Instant::now();
-        let (proof, blobs) = candidate.proof()?.ok_or("nothing was recorded")?;
+        let Recorded { proof, blobs } = candidate.proof()?.ok_or("nothing was recorded")?;
         let proved = millis(started);
         let proof = proof.encode();
         author.chain.decide(candidate, Vec::new())?;

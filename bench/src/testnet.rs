@@ -195,13 +195,20 @@ fn height_of(port: u16) -> Option<u64> {
     u64::from_str_radix(number, 16).ok()
 }
 
+/// A block: its height, transfers, and bytes of extrinsics and of the certificate.
+struct SeenBlock {
+    height: u64,
+    transfers: usize,
+    bytes: usize,
+    certificate_bytes: usize,
+}
+
 /// What was seen of the chain while it was watched.
 #[derive(Default)]
 struct Seen {
     /// When each transaction was final, by its bytes' hash.
     finals: HashMap<String, Instant>,
-    /// Height, transfers, bytes of extrinsics and of the proof.
-    blocks: Vec<(u64, usize, usize, usize)>,
+    blocks: Vec<SeenBlock>,
 }
 
 /// Follows a node's final blocks until it is told to stop.
@@ -225,7 +232,12 @@ fn watch(port: u16, seen: Arc<Mutex<Seen>>, stop: Arc<AtomicBool>) -> Result {
                 seen.finals.insert(key_of(text), now);
             }
             let proof_bytes = proof["scale"].as_str().map_or(0, |text| text.len() / 2 - 1);
-            seen.blocks.push((at, extrinsics.len() - 1, bytes, proof_bytes));
+            seen.blocks.push(SeenBlock {
+                height: at,
+                transfers: extrinsics.len() - 1,
+                bytes,
+                certificate_bytes: proof_bytes,
+            });
         }
         last = height;
         sleep(LOOK);
@@ -412,23 +424,22 @@ fn phase(net: &Net, load: &Load, taken: &mut [usize], per_second: Option<usize>,
         let at = seen.finals.get(key)?;
         Some(at.saturating_duration_since(*sent).as_secs_f64() * 1e3)
     });
-    let within: Vec<_> = seen
+    let within = seen
         .blocks
         .iter()
-        .filter(|(height, ..)| (first..=last).contains(height))
-        .collect();
-    let included: usize = within.iter().map(|(_, transfers, ..)| transfers).sum();
-    let of =
-        |pick: &dyn Fn(&(u64, usize, usize, usize)) -> usize| within.iter().map(|block| pick(block) as f64).collect();
+        .filter(|block| (first..=last).contains(&block.height));
+    let within: Vec<_> = within.collect();
+    let included: usize = within.iter().map(|block| block.transfers).sum();
+    let of = |pick: fn(&SeenBlock) -> usize| within.iter().map(|block| pick(block) as f64).collect();
     let cpu = cpu_after.0 - cpu_before.0;
     Ok(Phase {
         latencies: latencies.collect(),
         decisions: net.decisions(first..last + 1)?,
         rate: included as f64 / elapsed,
         sent: sent.into_inner(),
-        transfers: of(&|block| block.1),
-        block_bytes: of(&|block| block.2),
-        proof_bytes: of(&|block| block.3),
+        transfers: of(|block| block.transfers),
+        block_bytes: of(|block| block.bytes),
+        proof_bytes: of(|block| block.certificate_bytes),
         cpu,
         consensus_share: (cpu_after.1 - cpu_before.1) / cpu,
         seconds: elapsed,

@@ -1,7 +1,10 @@
 //! The author's clock: the wall's, unless the owner of a development chain moves it.
 
 use parking_lot::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::OnceLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The clock cannot be moved further: seconds of about 3 000 years, which JavaScript's dates and `u64` milliseconds hold.
 pub const MOVED_MAX_S: u64 = 100_000_000_000;
@@ -18,10 +21,21 @@ pub struct Settings {
     next_ms: Option<u64>,
 }
 
+/// Environment variable by which tests make the clock of a process go wrong: milliseconds, with sign.
+const SKEW: &str = "QUIDS_CLOCK_SKEW_MS";
+
 /// Milliseconds since 1970.
 pub(crate) fn wall_ms() -> u64 {
+    static SKEW_MS: OnceLock<i64> = OnceLock::new();
+    let skew_ms = *SKEW_MS.get_or_init(|| {
+        std::env::var(SKEW)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default()
+    });
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    now.saturating_add_signed(skew_ms)
 }
 
 impl Clock {

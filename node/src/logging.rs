@@ -125,8 +125,9 @@ impl LogHandle {
 /// Directives that are added stay until a reset, so that they have a bound together.
 const FILTER_BYTES_MAX: usize = 4096;
 
-/// Malachite tells of each step at level info. A directive of its name says otherwise.
-const QUIET: &str = "arc_malachitebft_core_consensus=error";
+/// Malachite tells of each step at level info, and Kademlia warns of each start without peers. A directive of their names says
+/// otherwise.
+const QUIET: &str = "arc_malachitebft_core_consensus=error,libp2p_kad=error";
 
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
     let with_quiet = format!("{QUIET},{filter}");

@@ -7,7 +7,7 @@ use quids_executor::{Executor, ExecutorConfig};
 use quids_keystore::dev_keypair;
 use quids_node::{
     ChainSpec,
-    chain::{Proposal, Stateless, StatelessError, Witnessed},
+    chain::{Proposal, Recorded, Stateless, StatelessError, Witnessed},
     extrinsic_builder::Arg,
     spec::code_cache,
     testing::{Signing, TestChain},
@@ -50,7 +50,7 @@ fn made(chain: &TestChain, transactions: Vec<Vec<u8>>) -> Made {
     assert_eq!(refused.len(), 0, "{refused:?}");
     let block = candidate.block();
     assert_eq!(block.extrinsics.len(), count + 1);
-    let (proof, blobs) = candidate.proof().unwrap().unwrap();
+    let Recorded { proof, blobs } = candidate.proof().unwrap().unwrap();
     let bytes = proof.encode();
     let proof = BatchProof::decode_all(&mut &bytes[..]).unwrap();
     chain.chain.decide(candidate, Vec::new()).unwrap();

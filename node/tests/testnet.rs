@@ -339,6 +339,98 @@ fn who_proposes_twice_loses_the_seat() {
     net.agree_on(&[0, 1, 2], height + 3);
 }
 
+/// Heights of the test under load: `scripts/test --long` asks for a hundred.
+fn heights() -> u64 {
+    let asked = std::env::var("QUIDS_NETWORK_HEIGHTS").ok();
+    asked.map_or(12, |text| text.parse().expect("QUIDS_NETWORK_HEIGHTS is a number"))
+}
+
+/// Runs the command line against a node; its output.
+fn quids(node: &Node, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(arguments)
+        .args(["--rpc", &format!("ws://127.0.0.1:{}", node.rpc)])
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Transfers and Ethereum transactions at all nodes for many heights: the same blocks, and nobody's tokens are lost.
+#[test]
+fn all_agree_under_load() {
+    let net = Net::started(4, 0);
+    net.agree_on(&net.all(), 2);
+    let until = 2 + heights();
+    let sent = std::thread::scope(|scope| {
+        let senders = [(0, "alice"), (1, "bob"), (2, "eth0"), (3, "eth1")].map(|(node, from)| {
+            let node = &net.nodes[node];
+            scope.spawn(move || {
+                let mut sent = 0u64;
+                while node.height().is_some_and(|height| height < until) {
+                    match from.starts_with("eth") {
+                        true => drop(quids(
+                            node,
+                            &["evm", "send", "--from", from, "--to", "eth9", "--value", "1"],
+                        )),
+                        false => drop(transfer(node, from, "eth9", "1")),
+                    }
+                    sent += 1;
+                }
+                sent
+            })
+        });
+        senders.into_iter().map(|sender| sender.join().unwrap()).sum::<u64>()
+    });
+    net.agree_on(&net.all(), until + 2);
+    assert!(sent >= 4, "{sent}");
+    let eth9 = quids_node::spec::dev_accounts()
+        .into_iter()
+        .find(|(name, _)| *name == "eth9");
+    let (_, eth9) = eth9.unwrap();
+    let owned = u128::from(sent) * 10u128.pow(18) + quids_node::spec::DEV_BALANCE;
+    for node in &net.nodes {
+        let balance = node.rpc("eth_getBalance", json!([eth9.to_string(), "latest"]));
+        let balance = u128::from_str_radix(balance.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+        assert_eq!(balance, owned);
+    }
+}
+
+#[test]
+fn the_runtime_is_replaced_while_all_decide() {
+    let mut net = Net::started(4, 1);
+    net.agree_on(&[0, 1, 2, 3], 2);
+    let next = net.folder.path().join("next.wasm");
+    fs::write(&next, quids_runtime_wasm::WASM_NEXT).unwrap();
+    let version = |node: &Node| node.rpc("state_getRuntimeVersion", json!([]))["specVersion"].clone();
+    let before = version(&net.nodes[0]);
+    quids(
+        &net.nodes[1],
+        &["tx", "upgrade", next.to_str().unwrap(), "--from", "alice"],
+    );
+    transfer(&net.nodes[2], "bob", "dave", "1");
+    let height = net.nodes[0].height().unwrap();
+    // One that was not there executes old blocks with the old code.
+    net.nodes[4].start();
+    net.agree_on(&net.all(), height + 3);
+    for node in &net.nodes {
+        assert_ne!(version(node), before);
+    }
+}
+
+/// A clock that is 2 s ahead does not matter; one that is 20 s ahead has its node's own blocks refused, and no more.
+#[test]
+fn clocks_that_are_wrong_stop_nobody() {
+    let mut net = Net::new(4, 0);
+    for (node, skew) in (0..).zip(["0", "2000", "-2000", "20000"]) {
+        net.nodes[node].start_with(&[("QUIDS_CLOCK_SKEW_MS", skew)]);
+    }
+    net.agree_on(&net.all(), 9);
+    let refused = (0..3).filter(|node| net.log(*node).contains("too far ahead of this node's clock"));
+    assert!(refused.count() > 0);
+}
+
 #[test]
 fn one_validator_decides_alone_and_others_follow() {
     let mut net = Net::started(1, 1);

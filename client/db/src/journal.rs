@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// The most entries of one height: of what is more, a member would not get through a restart.
 const ENTRIES_MAX: u32 = 1 << 20;
 
+/// Takes an entry as it is stored: key and bytes.
+type Row<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), DbError> + 'a;
+
 /// Writes and reads the journal. There is one at a time.
 #[derive(Debug)]
 pub struct Journal {
@@ -81,11 +84,7 @@ impl Database {
         self.for_journal(height, &mut |key, _| self.raw.delete(batch, Column::Journal, key))
     }
 
-    fn for_journal(
-        &self,
-        height: Height,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), DbError>,
-    ) -> Result<(), DbError> {
+    fn for_journal(&self, height: Height, each: &mut Row<'_>) -> Result<(), DbError> {
         let end = height.next().map(|next| next.0.to_be_bytes().to_vec());
         let mut rows = self.raw.iterator_until(Column::Journal, end)?;
         rows.seek(height.0.to_be_bytes());

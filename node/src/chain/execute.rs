@@ -38,6 +38,13 @@ pub(super) struct Executed {
     pub recorder: Option<Arc<Recorder>>,
 }
 
+/// What a block needs of its parent's state.
+pub struct Recorded {
+    pub proof: BatchProof,
+    /// The values that the proof has by hash only.
+    pub blobs: BTreeMap<Hash, Arc<[u8]>>,
+}
+
 /// A block that was executed on the last one and is not stored: whether it will be is for others to decide.
 pub struct Candidate(Executed);
 
@@ -59,13 +66,15 @@ impl Candidate {
         changed.new.as_deref()
     }
 
-    /// The proof on which the block can be executed without a state, and the values that it has by hash only. `None` if it was not
-    /// recorded.
-    pub fn proof(&self) -> Result<Option<(BatchProof, BTreeMap<Hash, Arc<[u8]>>)>, ChainError> {
+    /// On what the block can be executed without a state. `None` if it was not recorded.
+    pub fn proof(&self) -> Result<Option<Recorded>, ChainError> {
         let Some(recorder) = &self.0.recorder else {
             return Ok(None);
         };
-        Ok(Some((recorder.proof(&is_by_hash)?, recorder.blobs(&is_by_hash))))
+        Ok(Some(Recorded {
+            proof: recorder.proof(&is_by_hash)?,
+            blobs: recorder.blobs(&is_by_hash),
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ mod weight;
 
 pub use error::ChainError;
 pub(crate) use execute::is_of_header;
-pub use execute::{Candidate, Proposal, Refused};
+pub use execute::{Candidate, Proposal, Recorded, Refused};
 pub use genesis::{BuiltGenesis, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     beacon::HashChain,
-    chain::{Candidate, Chain, ChainError, FinalBlock, NewBlock, Proposal as Wish, Refused, RowError},
+    chain::{Candidate, Chain, ChainError, FinalBlock, NewBlock, Proposal as Wish, Recorded, Refused, RowError},
     clock::{Clock, wall_ms},
     metrics::ConsensusMetrics,
     peers::Heads,
@@ -117,7 +117,7 @@ impl Building {
             count_max: self.count_max,
         };
         let (candidate, refused) = self.chain.propose(wish, self.has_witnesses)?;
-        if let Some((proof, blobs)) = candidate.proof()? {
+        if let Some(Recorded { proof, blobs }) = candidate.proof()? {
             let hash = candidate.header().hash();
             self.bodies.put_proof(hash, proof.encode().into(), blobs);
         }
