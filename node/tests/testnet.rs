@@ -443,17 +443,34 @@ fn one_validator_decides_alone_and_others_follow() {
 
 /// Ended at each of these points, a node says nothing else when it is back, and all go on.
 #[test]
-fn a_node_that_ends_anywhere_in_a_commit_goes_on() {
+fn a_node_that_ends_anywhere_goes_on() {
     let mut net = Net::started(4, 0);
     net.agree_on(&net.all(), 2);
-    for (node, point) in (0..).zip(["db-before-write", "db-before-sync", "db-after-sync"]) {
+    let points = [
+        "db-before-write:2",
+        "db-before-sync:2",
+        "db-after-sync:2",
+        "consensus-noted:9",
+        "consensus-before-sync:4",
+        "consensus-after-sync:3",
+        "consensus-before-publish:5",
+        // When it has the turn.
+        "consensus-built:1",
+        "consensus-decided:2",
+    ];
+    for (turn, point) in points.into_iter().enumerate() {
+        let node = turn % 3;
         net.nodes[node].kill();
-        net.nodes[node].start_with(&[("QUIDS_CRASH_AT", &format!("{point}:2"))]);
-        assert!(wait(|| net.nodes[node].has_ended()), "{}", net.log(node));
+        net.nodes[node].start_with(&[("QUIDS_CRASH_AT", point)]);
+        assert!(wait(|| net.nodes[node].has_ended()), "{point}: {}", net.log(node));
         net.nodes[node].kill();
         net.nodes[node].start();
         let height = net.nodes[3].height().unwrap();
         net.agree_on(&net.all(), height + 2);
+    }
+    // Nobody was made to say two things.
+    for node in net.all() {
+        assert!(!net.log(node).contains("twice at height"), "{}", net.log(node));
     }
 }
 

@@ -4,7 +4,7 @@ use codec::{Decode, DecodeAll, Encode};
 use quids_consensus::{Entry, Host, HostError};
 use quids_core::{Block, Height};
 use quids_crypto::{KeyPair, PublicKey, Signature};
-use quids_db::Journal;
+use quids_db::{Journal, crash_point};
 use quids_pobpc::Round;
 
 /// Something in the journal.
@@ -49,7 +49,9 @@ impl Disk {
     }
 
     fn add(&mut self, height: Height, record: &Record) -> Result<(), HostError> {
-        self.journal.append(height, &record.encode()).map_err(failed)
+        self.journal.append(height, &record.encode()).map_err(failed)?;
+        crash_point("consensus-noted");
+        Ok(())
     }
 
     fn records(&self, height: Height) -> Result<Vec<Record>, HostError> {
@@ -69,7 +71,10 @@ impl Host for Disk {
     }
 
     fn sync(&mut self) -> Result<(), HostError> {
-        self.journal.sync().map_err(failed)
+        crash_point("consensus-before-sync");
+        self.journal.sync().map_err(failed)?;
+        crash_point("consensus-after-sync");
+        Ok(())
     }
 
     fn entries(&mut self, height: Height) -> Result<Vec<Entry>, HostError> {

@@ -23,6 +23,7 @@ use quids_api::{
 };
 use quids_consensus::{Decision, Engine, Halt, Input, Message, Output, Timeouts, Timer};
 use quids_core::{AccountId20, Block, DigestItem, Hash, Height};
+use quids_db::crash_point;
 use quids_network::{GossipId, Network, Offence, PeerId, PublishError, RequestError, RequestKind, Topic, Verdict};
 use quids_pobpc::{Evidence, Justification, Proposal, Role, Round, SeatIndex};
 use quids_rpc::ConsensusState;
@@ -485,6 +486,7 @@ impl Task {
         );
         self.candidates.proposed(hash, round, None);
         self.proposed.get_or_insert_with(Instant::now);
+        crash_point("consensus-built");
         self.input_if_begun(Input::Propose { round, block: hash })
     }
 
@@ -635,6 +637,7 @@ impl Task {
             }
             match output {
                 Output::Publish(message) => {
+                    crash_point("consensus-before-publish");
                     if let Err(error @ PublishError::TooLarge { .. }) =
                         self.network.publish(Topic::Consensus, message.encode())
                     {
@@ -749,6 +752,7 @@ impl Task {
     ) -> Result<(), ConsensusError> {
         let (height, round) = (justification.height, justification.round);
         let took = self.proposed.map(|proposed| proposed.elapsed()).unwrap_or_default();
+        crash_point("consensus-decided");
         let new = self.chain.decide(candidate, justification.encode())?;
         self.pool.on_block(&new, refused);
         tracing::info!(
