@@ -86,14 +86,18 @@ pub(crate) fn secret(path: &Path, what: &str) -> Result<[u8; 32], NodeError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io)?;
     }
+    // It has its name once it is whole.
+    let part = path.with_extension("part");
     let mut file = fs::OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
-        .open(path)
+        .open(&part)
         .map_err(io)?;
     file.write_all(hex::encode(secret).as_bytes()).map_err(io)?;
     file.sync_all().map_err(io)?;
+    fs::rename(&part, path).map_err(io)?;
     Ok(secret)
 }
 

@@ -138,19 +138,20 @@ fn what_is_wrong_is_told_from_what_is_missing() {
     check_right(&stateless, &made);
     // Blocks that say something else than happens.
     type Change = fn(&mut Block);
-    let changes: [Change; 4] = [
-        |block| block.header.state_root = Hash::repeat_byte(1),
-        |block| block.header.parent_hash = Hash::repeat_byte(1),
-        |block| drop(block.extrinsics.pop()),
-        |block| block.extrinsics.push(OpaqueExtrinsic(vec![4, 99, 99])),
+    let changes: [(Change, bool); 4] = [
+        (|block| block.header.state_root = Hash::repeat_byte(1), true),
+        (|block| block.header.parent_hash = Hash::repeat_byte(1), true),
+        (|block| drop(block.extrinsics.pop()), false),
+        (|block| block.extrinsics.push(OpaqueExtrinsic(vec![4, 99, 99])), false),
     ];
-    for change in changes {
+    for (change, is_told) in changes {
         let mut block = made.block.clone();
         change(&mut block);
         let outcome = check(&stateless, &made, &block, &made.proof);
         // A block that needs other keys may fail by the proof too.
         assert!(
-            matches!(outcome, Err(StatelessError::Block(_) | StatelessError::Incomplete(_))),
+            matches!(outcome, Err(StatelessError::Block(_)))
+                || (!is_told && matches!(outcome, Err(StatelessError::Incomplete(_)))),
             "{outcome:?}"
         );
     }
@@ -170,6 +171,11 @@ fn what_is_wrong_is_told_from_what_is_missing() {
             "{outcome:?}"
         );
     }
+    // Other code under its hash is none.
+    let lies: Values = made.blobs.keys().map(|hash| (*hash, b"other"[..].into())).collect();
+    let lies: Arc<dyn Blobs> = Arc::new(lies);
+    let outcome = self::stateless(&chain).check(&made.parent, &made.block, &made.proof, &lies);
+    assert!(matches!(outcome, Err(StatelessError::Missing(_))), "{outcome:?}");
     // Without the code: it is named by its hash, and may be fetched.
     let nothing: Arc<dyn Blobs> = Arc::new(());
     let fresh = self::stateless(&chain);

@@ -1,5 +1,6 @@
 //! Networks of real processes on loopback: they agree, whoever is killed, and go on as long as a quorum can talk.
 
+use quids_node::blocks;
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
@@ -26,10 +27,10 @@ struct Node {
     process: Option<Child>,
 }
 
-/// Ports in a row that nobody has, for tests that run side by side.
+/// Ports in a row that nobody has, for tests that run side by side; below those that Linux gives to connections.
 fn free_ports(count: u16) -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let base = 20_000 + (std::process::id() % 200) as u16 * 200;
+    let base = 10_000 + (std::process::id() % 110) as u16 * 200;
     loop {
         let first = base + NEXT.fetch_add(count, Ordering::Relaxed) % 190;
         let are_free = (first..first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
@@ -245,7 +246,7 @@ fn four_nodes_agree_whoever_is_killed() {
     let mut net = Net::started(4, 1);
     let four = [0, 1, 2, 3];
     net.agree_on(&four, 3);
-    assert!(net.nodes[0].peers() >= 3);
+    assert!(wait(|| net.nodes[0].peers() >= 3));
     // Whichever node has it, all put it into the same block.
     for (node, from) in [(0, "alice"), (1, "bob"), (2, "charlie")] {
         transfer(&net.nodes[node], from, "dave", "1");
@@ -439,6 +440,35 @@ fn one_validator_decides_alone_and_others_follow() {
     net.nodes[0].kill();
     net.nodes[0].start();
     net.agree_on(&[0, 1], 8);
+    // Its blocks go into a file with their proofs; without them nobody takes them.
+    net.nodes[1].stop();
+    let path = |name: &str| net.folder.path().join(name).to_str().unwrap().to_owned();
+    let (spec, file, bare) = (path("net/spec.json"), path("blocks"), path("bare"));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quids"));
+        let output = command.args(arguments).args(["--chain", &spec]).output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let exported = run(&["export-blocks", "--base-path", &path("net/node-1"), "--out", &file]);
+    assert!(exported.0, "{}", exported.1);
+    let imported = run(&["import-blocks", "--base-path", &path("there"), &file]);
+    assert!(imported.0, "{}", imported.1);
+    let whole = fs::read(&file).unwrap();
+    let mut input = &whole[..];
+    let mut reader = blocks::Reader::new(&mut input).unwrap();
+    let mut written = Vec::new();
+    let mut writer = blocks::Writer::new(&mut written, reader.header()).unwrap();
+    while let Some((_, block)) = reader.next_block().unwrap() {
+        assert!(block.justification.is_some());
+        writer.write(&block.block.into()).unwrap();
+    }
+    writer.finish().unwrap();
+    fs::write(&bare, written).unwrap();
+    let (is_imported, error) = run(&["import-blocks", "--base-path", &path("elsewhere"), &bare]);
+    assert!(!is_imported && error.contains("is not known to be final"), "{error}");
 }
 
 /// Ended at each of these points, a node says nothing else when it is back, and all go on.

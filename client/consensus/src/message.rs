@@ -5,7 +5,10 @@ use codec::{Decode, Encode, Input};
 use malachite_types::{self as bft, NilOrVal, RoundCertificateType, VoteType};
 use quids_core::Hash;
 use quids_crypto::Signature;
-use quids_pobpc::{Ballot, Committee, Proposal, Round, SEATS_MAX, SeatIndex, Signed, Verify, Vote, VoteKind};
+use quids_pobpc::{
+    Ballot, Committee, Proposal, Round, SEATS_MAX, SeatIndex, Signed, Threshold, Verify, Vote, VoteKind, faulty_max,
+};
+use std::collections::BTreeSet;
 
 /// Something to be sent to all members.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -31,8 +34,18 @@ impl Message {
     }
 
     /// Whether all who signed it sit in this committee, that of its height, and signed; and whether who proposes had the turn.
-    /// Such a message is worth to be passed on. Whether the signatures of a certificate are enough the engine says.
-    pub fn is_genuine(&self, genesis: &Hash, committee: &Committee, verify: &impl Verify) -> bool {
+    /// Such a message is worth to be passed on. A certificate has as many signatures as it needs, each of another seat.
+    pub fn is_genuine(
+        &self,
+        genesis: &Hash,
+        committee: &Committee,
+        threshold: Threshold,
+        verify: &impl Verify,
+    ) -> bool {
+        let seats = committee.seats().len();
+        let are_enough = |signers: BTreeSet<SeatIndex>, signatures: usize, needed: usize| {
+            signers.len() == signatures && signatures >= needed
+        };
         let is_by = |seat: SeatIndex, signed: &dyn Fn() -> Vec<u8>, signature: &Signature| {
             let seat = committee.seat(seat);
             seat.is_some_and(|seat| verify.verify(&seat.key, &signed(), signature))
@@ -55,19 +68,31 @@ impl Message {
                     round: polka.round,
                     block: Some(polka.block),
                 };
+                let signers = polka.signatures.iter().map(|(seat, _)| *seat).collect();
+                if !are_enough(signers, polka.signatures.len(), threshold.votes(seats)) {
+                    return false;
+                }
                 let signed = vote.signed_bytes(genesis);
                 let mut signatures = polka.signatures.iter();
                 signatures.all(|(seat, signature)| is_by(*seat, &|| signed.clone(), signature))
             }
-            Self::Round(certificate) => certificate.votes.iter().all(|one| {
-                let vote = Vote {
-                    kind: one.kind,
-                    height: certificate.height,
-                    round: certificate.round,
-                    block: one.block,
+            Self::Round(certificate) => {
+                let needed = match certificate.is_quorum {
+                    true => threshold.votes(seats),
+                    false => faulty_max(seats).saturating_add(1),
                 };
-                is_by(one.seat, &|| vote.signed_bytes(genesis), &one.signature)
-            }),
+                let signers = certificate.votes.iter().map(|one| one.seat).collect();
+                are_enough(signers, certificate.votes.len(), needed)
+                    && certificate.votes.iter().all(|one| {
+                        let vote = Vote {
+                            kind: one.kind,
+                            height: certificate.height,
+                            round: certificate.round,
+                            block: one.block,
+                        };
+                        is_by(one.seat, &|| vote.signed_bytes(genesis), &one.signature)
+                    })
+            }
         }
     }
 }
@@ -193,6 +218,136 @@ impl RoundCertificate {
                 false => RoundCertificateType::Skip,
             },
             round_signatures: votes.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quids_crypto::{KeyPair, SignatureScheme, verify};
+    use quids_pobpc::{Role, Seat};
+
+    const GENESIS: Hash = Hash::repeat_byte(7);
+    const HEIGHT: quids_core::Height = quids_core::Height(5);
+
+    struct Members {
+        keys: Vec<KeyPair>,
+        committee: Committee,
+    }
+
+    impl Members {
+        fn new() -> Self {
+            let keys: Vec<_> = (0..4)
+                .map(|seed| KeyPair::from_seed(SignatureScheme::Falcon512, &[seed; 32]).unwrap())
+                .collect();
+            let seats = keys.iter().map(|key| Seat {
+                key: key.public().clone(),
+                role: Role::Full,
+            });
+            let committee = Committee::new(seats.collect()).unwrap();
+            Self { keys, committee }
+        }
+
+        fn signed<M: Ballot>(&self, message: M, seat: u16) -> Signed<M> {
+            let signature = self.keys[usize::from(seat)].sign(&message.signed_bytes(&GENESIS));
+            let seat = SeatIndex(seat);
+            Signed {
+                message,
+                seat,
+                signature,
+            }
+        }
+
+        fn is_genuine(&self, message: &Message) -> bool {
+            let bytes = message.encode();
+            let message = Message::decode(&mut &bytes[..]).unwrap();
+            message.is_genuine(&GENESIS, &self.committee, Threshold::DEFAULT, &verify)
+        }
+    }
+
+    fn prevote(round: u32, block: Option<Hash>) -> Vote {
+        Vote {
+            kind: VoteKind::Prevote,
+            height: HEIGHT,
+            round: Round(round),
+            block,
+        }
+    }
+
+    #[test]
+    fn votes_and_proposals_are_of_who_signed_them_and_has_the_turn() {
+        let members = Members::new();
+        let vote = members.signed(prevote(0, None), 2);
+        assert!(members.is_genuine(&Message::Vote(vote.clone())));
+        let other = SeatIndex(1);
+        assert!(!members.is_genuine(&Message::Vote(Signed {
+            seat: other,
+            ..vote.clone()
+        })));
+        assert!(!members.is_genuine(&Message::Vote(Signed {
+            seat: SeatIndex(9),
+            ..vote
+        })));
+        let proposal = Proposal {
+            height: HEIGHT,
+            round: Round(1),
+            valid_round: None,
+            block: Hash::repeat_byte(3),
+        };
+        let turn = members.committee.proposer(HEIGHT, Round(1)).0;
+        for seat in 0..4 {
+            let signed = members.signed(proposal, seat);
+            assert_eq!(members.is_genuine(&Message::Proposal(signed)), seat == turn);
+        }
+    }
+
+    #[test]
+    fn certificates_have_enough_signatures_of_different_seats() {
+        let members = Members::new();
+        let block = Hash::repeat_byte(3);
+        let polka = |seats: &[u16]| {
+            let signature = |seat: &u16| {
+                (
+                    SeatIndex(*seat),
+                    members.signed(prevote(0, Some(block)), *seat).signature,
+                )
+            };
+            Message::Polka(PolkaCertificate {
+                height: HEIGHT,
+                round: Round(0),
+                block,
+                signatures: seats.iter().map(signature).collect(),
+            })
+        };
+        let round = |seats: &[u16], is_quorum| {
+            let vote = |seat: &u16| RoundVote {
+                kind: VoteKind::Prevote,
+                block: None,
+                seat: SeatIndex(*seat),
+                signature: members.signed(prevote(2, None), *seat).signature,
+            };
+            Message::Round(RoundCertificate {
+                height: HEIGHT,
+                round: Round(2),
+                is_quorum,
+                votes: seats.iter().map(vote).collect(),
+            })
+        };
+        for (message, is_genuine) in [
+            (polka(&[0, 1, 3]), true),
+            (polka(&[3, 0, 1, 2]), true),
+            (polka(&[]), false),
+            (polka(&[0, 1]), false),
+            (polka(&[0, 1, 1]), false),
+            (polka(&[0, 1, 3, 3]), false),
+            (round(&[0, 2], false), true),
+            (round(&[0], false), false),
+            (round(&[0, 0], false), false),
+            (round(&[0, 2], true), false),
+            (round(&[0, 2, 3], true), true),
+        ] {
+            assert_eq!(members.is_genuine(&message), is_genuine, "{message:?}");
         }
     }
 }

@@ -21,7 +21,7 @@ use libp2p::{
     core::ConnectedPoint,
     gossipsub::TopicHash,
     identify,
-    request_response::{OutboundRequestId, ResponseChannel},
+    request_response::{InboundRequestId, OutboundRequestId, ResponseChannel},
     swarm::{
         self, ConnectionId, DialError, Swarm, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
@@ -68,7 +68,7 @@ pub enum Command {
     Stop,
 }
 
-type Answered = (PeerId, ResponseChannel<Response>, Response);
+type Answered = (ResponseChannel<Response>, Response);
 type Resolved = (PeerId, Vec<Multiaddr>);
 
 pub struct Service {
@@ -82,6 +82,8 @@ pub struct Service {
     pub(crate) held: VecDeque<Held>,
     pub(crate) pending: HashMap<OutboundRequestId, Pending>,
     pub(crate) answers: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// Requests whose answers the peers have not read yet.
+    pub(crate) unread: HashSet<InboundRequestId>,
     host: Arc<dyn Host>,
     commands: mpsc::Receiver<Command>,
     standings: Arc<Standings>,
@@ -142,6 +144,7 @@ impl Service {
             held: VecDeque::new(),
             pending: HashMap::new(),
             answers: FuturesUnordered::new(),
+            unread: HashSet::new(),
             host,
             commands,
             standings,
@@ -201,7 +204,7 @@ impl Service {
                     Some(command) => self.on_command(command),
                 },
                 event = self.swarm.select_next_some() => self.on_swarm(event),
-                Some((peer, channel, response)) = self.answers.next() => self.on_answered(peer, channel, response),
+                Some((channel, response)) = self.answers.next() => self.on_answered(channel, response),
                 Some((peer, addresses)) = self.resolving.next() => self.dial(peer, addresses),
                 has_room = self.events.has_room(), if !self.unsent.is_empty() => self.send_unsent(has_room),
                 _ = tick.tick() => self.on_tick(),
@@ -391,6 +394,8 @@ impl Service {
             return;
         }
         let plausible = |address: &Multiaddr| address::is_plausible(address, remote);
+        // It may say so again and again.
+        self.swarm.behaviour_mut().kad.remove_peer(&peer);
         for address in info.listen_addrs.into_iter().filter(plausible).take(ADDRESSES_MAX) {
             self.swarm.behaviour_mut().kad.add_address(&peer, address);
         }

@@ -9,7 +9,7 @@ use crate::{
 };
 use libp2p::{
     gossipsub::{self, MessageAcceptance, MessageId, TopicHash},
-    request_response::{self, Message, OutboundFailure, ResponseChannel},
+    request_response::{self, InboundRequestId, Message, OutboundFailure, ResponseChannel},
 };
 use std::{
     io,
@@ -227,10 +227,15 @@ impl Service {
         match event {
             request_response::Event::Message {
                 peer,
-                message: Message::Request { request, channel, .. },
+                message:
+                    Message::Request {
+                        request_id,
+                        request,
+                        channel,
+                    },
                 ..
             } => match request {
-                Some(request) => self.on_request(peer, request, channel),
+                Some(request) => self.on_request(peer, request_id, request, channel),
                 None => self.lower(&peer, Offence::Malformed),
             },
             request_response::Event::Message {
@@ -260,7 +265,15 @@ impl Service {
                 };
                 self.finish(request_id, Err(error));
             }
-            request_response::Event::InboundFailure { .. } | request_response::Event::ResponseSent { .. } => {}
+            request_response::Event::InboundFailure { peer, request_id, .. }
+            | request_response::Event::ResponseSent { peer, request_id, .. } => {
+                // Until then the answer takes memory.
+                if self.unread.remove(&request_id)
+                    && let Some(entry) = self.shared.peers.lock().connected.get_mut(&peer)
+                {
+                    entry.answering = entry.answering.saturating_sub(1);
+                }
+            }
         }
     }
 
@@ -274,7 +287,7 @@ impl Service {
         let _ = pending.reply.send(outcome);
     }
 
-    fn on_request(&mut self, peer: PeerId, request: Request, channel: ResponseChannel<Response>) {
+    fn on_request(&mut self, peer: PeerId, id: InboundRequestId, request: Request, channel: ResponseChannel<Response>) {
         let now = Instant::now();
         let Request { kind, bytes } = request;
         self.shared
@@ -289,8 +302,7 @@ impl Service {
             };
             let may_request = entry.may_request(now);
             let is_flood = !may_request && entry.is_flood_counted(now);
-            let has_room =
-                !entry.is_banned && entry.answering < ANSWERING_MAX && self.answers.len() < ANSWERING_ALL_MAX;
+            let has_room = !entry.is_banned && entry.answering < ANSWERING_MAX && self.unread.len() < ANSWERING_ALL_MAX;
             (!may_request || !has_room, is_flood)
         };
         if is_flood {
@@ -315,6 +327,7 @@ impl Service {
         if let Some(entry) = self.shared.peers.lock().connected.get_mut(&peer) {
             entry.answering += 1;
         }
+        self.unread.insert(id);
         let patience = kind.timeout();
         self.answers.push(Box::pin(async move {
             let response = match tokio::time::timeout(patience, answer).await {
@@ -322,15 +335,12 @@ impl Service {
                 Ok(Err(_)) => Response::Refused,
                 Err(_) => Response::Busy,
             };
-            (peer, channel, response)
+            (channel, response)
         }));
     }
 
-    pub(crate) fn on_answered(&mut self, peer: PeerId, channel: ResponseChannel<Response>, response: Response) {
-        if let Some(entry) = self.shared.peers.lock().connected.get_mut(&peer) {
-            entry.answering = entry.answering.saturating_sub(1);
-        }
-        // The peer may be gone.
+    pub(crate) fn on_answered(&mut self, channel: ResponseChannel<Response>, response: Response) {
+        // The peer may be gone: that was told as a failure.
         let _ = self.swarm.behaviour_mut().request.send_response(channel, response);
     }
 }

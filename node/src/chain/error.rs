@@ -68,6 +68,9 @@ pub enum ChainError {
 impl ChainError {
     /// True if the node must stop: what it cannot read or write it must not guess.
     pub fn is_fatal(&self) -> bool {
+        if self.is_too_much_for_a_proof() {
+            return false;
+        }
         matches!(
             self,
             Self::Database(_)
@@ -77,6 +80,11 @@ impl ChainError {
                 | Self::Task(_)
                 | Self::Executor(ExecutorError::Host(ExtError::Backend(_)))
         )
+    }
+
+    /// A block needs more of its parent's state than a batch proof may show.
+    pub fn is_too_much_for_a_proof(&self) -> bool {
+        matches!(self, Self::Backend(quids_state::BackendError::Proof(_)))
     }
 
     pub(crate) fn decode(what: &'static str) -> impl FnOnce(codec::Error) -> Self {

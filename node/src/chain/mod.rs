@@ -64,7 +64,7 @@ const BRIEF_USUAL: Duration = Duration::from_millis(1);
 /// How long none is tried after one that took more: connections wait meanwhile, and what is begun twice costs twice.
 const BRIEF_PAUSE: Duration = Duration::from_millis(200);
 
-/// A new block, final since nobody else authors.
+/// A new block, final.
 #[derive(Clone, Debug)]
 pub struct NewBlock {
     pub hash: Hash,

@@ -40,6 +40,15 @@ impl Chain {
         }))
     }
 
+    /// Asks the runtime of the last block something that deciding cannot do without: it does not wait for others' calls, and takes
+    /// as long as it takes.
+    pub fn ask<O: Decode>(&self, api: &'static str) -> Result<O, ChainError> {
+        let parent = self.last()?;
+        let mut state = self.overlay(parent.state.clone());
+        let answer = parent.runtime.call(&mut state, api, &[])?;
+        Decode::decode(&mut &answer[..]).map_err(ChainError::decode(api))
+    }
+
     /// Who decides the child of this block; `None`: nobody has to.
     pub(super) fn next_height(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
         let mut state = self.overlay(parent.state.clone());

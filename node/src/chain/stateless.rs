@@ -8,6 +8,7 @@ use super::{
 };
 use quids_api::pobpc::NextHeight;
 use quids_core::{Block, Hash, Header, well_known_keys};
+use quids_crypto::blake3_256;
 use quids_executor::{Executor, Runtime};
 use quids_state::{BackendError, BadBatchProof, BatchProof, Blobs, ProofState};
 use std::sync::Arc;
@@ -26,12 +27,13 @@ pub struct Witnessed {
     pub next: Option<NextHeight>,
 }
 
-/// Why there is no such outcome. Only the last says that the block is wrong.
+/// Why there is no such outcome. Only [`ChainError::InvalidBlock`] in the last, and what code did that is no fault of this node's, say
+/// that the block is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum StatelessError {
     #[error("the batch proof is none: {0}")]
     Proof(#[from] BadBatchProof),
-    /// To be fetched first: values that the proof has by hash.
+    /// To be fetched first: values that the block needs, and the proof has by hash.
     #[error("{} values are not here that the batch proof has by hash", .0.len())]
     Missing(Vec<Hash>),
     #[error("the batch proof does not show all that the block needs: {0}")]
@@ -56,10 +58,7 @@ impl Stateless {
         blobs: &Arc<dyn Blobs>,
     ) -> Result<Witnessed, StatelessError> {
         let state = Arc::new(ProofState::open(parent.state_root, proof, blobs.clone())?);
-        let missing = state.missing_blobs();
-        if !missing.is_empty() {
-            return Err(StatelessError::Missing(missing));
-        }
+        // What the proof marks as missing is asked for only if the block needs it: marks are anybody's.
         let executed = self.execute(parent, block, &state, blobs);
         // Whatever the runtime made of what the proof does not show, it is no verdict.
         match state.failure() {
@@ -118,7 +117,9 @@ impl Stateless {
         if let Some(runtime) = self.executor.loaded(&hash) {
             return Ok(runtime);
         }
-        let code = blobs.get(&hash).ok_or_else(|| StatelessError::Missing(vec![hash]))?;
+        let is_it = |code: &Arc<[u8]>| Hash::from(blake3_256(code)) == hash;
+        let code = blobs.get(&hash).filter(is_it);
+        let code = code.ok_or_else(|| StatelessError::Missing(vec![hash]))?;
         let loaded = self.executor.load(&code);
         loaded.map_err(|error| StatelessError::Block(error.into()))
     }

@@ -4,37 +4,65 @@ use crate::chain::{Candidate, Refused};
 use quids_core::Hash;
 use quids_network::PeerId;
 use quids_pobpc::Round;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
 
-/// Blocks of one height. Each needs a proposal that was signed by whoever had the turn.
+/// Blocks of one height that are kept as long as all are wanted. Each needs a proposal that was signed by whoever had the turn.
 const CANDIDATES_MAX: usize = 16;
+/// Of one round: an honest member proposes one, and a second one proves that it is not.
+const OF_ROUND_MAX: usize = 2;
+/// How long a peer may take before another one is asked as well.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How far a block is.
 pub enum Stage {
-    /// Its body is wanted; these were asked for it, and whether an answer is awaited.
+    /// Its body is wanted; these were asked for it, the last one then, if an answer is awaited.
     Wanted {
         asked: Vec<PeerId>,
-        is_awaited: bool,
+        awaited: Option<Instant>,
     },
     /// It is here, and waits to be executed or is.
     Here,
-    /// It was executed; a block may be right and yet not be voted for.
+    /// It was executed.
     Executed {
         block: Box<Candidate>,
         refused: Vec<Refused>,
-        is_voted_for: bool,
+        /// Its timestamp. A block may be right and yet too early to be voted for.
+        at_ms: Option<u64>,
     },
     Invalid,
     /// This node could not tell.
     Unknown,
 }
 
+impl Stage {
+    const WANTED: Self = Self::Wanted {
+        asked: Vec::new(),
+        awaited: None,
+    };
+}
+
 struct Known {
     stage: Stage,
     /// In which it was proposed.
     rounds: BTreeSet<Round>,
+    /// In which the engine was told of it.
+    told: BTreeSet<Round>,
     /// Who sent a proposal of it.
     senders: VecDeque<PeerId>,
+}
+
+impl From<Stage> for Known {
+    fn from(stage: Stage) -> Self {
+        Self {
+            stage,
+            rounds: BTreeSet::new(),
+            told: BTreeSet::new(),
+            senders: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -45,24 +73,37 @@ impl Candidates {
         self.0.clear();
     }
 
-    /// Somebody proposes this block. False if there are too many already.
-    pub fn proposed(&mut self, block: Hash, round: Round, from: Option<PeerId>) -> bool {
-        if self.0.len() >= CANDIDATES_MAX && !self.0.contains_key(&block) {
+    /// Somebody proposes this block in this round, while this node is in the round `now`. False if there are too many already.
+    pub fn proposed(&mut self, block: Hash, round: Round, now: Round, from: Option<PeerId>) -> bool {
+        let is_known = self.0.contains_key(&block);
+        let of_round = self
+            .0
+            .iter()
+            .filter(|(other, known)| **other != block && known.rounds.contains(&round));
+        if of_round.count() >= OF_ROUND_MAX {
             return false;
         }
-        let known = self.0.entry(block).or_insert_with(|| Known {
-            stage: Stage::Wanted {
-                asked: Vec::new(),
-                is_awaited: false,
-            },
-            rounds: BTreeSet::new(),
-            senders: VecDeque::new(),
-        });
+        if !is_known && self.0.len() >= CANDIDATES_MAX && !self.make_room(now) && round != now {
+            return false;
+        }
+        let known = self.0.entry(block).or_insert_with(|| Stage::WANTED.into());
         known.rounds.insert(round);
         if let Some(from) = from.filter(|from| !known.senders.contains(from)) {
             known.senders.push_back(from);
             known.senders.truncate(CANDIDATES_MAX);
         }
+        true
+    }
+
+    /// Gives up a block of earlier rounds that no member can be bound to by this node's vote.
+    fn make_room(&mut self, now: Round) -> bool {
+        let is_past = |known: &Known| known.rounds.iter().all(|round| *round < now);
+        let is_idle = |known: &Known| !matches!(known.stage, Stage::Here | Stage::Executed { .. });
+        let found = self.0.iter().find(|(_, known)| is_past(known) && is_idle(known));
+        let Some(hash) = found.map(|(hash, _)| *hash) else {
+            return false;
+        };
+        self.0.remove(&hash);
         true
     }
 
@@ -78,32 +119,33 @@ impl Candidates {
 
     /// Puts a block in that nobody proposed, or not yet.
     pub fn insert(&mut self, block: Hash, stage: Stage) {
-        let known = Known {
-            stage,
-            rounds: BTreeSet::new(),
-            senders: VecDeque::new(),
-        };
         match self.0.get_mut(&block) {
-            Some(there) => there.stage = known.stage,
-            None => drop(self.0.insert(block, known)),
+            Some(there) => there.stage = stage,
+            None => drop(self.0.insert(block, stage.into())),
         }
     }
 
     /// Takes the executed block out.
     pub fn take(&mut self, block: &Hash) -> Option<(Box<Candidate>, Vec<Refused>)> {
+        if !matches!(self.stage(block), Some(Stage::Executed { .. })) {
+            return None;
+        }
         match self.0.remove(block)?.stage {
             Stage::Executed { block, refused, .. } => Some((block, refused)),
             _ => None,
         }
     }
 
-    /// What this node says of a block, once it can.
-    pub fn verdict(&self, block: &Hash) -> Option<bool> {
-        match self.0.get(block)?.stage {
-            Stage::Executed { is_voted_for, .. } => Some(is_voted_for),
-            Stage::Invalid => Some(false),
-            Stage::Wanted { .. } | Stage::Here | Stage::Unknown => None,
-        }
+    /// What this node says of a block proposed in a round, if it can and has not said it; `latest_ms`: the latest timestamp that it
+    /// votes for.
+    pub fn verdict(&mut self, block: &Hash, round: Round, latest_ms: u64) -> Option<bool> {
+        let known = self.0.get_mut(block)?;
+        let is_valid = match &known.stage {
+            Stage::Executed { at_ms, .. } => at_ms.is_none_or(|at| at <= latest_ms),
+            Stage::Invalid => false,
+            Stage::Wanted { .. } | Stage::Here | Stage::Unknown => return None,
+        };
+        (known.rounds.contains(&round) && known.told.insert(round)).then_some(is_valid)
     }
 
     /// The rounds in which a block was proposed.
@@ -118,17 +160,33 @@ impl Candidates {
         blocks.map(|(hash, _)| *hash).collect()
     }
 
-    /// Bodies that are wanted while nobody is being asked.
-    pub fn wanted(&self) -> Vec<Hash> {
-        let is_wanted = |known: &Known| matches!(known.stage, Stage::Wanted { is_awaited: false, .. });
+    /// Those that this node could not tell about; they are here again then, to be executed once more.
+    pub fn retry(&mut self) -> Vec<Hash> {
+        let unknown = self
+            .0
+            .iter_mut()
+            .filter(|(_, known)| matches!(known.stage, Stage::Unknown));
+        let again = unknown.map(|(hash, known)| {
+            known.stage = Stage::Here;
+            *hash
+        });
+        again.collect()
+    }
+
+    /// Bodies that are wanted while nobody is being asked, or takes too long.
+    pub fn wanted(&self, now: Instant) -> Vec<Hash> {
+        let is_wanted = |known: &Known| match &known.stage {
+            Stage::Wanted { awaited, .. } => awaited.is_none_or(|since| now.duration_since(since) >= PATIENCE),
+            _ => false,
+        };
         let wanted = self.0.iter().filter(|(_, known)| is_wanted(known));
         wanted.map(|(hash, _)| *hash).collect()
     }
 
     /// Whom to ask for a body next: who proposed it, then all others, then from the beginning.
-    pub fn ask(&mut self, block: &Hash, peers: &[PeerId]) -> Option<PeerId> {
+    pub fn ask(&mut self, block: &Hash, peers: &[PeerId], now: Instant) -> Option<PeerId> {
         let known = self.0.get_mut(block)?;
-        let Stage::Wanted { asked, is_awaited } = &mut known.stage else {
+        let Stage::Wanted { asked, awaited } = &mut known.stage else {
             return None;
         };
         let is_there = |peer: &&PeerId| peers.contains(peer);
@@ -137,7 +195,7 @@ impl Candidates {
         match next {
             Some(peer) => {
                 asked.push(peer);
-                *is_awaited = true;
+                *awaited = Some(now);
             }
             None => asked.clear(),
         }
@@ -147,11 +205,11 @@ impl Candidates {
     /// Nobody is being asked any more.
     pub fn not_answered(&mut self, block: &Hash) {
         if let Some(Known {
-            stage: Stage::Wanted { is_awaited, .. },
+            stage: Stage::Wanted { awaited, .. },
             ..
         }) = self.0.get_mut(block)
         {
-            *is_awaited = false;
+            *awaited = None;
         }
     }
 }
@@ -168,48 +226,71 @@ mod tests {
     #[test]
     fn bodies_are_asked_for_where_the_proposal_came_from_and_then_everywhere() {
         let peers: Vec<_> = (0..3).map(|seed| NodeKey::from_seed([seed; 32]).peer_id()).collect();
+        let now = Instant::now();
         let mut candidates = Candidates::default();
-        assert!(candidates.proposed(hash(1), Round(0), Some(peers[2])));
-        assert!(candidates.proposed(hash(1), Round(3), None));
-        assert_eq!(candidates.wanted(), [hash(1)]);
-        assert_eq!(candidates.ask(&hash(1), &peers), Some(peers[2]));
-        assert_eq!(candidates.wanted(), [], "it is being asked for");
+        assert!(candidates.proposed(hash(1), Round(0), Round(0), Some(peers[2])));
+        assert!(candidates.proposed(hash(1), Round(3), Round(3), None));
+        assert_eq!(candidates.wanted(now), [hash(1)]);
+        assert_eq!(candidates.ask(&hash(1), &peers, now), Some(peers[2]));
+        assert_eq!(candidates.wanted(now), [], "it is being asked for");
+        assert_eq!(candidates.wanted(now + PATIENCE), [hash(1)], "it takes too long");
         let mut asked = Vec::new();
         for _ in 0..2 {
             candidates.not_answered(&hash(1));
-            asked.extend(candidates.ask(&hash(1), &peers));
+            asked.extend(candidates.ask(&hash(1), &peers, now));
         }
         assert_eq!(asked, peers[..2]);
         // From the beginning.
         candidates.not_answered(&hash(1));
-        assert_eq!(candidates.ask(&hash(1), &peers), None);
-        assert_eq!(candidates.ask(&hash(1), &peers), Some(peers[2]));
+        assert_eq!(candidates.ask(&hash(1), &peers, now), None);
+        assert_eq!(candidates.ask(&hash(1), &peers, now), Some(peers[2]));
         // Gone meanwhile.
         candidates.not_answered(&hash(1));
-        assert_eq!(candidates.ask(&hash(1), &peers[..1]), Some(peers[0]));
+        assert_eq!(candidates.ask(&hash(1), &peers[..1], now), Some(peers[0]));
         assert_eq!(candidates.rounds(&hash(1)), [Round(0), Round(3)]);
         assert_eq!(candidates.of_round(Round(3)), [hash(1)]);
     }
 
     #[test]
-    fn there_are_not_too_many_and_each_has_its_verdict() {
+    fn a_member_that_proposes_much_crowds_nobody_out() {
         let mut candidates = Candidates::default();
-        for byte in 0..CANDIDATES_MAX as u8 {
-            assert!(candidates.proposed(hash(byte), Round(0), None));
+        let mut proposed = |byte: u8, round, now| candidates.proposed(hash(byte), Round(round), Round(now), None);
+        // Its own round.
+        assert!(proposed(0, 0, 0) && proposed(1, 0, 0) && !proposed(2, 0, 0));
+        // Others that are to come, up to the bound.
+        for byte in 3..(CANDIDATES_MAX + 1) as u8 {
+            assert!(proposed(byte, u32::from(byte), 0), "{byte}");
         }
-        assert!(!candidates.proposed(hash(99), Round(0), None));
-        assert!(candidates.proposed(hash(3), Round(1), None), "a known one, once more");
-        assert_eq!(candidates.verdict(&hash(3)), None);
-        for (stage, verdict) in [
-            (Stage::Here, None),
-            (Stage::Unknown, None),
-            (Stage::Invalid, Some(false)),
-        ] {
+        assert!(!proposed(90, 90, 0));
+        // What is proposed now has room; what is past goes first.
+        assert!(proposed(91, 2, 2));
+        assert!(candidates.stage(&hash(0)).is_none());
+        assert!(candidates.proposed(hash(92), Round(2), Round(2), None));
+        assert!(!candidates.proposed(hash(93), Round(2), Round(2), None));
+        assert!(candidates.0.len() <= CANDIDATES_MAX + OF_ROUND_MAX);
+        // What may be bound to is not given up.
+        for known in candidates.0.values_mut() {
+            known.stage = Stage::Here;
+        }
+        assert!(!candidates.make_room(Round(99)));
+    }
+
+    #[test]
+    fn a_verdict_is_told_once_a_round() {
+        let mut candidates = Candidates::default();
+        assert!(candidates.proposed(hash(3), Round(0), Round(0), None));
+        assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);
+        for stage in [Stage::Here, Stage::Unknown] {
             candidates.set(&hash(3), stage);
-            assert_eq!(candidates.verdict(&hash(3)), verdict);
+            assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);
         }
-        assert!(candidates.take(&hash(3)).is_none());
-        candidates.clear();
-        assert!(candidates.proposed(hash(99), Round(0), None));
+        assert_eq!((candidates.retry(), candidates.retry()), (vec![hash(3)], vec![]));
+        candidates.set(&hash(3), Stage::Invalid);
+        assert_eq!(candidates.verdict(&hash(3), Round(1), 0), None, "not proposed in it");
+        assert_eq!(candidates.verdict(&hash(3), Round(0), 0), Some(false));
+        assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);
+        assert!(candidates.proposed(hash(3), Round(1), Round(1), None));
+        assert_eq!(candidates.verdict(&hash(3), Round(1), 0), Some(false));
+        assert!(candidates.take(&hash(3)).is_none() && candidates.stage(&hash(3)).is_some());
     }
 }

@@ -1,7 +1,6 @@
 //! This node's part in deciding blocks: performs what the engine of `quids-consensus` says, and tells it what happens.
 //!
-//! One thread has the engine and nothing else to do. It waits for the disk where the engine says so; blocks are built and executed
-//! elsewhere. A height goes: the engine begins it; who has the turn builds a block; its hash is proposed and voted upon while
+//! One thread has the engine. It waits for the disk where the engine says so; blocks are built and executed elsewhere. A height goes: the engine begins it; who has the turn builds a block; its hash is proposed and voted upon while
 //! others fetch the body and execute it; once it is decided it is stored with the proof, and the next height begins one
 //! interval after this one's proposal was seen.
 

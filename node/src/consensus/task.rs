@@ -16,7 +16,7 @@ use crate::{
     peers::Heads,
     pool::SharedPool,
 };
-use codec::{Decode, DecodeAll, Encode};
+use codec::{Decode, DecodeAll, DecodeWithMemLimit, Encode};
 use quids_api::{
     InherentData, TIMESTAMP_INHERENT, names,
     pobpc::{JUSTIFICATION_INHERENT, NextHeight, POBPC_ENGINE_ID, ValidatorInfo, ValidatorStatus},
@@ -31,6 +31,7 @@ use std::{
     cmp::{Ordering, Reverse},
     collections::{BinaryHeap, VecDeque},
     convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,6 +47,22 @@ const DRIFT: Duration = Duration::from_secs(5);
 const BUILDING: f32 = 0.4;
 /// Proposals of the height to come that are remembered.
 const EARLY_MAX: usize = 8;
+/// Of one sender: nobody has checked who signed them.
+const EARLY_OF_SENDER_MAX: usize = 2;
+/// Rounds ahead of this node's in which proposals are taken: those in which Malachite takes messages.
+const ROUNDS_AHEAD: u32 = 10;
+/// Verified messages that wait until the height begins.
+const READY_MAX: usize = 4096;
+/// Messages that wait for room in the network's queue.
+const UNSENT_MAX: usize = 256;
+/// Extrinsics of a block that are no transactions.
+const INHERENTS_MAX: usize = 16;
+/// What an answer may take in memory: short extrinsics take more there than on the wire.
+const BLOCK_MEMORY_MAX: usize = 96 << 20;
+const BLOCKS_MEMORY_MAX: usize = 192 << 20;
+/// How often the committee is asked for in vain, and how long it waits in between.
+const ASK_TRIES: u32 = 100;
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why deciding ended.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +90,7 @@ enum Done {
         outcome: Result<Vec<u8>, RequestError>,
     },
     Checked {
+        height: Height,
         block: Hash,
         outcome: Result<Candidate, ChainError>,
     },
@@ -104,18 +122,31 @@ struct Building {
 
 impl Building {
     fn build(self, now: u64) -> Result<(Candidate, Vec<Refused>), ChainError> {
+        let mut count_max = self.count_max;
+        loop {
+            match self.build_of(now, count_max) {
+                Err(error) if error.is_too_much_for_a_proof() && count_max > 0 => {
+                    tracing::warn!("a block of {count_max} transactions needs too large a proof: {error}");
+                    count_max /= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn build_of(&self, now: u64, count_max: usize) -> Result<(Candidate, Vec<Refused>), ChainError> {
         let mut inherents = InherentData::default();
         inherents.put(TIMESTAMP_INHERENT, &now);
         let mut digest = Vec::new();
         self.put_for_draws(&mut inherents, &mut digest)?;
-        let transactions = self.pool.ready(self.count_max);
+        let transactions = self.pool.ready(count_max);
         let wish = Wish {
             author: self.account,
             digest,
             inherents,
             transactions: &mut transactions.into_iter().map(|bytes| bytes.to_vec()),
             deadline: self.deadline,
-            count_max: self.count_max,
+            count_max,
         };
         let (candidate, refused) = self.chain.propose(wish, self.has_witnesses)?;
         if let Some(Recorded { proof, blobs }) = candidate.proof()? {
@@ -128,7 +159,7 @@ impl Building {
     /// Where committees are drawn: what this node reveals, and who voted for the parent.
     fn put_for_draws(&self, inherents: &mut InherentData, digest: &mut Vec<DigestItem>) -> Result<(), ChainError> {
         let (height, best) = self.chain.best();
-        let validators: Vec<ValidatorInfo> = self.chain.call_typed(best, names::POBPC_VALIDATORS, &())?;
+        let validators: Vec<ValidatorInfo> = self.chain.ask(names::POBPC_VALIDATORS)?;
         let active = validators.iter().filter(|one| one.status == ValidatorStatus::Active);
         if active.count() <= self.seats {
             return Ok(());
@@ -138,7 +169,7 @@ impl Building {
         }
         let own = validators.iter().find(|one| Some(one.account) == self.account);
         let commitment = own
-            .filter(|own| height >= own.reveals_from)
+            .filter(|own| height.next() >= Some(own.reveals_from))
             .and_then(|own| own.commitment);
         let links = self.links.as_deref();
         if let Some(link) = commitment.and_then(|commitment| links?.before(&commitment)) {
@@ -174,6 +205,14 @@ pub struct Task {
     /// Blocks that are here, to be executed one after the other.
     waiting: VecDeque<(Hash, Block)>,
     is_checking: bool,
+    /// Verified messages of the height, until it begins.
+    ready: Vec<Message>,
+    /// A decision whose block is not executed yet.
+    undelivered: Option<Justification>,
+    /// When the height began.
+    begun: Instant,
+    /// Messages that the network had no room for.
+    unsent: VecDeque<Vec<u8>>,
     /// Proposals of the height after this one.
     early: Vec<(Message, Proposal, PeerId)>,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
@@ -187,10 +226,34 @@ pub struct Task {
     metrics: ConsensusMetrics,
 }
 
-/// The committee of the block after this one.
-fn next_height(chain: &Chain, best: (Height, Hash)) -> Result<NextHeight, ConsensusError> {
-    let next: Option<NextHeight> = chain.call_typed(best.1, names::POBPC_NEXT, &())?;
-    next.ok_or(ConsensusError::NoValidators(best.0))
+/// The committee of the block after the last one. What fails for a moment is tried again: without it nothing goes on.
+fn next_height(chain: &Chain) -> Result<NextHeight, ConsensusError> {
+    let mut tries = 0;
+    loop {
+        match chain.ask::<Option<NextHeight>>(names::POBPC_NEXT) {
+            Ok(next) => return next.ok_or_else(|| ConsensusError::NoValidators(chain.best().0)),
+            Err(ChainError::Executor(error)) if error.is_local() && tries < ASK_TRIES => {
+                tracing::warn!("the committee is not known yet: {error}");
+                tries += 1;
+                std::thread::sleep(ASK_AGAIN);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Does something elsewhere that a panic must not keep from being told of.
+fn elsewhere<T: Send + 'static>(
+    tell: mpsc::UnboundedSender<Done>,
+    work: impl FnOnce() -> Result<T, ChainError> + Send + 'static,
+    done: impl FnOnce(Result<T, ChainError>) -> Done + Send + 'static,
+) {
+    tokio::task::spawn_blocking(move || {
+        let outcome = catch_unwind(AssertUnwindSafe(work));
+        let outcome = outcome.unwrap_or_else(|_| Err(ChainError::Task("a thread that executes blocks".into())));
+        // Nobody listens any more when the node stops.
+        let _ = tell.send(done(outcome));
+    });
 }
 
 impl Task {
@@ -210,7 +273,7 @@ impl Task {
             stop,
         } = parts;
         let best = chain.best();
-        let next = next_height(&chain, best)?;
+        let next = next_height(&chain)?;
         let height = best.0.next().unwrap_or(Height::MAX);
         let metrics = ConsensusMetrics::new(chain.registry()).map_err(ChainError::from)?;
         metrics.at(height);
@@ -246,6 +309,10 @@ impl Task {
             candidates: Candidates::default(),
             waiting: VecDeque::new(),
             is_checking: false,
+            ready: Vec::new(),
+            undelivered: None,
+            begun: Instant::now(),
+            unsent: VecDeque::new(),
             early: Vec::new(),
             timers: BinaryHeap::new(),
             catch_up: CatchUp::default(),
@@ -294,7 +361,7 @@ impl Task {
             let stage = self.judged(hash, outcome)?;
             self.candidates.insert(hash, stage);
             for round in rounds {
-                self.candidates.proposed(hash, round, None);
+                self.candidates.proposed(hash, round, round, None);
             }
         }
         Ok(())
@@ -319,12 +386,16 @@ impl Task {
 
     fn begin(&mut self) -> Result<(), ConsensusError> {
         self.begins = None;
+        self.begun = Instant::now();
         self.timers.clear();
         let NextHeight {
             committee, threshold, ..
         } = &self.next;
         let outputs = self.engine.start(self.height, committee.clone(), *threshold)?;
         self.perform(outputs)?;
+        for message in std::mem::take(&mut self.ready) {
+            self.input_if_begun(Input::Message(message))?;
+        }
         let early = std::mem::take(&mut self.early);
         for (message, proposal, from) in early {
             if proposal.height == self.height && self.is_genuine(&message) {
@@ -335,7 +406,10 @@ impl Task {
     }
 
     fn is_genuine(&self, message: &Message) -> bool {
-        message.is_genuine(&self.chain.genesis(), &self.next.committee, &quids_crypto::verify)
+        let NextHeight {
+            committee, threshold, ..
+        } = &self.next;
+        message.is_genuine(&self.chain.genesis(), committee, *threshold, &quids_crypto::verify)
     }
 
     fn on_message(&mut self, incoming: Incoming) -> Result<(), ConsensusError> {
@@ -357,6 +431,7 @@ impl Task {
                 if let Some(proposal) = proposal
                     && Some(proposal.height) == self.height.next()
                     && self.early.len() < EARLY_MAX
+                    && self.early.iter().filter(|(.., other)| *other == from).count() < EARLY_OF_SENDER_MAX
                 {
                     self.early.push((message.clone(), proposal, from));
                 }
@@ -368,7 +443,11 @@ impl Task {
             }
             Ordering::Equal => {
                 self.judge(id, Verdict::Accept);
-                self.input_if_started(Input::Message(message))?;
+                if self.begins.is_none() {
+                    self.input_if_begun(Input::Message(message))?;
+                } else if self.ready.len() < READY_MAX && !self.ready.contains(&message) {
+                    self.ready.push(message);
+                }
                 if let Some(proposal) = proposal {
                     self.on_proposal(proposal, Some(from))?;
                 }
@@ -389,28 +468,23 @@ impl Task {
             return Ok(());
         }
         self.proposed.get_or_insert_with(Instant::now);
-        if !self.candidates.proposed(block, round, from) {
+        let is_near = round.0 <= self.round.0.saturating_add(ROUNDS_AHEAD);
+        if !is_near || !self.candidates.proposed(block, round, self.round, from) {
             return Ok(());
         }
-        match self.candidates.verdict(&block) {
-            Some(is_valid) => self.input_if_begun(Input::Verdict { round, block, is_valid }),
-            None => {
+        match self.candidates.stage(&block) {
+            Some(Stage::Wanted { awaited: None, .. }) => {
                 self.fetch(block);
                 Ok(())
             }
+            _ => self.tell_verdict(block, round),
         }
     }
 
     /// Asks somebody for a body.
     fn fetch(&mut self, block: Hash) {
-        if !matches!(
-            self.candidates.stage(&block),
-            Some(Stage::Wanted { is_awaited: false, .. })
-        ) {
-            return;
-        }
         let peers = self.peers();
-        let Some(from) = self.candidates.ask(&block, &peers) else {
+        let Some(from) = self.candidates.ask(&block, &peers, Instant::now()) else {
             return;
         };
         let (network, tell) = (self.network.clone(), self.tell.clone());
@@ -420,8 +494,11 @@ impl Task {
         });
     }
 
+    /// Validators first: they have what is to be voted on.
     fn peers(&self) -> Vec<PeerId> {
-        self.network.peers().into_iter().map(|peer| peer.id).collect()
+        let mut peers = self.network.peers();
+        peers.sort_by_key(|peer| peer.validator.is_none());
+        peers.into_iter().map(|peer| peer.id).collect()
     }
 
     fn on_done(&mut self, done: Done) -> Result<(), ConsensusError> {
@@ -433,13 +510,7 @@ impl Task {
         match done {
             Done::Built { height, round, outcome } => self.on_built(height, round, outcome),
             Done::Fetched { block, from, outcome } => self.on_fetched(block, from, outcome),
-            Done::Checked { block, outcome } => {
-                self.is_checking = false;
-                let stage = self.judged(block, outcome)?;
-                self.candidates.set(&block, stage);
-                self.check_next();
-                self.tell_verdicts(block)
-            }
+            Done::Checked { height, block, outcome } => self.on_checked(height, block, outcome),
             Done::Blocks { height, from, outcome } => {
                 self.on_blocks(height, from, outcome);
                 Ok(())
@@ -452,12 +523,39 @@ impl Task {
         }
     }
 
+    fn on_checked(
+        &mut self,
+        height: Height,
+        block: Hash,
+        outcome: Result<Candidate, ChainError>,
+    ) -> Result<(), ConsensusError> {
+        self.is_checking = false;
+        if height == self.height {
+            let stage = self.judged(block, outcome)?;
+            self.candidates.set(&block, stage);
+            match self.undelivered.take() {
+                Some(justification) => self.deliver(justification)?,
+                None => {
+                    for round in self.candidates.rounds(&block) {
+                        self.tell_verdict(block, round)?;
+                    }
+                }
+            }
+        }
+        self.check_next();
+        Ok(())
+    }
+
     fn on_built(
         &mut self,
         height: Height,
         round: Round,
         outcome: Result<(Candidate, Vec<Refused>), ChainError>,
     ) -> Result<(), ConsensusError> {
+        // What is not wanted any more may have failed for that reason.
+        if height != self.height || self.begins.is_some() {
+            return Ok(());
+        }
         let (candidate, refused) = match outcome {
             Ok(built) => built,
             Err(error) if error.is_fatal() => return Err(error.into()),
@@ -466,9 +564,6 @@ impl Task {
                 return Ok(());
             }
         };
-        if height != self.height || self.begins.is_some() {
-            return Ok(());
-        }
         let block = candidate.block();
         let hash = candidate.header().hash();
         self.bodies.put(hash, block.encode().into());
@@ -481,10 +576,10 @@ impl Task {
             Stage::Executed {
                 block: Box::new(candidate),
                 refused,
-                is_voted_for: true,
+                at_ms: None,
             },
         );
-        self.candidates.proposed(hash, round, None);
+        self.candidates.proposed(hash, round, self.round, None);
         self.proposed.get_or_insert_with(Instant::now);
         crash_point("consensus-built");
         self.input_if_begun(Input::Propose { round, block: hash })
@@ -499,30 +594,30 @@ impl Task {
         if !matches!(self.candidates.stage(&hash), Some(Stage::Wanted { .. })) {
             return Ok(());
         }
-        self.candidates.not_answered(&hash);
         let bytes = match outcome {
             Ok(bytes) if !bytes.is_empty() => bytes,
-            Ok(_) => {
-                tracing::debug!("{from} has no block {hash:?}");
-                return Ok(());
-            }
-            Err(error) => {
-                tracing::debug!("{from} gave no block {hash:?}: {error}");
+            outcome => {
+                if let Err(RequestError::Timeout) = outcome {
+                    self.network.report(from, Offence::Slow);
+                }
+                tracing::debug!("{from} gave no block {hash:?}: {:?}", outcome.err());
+                self.candidates.not_answered(&hash);
                 return Ok(());
             }
         };
-        let block = match Block::decode_all(&mut &bytes[..]) {
-            Ok(block) if block.header.hash() == hash && self.chain.has_its_extrinsics(&block)? => block,
-            _ => {
-                self.network.report(from, Offence::WrongAnswer);
-                return Ok(());
-            }
+        let Some(block) = self.body(hash, &bytes)? else {
+            self.network.report(from, Offence::WrongAnswer);
+            self.candidates.not_answered(&hash);
+            return Ok(());
         };
         self.bodies.put(hash, bytes.into());
         let (_, best) = self.chain.best();
         if block.header.number != self.height || block.header.parent_hash != best {
             self.candidates.set(&hash, Stage::Invalid);
-            return self.tell_verdicts(hash);
+            for round in self.candidates.rounds(&hash) {
+                self.tell_verdict(hash, round)?;
+            }
+            return Ok(());
         }
         self.engine
             .host_mut()
@@ -534,29 +629,54 @@ impl Task {
         Ok(())
     }
 
+    /// The block with this hash, if these bytes are it.
+    fn body(&self, hash: Hash, bytes: &[u8]) -> Result<Option<Block>, ConsensusError> {
+        let Some(block) = decoded::<Block>(bytes, BLOCK_MEMORY_MAX) else {
+            return Ok(None);
+        };
+        let extrinsics_max = (self.next.max_transactions as usize).saturating_add(INHERENTS_MAX);
+        if block.header.hash() != hash || block.extrinsics.len() > extrinsics_max {
+            return Ok(None);
+        }
+        match self.chain.has_its_extrinsics(&block) {
+            Ok(is_it) => Ok(is_it.then_some(block)),
+            Err(error) if error.is_fatal() => Err(error.into()),
+            // The runtime fails on what no author made.
+            Err(error) => {
+                tracing::debug!("what came as block {hash:?} is none: {error}");
+                Ok(None)
+            }
+        }
+    }
+
     fn check_next(&mut self) {
         if self.is_checking {
             return;
         }
-        let Some((hash, block)) = self.waiting.pop_front() else {
+        let Some((block, body)) = self.waiting.pop_front() else {
             return;
         };
         self.is_checking = true;
-        let (chain, tell) = (self.chain.clone(), self.tell.clone());
-        tokio::task::spawn_blocking(move || {
-            let outcome = chain.check(&block);
-            let _ = tell.send(Done::Checked { block: hash, outcome });
+        let (chain, height) = (self.chain.clone(), self.height);
+        let check = move || chain.check(&body);
+        elsewhere(self.tell.clone(), check, move |outcome| Done::Checked {
+            height,
+            block,
+            outcome,
         });
     }
 
     /// What is known of a block once it was executed.
     fn judged(&self, hash: Hash, outcome: Result<Candidate, ChainError>) -> Result<Stage, ConsensusError> {
         match outcome {
-            Ok(block) => Ok(Stage::Executed {
-                is_voted_for: self.is_timely(&block),
-                block: Box::new(block),
-                refused: Vec::new(),
-            }),
+            Ok(block) => {
+                let at = block.written(&Chain::timestamp_key());
+                Ok(Stage::Executed {
+                    at_ms: at.and_then(|bytes| u64::decode(&mut &bytes[..]).ok()),
+                    block: Box::new(block),
+                    refused: Vec::new(),
+                })
+            }
             Err(error) if error.is_fatal() => Err(error.into()),
             Err(ChainError::Executor(error)) if error.is_local() => {
                 tracing::warn!("no verdict on block {hash:?}: {error}");
@@ -569,31 +689,23 @@ impl Task {
         }
     }
 
-    /// Whether this node's clock agrees. Not a matter of validity: a block that others decided is taken in all the same.
-    fn is_timely(&self, block: &Candidate) -> bool {
-        let latest = wall_ms().saturating_add(DRIFT.as_millis() as u64);
-        let at = block.written(&Chain::timestamp_key());
-        let at = at.and_then(|bytes| u64::decode(&mut &bytes[..]).ok());
-        let is_timely = at.is_none_or(|at| at <= latest);
-        if !is_timely {
-            tracing::warn!(
-                "block {} has time {} ms, which is too far ahead of this node's clock: no vote for it",
-                block.header().number,
-                at.unwrap_or_default()
-            );
+    /// Tells the engine what this node says of a block that was proposed in a round. The clock is no matter of validity: a block that
+    /// others decided is taken in all the same.
+    fn tell_verdict(&mut self, block: Hash, round: Round) -> Result<(), ConsensusError> {
+        if self.begins.is_some() || self.engine.height() != Some(self.height) {
+            return Ok(());
         }
-        is_timely
-    }
-
-    /// Tells the engine what this node says of a block.
-    fn tell_verdicts(&mut self, block: Hash) -> Result<(), ConsensusError> {
-        let Some(is_valid) = self.candidates.verdict(&block) else {
+        let latest_ms = wall_ms().saturating_add(DRIFT.as_millis() as u64);
+        let Some(is_valid) = self.candidates.verdict(&block, round, latest_ms) else {
             return Ok(());
         };
-        for round in self.candidates.rounds(&block) {
-            self.input_if_begun(Input::Verdict { round, block, is_valid })?;
+        if !is_valid && matches!(self.candidates.stage(&block), Some(Stage::Executed { .. })) {
+            tracing::warn!(
+                "no vote for block {}: its time is too far ahead of this node's clock",
+                self.height
+            );
         }
-        Ok(())
+        self.input_if_begun(Input::Verdict { round, block, is_valid })
     }
 
     /// For what is of this height.
@@ -638,11 +750,7 @@ impl Task {
             match output {
                 Output::Publish(message) => {
                     crash_point("consensus-before-publish");
-                    if let Err(error @ PublishError::TooLarge { .. }) =
-                        self.network.publish(Topic::Consensus, message.encode())
-                    {
-                        tracing::error!("a message could not be sent: {error}");
-                    }
+                    self.publish(message.encode());
                 }
                 Output::Start(timer) => {
                     let at = Instant::now() + self.timeouts.of(timer);
@@ -657,13 +765,37 @@ impl Task {
                     self.proposer = proposer;
                     self.tell_status();
                     for block in self.candidates.of_round(round) {
-                        self.tell_verdicts(block)?;
+                        self.tell_verdict(block, round)?;
                     }
+                    self.check_again();
                 }
                 Output::Decided(decision) => self.on_decided(*decision)?,
             }
         }
         Ok(())
+    }
+
+    fn publish(&mut self, bytes: Vec<u8>) {
+        match self.network.publish(Topic::Consensus, bytes.clone()) {
+            Ok(()) | Err(PublishError::Stopped) => {}
+            Err(PublishError::Full) => {
+                self.unsent.push_back(bytes);
+                let surplus = self.unsent.len().saturating_sub(UNSENT_MAX);
+                self.unsent.drain(..surplus);
+            }
+            Err(error) => tracing::error!("a message could not be sent: {error}"),
+        }
+    }
+
+    /// Executes once more what this node could not tell about.
+    fn check_again(&mut self) {
+        for hash in self.candidates.retry() {
+            let body = self.bodies.get(&hash);
+            if let Some(block) = body.and_then(|bytes| Block::decode_all(&mut &bytes[..]).ok()) {
+                self.waiting.push_back((hash, block));
+            }
+        }
+        self.check_next();
     }
 
     fn tell_status(&self) {
@@ -695,10 +827,8 @@ impl Task {
         };
         let last = self.chain.last_timestamp();
         let now = last.map(|last| self.clock.next_ms(last));
-        tokio::task::spawn_blocking(move || {
-            let outcome = now.and_then(|now| wish.build(now));
-            let _ = tell.send(Done::Built { height, round, outcome });
-        });
+        let build = move || now.and_then(|now| wish.build(now));
+        elsewhere(tell, build, move |outcome| Done::Built { height, round, outcome });
     }
 
     fn interval(&self) -> Duration {
@@ -721,25 +851,37 @@ impl Task {
             let (chain, pool) = (self.chain.clone(), self.pool.clone());
             tokio::task::spawn_blocking(move || offence::report(&chain, &pool, &one));
         }
+        self.deliver(justification)
+    }
+
+    /// Stores the block that was decided.
+    fn deliver(&mut self, justification: Justification) -> Result<(), ConsensusError> {
         let block = justification.block;
-        let invalid = matches!(self.candidates.stage(&block), Some(Stage::Invalid));
-        match self.candidates.take(&block) {
-            Some((candidate, refused)) => {
-                let proposed = self.proposed.unwrap_or_else(Instant::now);
-                self.store(*candidate, justification, &refused)?;
-                self.begins = Some(proposed + self.interval());
-            }
-            None if invalid => {
+        if let Some((candidate, refused)) = self.candidates.take(&block) {
+            let now = Instant::now();
+            // Whoever proposes too early does not make intervals much shorter.
+            let earliest = self.begun.checked_sub(self.interval() / 2).unwrap_or(self.begun);
+            let proposed = self.proposed.unwrap_or(now).max(earliest);
+            let begins = proposed + self.interval();
+            self.store(*candidate, justification, &refused)?;
+            self.begins = Some(begins);
+            return Ok(());
+        }
+        match self.candidates.stage(&block) {
+            Some(Stage::Invalid) => {
                 let (number, hash) = (self.height, block);
                 let reason = "it was found invalid before it was decided".into();
                 return Err(ChainError::InvalidButFinal { number, hash, reason }.into());
             }
-            // Others have it, with the proof.
-            None => {
-                tracing::warn!("block {} is decided, but its body is not here yet", self.height);
-                self.catch_up.hurry();
+            Some(Stage::Here | Stage::Unknown) => {
+                tracing::warn!("block {} is decided, but not executed yet", self.height);
+                self.check_again();
             }
+            // Others have it, with the proof.
+            _ => tracing::warn!("block {} is decided, but its body is not here yet", self.height),
         }
+        self.undelivered = Some(justification);
+        self.catch_up.hurry();
         Ok(())
     }
 
@@ -762,21 +904,24 @@ impl Task {
             justification.signatures.len(),
             took.as_millis()
         );
-        self.turn_to(height, new.hash)
+        self.turn_to(height)
     }
 
     /// The height after this block is next.
-    fn turn_to(&mut self, height: Height, block: Hash) -> Result<(), ConsensusError> {
+    fn turn_to(&mut self, height: Height) -> Result<(), ConsensusError> {
         self.height = height.next().unwrap_or(Height::MAX);
         self.metrics.at(self.height);
-        self.next = next_height(&self.chain, (height, block))?;
+        self.next = next_height(&self.chain)?;
         self.round = Round::ZERO;
         self.proposer = self.next.committee.proposer(self.height, Round::ZERO);
         self.proposed = None;
         self.candidates.clear();
         self.waiting.clear();
         self.timers.clear();
+        self.ready.clear();
+        self.undelivered = None;
         self.begins = Some(Instant::now());
+        self.tell_status();
         Ok(())
     }
 
@@ -793,8 +938,11 @@ impl Task {
 
     /// Asks for what is missing.
     fn look(&mut self) {
-        for block in self.candidates.wanted() {
+        for block in self.candidates.wanted(Instant::now()) {
             self.fetch(block);
+        }
+        for bytes in std::mem::take(&mut self.unsent) {
+            self.publish(bytes);
         }
         if let Some((height, peer)) = self.heads.highest()
             && height >= self.height
@@ -822,15 +970,24 @@ impl Task {
         let bytes = match outcome {
             Ok(bytes) => bytes,
             Err(error) => {
+                if error == RequestError::Timeout {
+                    self.network.report(from, Offence::Slow);
+                }
                 tracing::debug!("{from} gave no blocks: {error}");
                 return;
             }
         };
-        let blocks = Vec::<FinalBlock>::decode_all(&mut &bytes[..]).ok();
+        let blocks = decoded::<Vec<FinalBlock>>(&bytes, BLOCKS_MEMORY_MAX);
         let Some(blocks) = blocks.filter(|blocks| blocks.len() <= BLOCKS_MAX as usize) else {
             self.network.report(from, Offence::WrongAnswer);
             return;
         };
+        if blocks.is_empty() && self.heads.of(&from).is_some_and(|(head, _)| head >= height) {
+            // It said that it has them.
+            self.network.report(from, Offence::Withheld);
+            self.heads.forget(&from);
+            return;
+        }
         if blocks.is_empty() && self.engine.height().is_none() {
             // Nothing was missed, as far as this peer knows.
             self.begins = Some(Instant::now());
@@ -848,11 +1005,17 @@ impl Task {
         self.is_bringing_in = true;
         self.tell_status();
         let (chain, tell) = (self.chain.clone(), self.tell.clone());
-        tokio::task::spawn_blocking(move || {
+        let bring_in = move || {
             let mut rest = blocks.into_iter();
             let mut blocks = Vec::new();
             let outcome = chain.import_row(&mut || Ok(rest.next()), &mut |new| blocks.push(new.clone()));
-            let _ = tell.send(Done::BroughtIn { from, blocks, outcome });
+            Ok((blocks, outcome))
+        };
+        let number = self.height;
+        elsewhere(tell, bring_in, move |outcome| {
+            let panicked = |error| (Vec::new(), Err(RowError::Refused { number, error }));
+            let (blocks, outcome) = outcome.unwrap_or_else(panicked);
+            Done::BroughtIn { from, blocks, outcome }
         });
     }
 
@@ -874,7 +1037,7 @@ impl Task {
                 blocks.len()
             );
             self.catch_up.hurry();
-            self.turn_to(height, hash)?;
+            self.turn_to(height)?;
         }
         self.tell_status();
         let error = match outcome {
@@ -896,6 +1059,12 @@ impl Task {
             }
         }
     }
+}
+
+/// The value that takes all these bytes, if it does not take too much memory.
+fn decoded<T: DecodeWithMemLimit>(mut bytes: &[u8], limit: usize) -> Option<T> {
+    let value = T::decode_with_mem_limit(&mut bytes, limit).ok()?;
+    bytes.is_empty().then_some(value)
 }
 
 async fn until(at: Option<Instant>) {

@@ -66,7 +66,11 @@ fn final_blocks(chain: &Chain, question: BlocksRequest) -> Result<Vec<FinalBlock
         let Some(hash) = chain.database().hash_at(at)? else {
             break;
         };
-        let Some(block) = chain.final_block(&hash)? else { break };
+        let block = chain.final_block(&hash)?;
+        // A node that began with a snapshot has no proof of its first block.
+        let Some(block) = block.filter(|block| block.justification.is_some()) else {
+            break;
+        };
         bytes = bytes.saturating_add(block.encoded_size());
         found.push(block);
         height = at.next();

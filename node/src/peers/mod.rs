@@ -16,7 +16,7 @@ use parking_lot::RwLock;
 use quids_api::{names, pobpc::ValidatorInfo};
 use quids_core::Hash;
 use quids_crypto::{KeyPair, PublicKey, Signature, blake3_256};
-use quids_network::{Event, Events, Host, Lookup, Network, Topic, ValidatorKey, Verdict};
+use quids_network::{Event, Events, Host, Lookup, Network, RequestKind, Topic, ValidatorKey, Verdict};
 use quids_rpc::Notification;
 use std::{
     collections::HashMap,
@@ -25,8 +25,9 @@ use std::{
 };
 use tokio::sync::{Semaphore, broadcast, mpsc};
 
-/// Answers under way at once.
-const ANSWERS_MAX: usize = 8;
+/// Answers under way at once: to who catches up, and to who has to vote.
+const ANSWERS_MAX: usize = 4;
+const URGENT_ANSWERS_MAX: usize = 8;
 /// A node whose last block is older cannot tell who is a validator now.
 const STALE: Duration = Duration::from_secs(60);
 
@@ -119,8 +120,9 @@ pub async fn run(parts: Parts) {
     let asking = tokio::spawn(heads::keep_asking(heads.clone(), network.clone()));
     let (sender, receiver) = mpsc::channel(transactions::BATCHES_MAX);
     let announce = tokio::spawn(transactions::announce(pool.clone(), network.clone()));
-    let take_in = tokio::spawn(transactions::take_in(pool, network.clone(), receiver));
+    let take_in = tokio::spawn(transactions::take_in(pool.clone(), network.clone(), receiver));
     let answers = Arc::new(Semaphore::new(ANSWERS_MAX));
+    let urgent = Arc::new(Semaphore::new(URGENT_ANSWERS_MAX));
     while let Some(event) = events.next().await {
         match event {
             Event::Gossip { id, topic, bytes, from } => {
@@ -138,7 +140,11 @@ pub async fn run(parts: Parts) {
                 kind, bytes, answer, ..
             } => {
                 // Dropped, it is refused.
-                if let Ok(permit) = answers.clone().try_acquire_owned() {
+                let permits = match kind {
+                    RequestKind::Proposal | RequestKind::Status | RequestKind::Proof => &urgent,
+                    _ => &answers,
+                };
+                if let Ok(permit) = permits.clone().try_acquire_owned() {
                     let (chain, bodies) = (chain.clone(), bodies.clone());
                     tokio::task::spawn_blocking(move || {
                         let _permit = permit;
@@ -153,6 +159,12 @@ pub async fn run(parts: Parts) {
             Event::Connected { peer, validator } => {
                 let what = if validator.is_some() { ", a validator" } else { "" };
                 tracing::debug!("connected to {peer}{what}");
+                if network.peers().len() <= 1 {
+                    // What was sent while nobody was there has reached nobody.
+                    let waiting = pool.pending_named().into_iter().filter(|(is_ready, _)| *is_ready);
+                    let waiting: Vec<_> = waiting.map(|(_, (hash, _))| hash).collect();
+                    pool.announce_again(&waiting);
+                }
                 tokio::spawn(heads::ask(heads.clone(), network.clone(), peer));
             }
             Event::Disconnected { peer } => {

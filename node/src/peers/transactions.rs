@@ -2,7 +2,7 @@
 
 use crate::{consensus::Incoming, pool::SharedPool};
 use codec::{DecodeAll, Encode};
-use quids_network::{Network, Topic, Verdict};
+use quids_network::{Network, PublishError, Topic, Verdict};
 use quids_txpool::PoolError;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast, mpsc};
@@ -14,43 +14,66 @@ const BATCH_MAX: usize = 256;
 const BATCH_BYTES: usize = 48 << 10;
 /// How long a batch waits for more.
 const GATHERING: Duration = Duration::from_millis(10);
+/// How long what could not be sent waits.
+const AGAIN: Duration = Duration::from_secs(1);
 
-/// Sends what becomes ready to others, each once.
+/// Sends what becomes ready to others, each once; what could not be sent, later.
 pub async fn announce(pool: Arc<SharedPool>, network: Network) {
     let mut ready = pool.subscribe_ready();
     loop {
-        // What was ready before somebody listened is sent with the next.
-        if let Err(broadcast::error::RecvError::Closed) = ready.recv().await {
-            return;
+        tokio::select! {
+            event = ready.recv() => {
+                if let Err(broadcast::error::RecvError::Closed) = event {
+                    return;
+                }
+            }
+            // What was given back.
+            () = tokio::time::sleep(AGAIN) => {}
         }
         tokio::time::sleep(GATHERING).await;
         ready = ready.resubscribe();
-        loop {
-            let hashes = pool.take_unannounced(BATCH_MAX);
-            if hashes.is_empty() {
-                break;
-            }
-            let transactions = hashes.iter().filter_map(|hash| pool.transaction(hash));
-            for batch in batches(transactions.map(|bytes| bytes.to_vec())) {
-                if let Err(error) = network.publish(Topic::Transactions, batch.encode()) {
-                    tracing::debug!("{} transactions are not sent: {error}", batch.len());
-                }
-            }
-        }
+        while announce_some(&pool, &network) {}
     }
 }
 
+/// False if there is nothing more, or no room for it now.
+fn announce_some(pool: &SharedPool, network: &Network) -> bool {
+    let hashes = pool.take_unannounced(BATCH_MAX);
+    if hashes.is_empty() {
+        return false;
+    }
+    let transactions = hashes
+        .iter()
+        .filter_map(|hash| Some((*hash, pool.transaction(hash)?.to_vec())));
+    let mut is_full = false;
+    for batch in batches(transactions) {
+        let (hashes, batch): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        match network.publish(Topic::Transactions, batch.encode()) {
+            Ok(()) => {}
+            Err(error @ PublishError::TooLarge { .. }) => {
+                tracing::warn!("a transaction stays at this node until it makes a block: {error}");
+            }
+            Err(error) => {
+                tracing::debug!("{} transactions are sent later: {error}", batch.len());
+                pool.announce_again(&hashes);
+                is_full = true;
+            }
+        }
+    }
+    !is_full
+}
+
 /// In their order, none too long unless one alone is.
-fn batches(transactions: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
-    let mut batches: Vec<Vec<Vec<u8>>> = Vec::new();
+fn batches<T>(transactions: impl Iterator<Item = (T, Vec<u8>)>) -> Vec<Vec<(T, Vec<u8>)>> {
+    let mut batches: Vec<Vec<_>> = Vec::new();
     let mut bytes = 0;
-    for transaction in transactions {
+    for (name, transaction) in transactions {
         bytes += transaction.len();
         match batches.last_mut() {
-            Some(batch) if bytes <= BATCH_BYTES => batch.push(transaction),
+            Some(batch) if bytes <= BATCH_BYTES => batch.push((name, transaction)),
             _ => {
                 bytes = transaction.len();
-                batches.push(vec![transaction]);
+                batches.push(vec![(name, transaction)]);
             }
         }
     }
@@ -101,8 +124,9 @@ mod tests {
     #[test]
     fn batches_are_bounded_and_keep_the_order() {
         let lengths = [10_000, 30_000, 8_000, 2_000, 90_000, 1, 49_000];
-        let made = batches(lengths.iter().map(|length| vec![0; *length]));
-        let lengths: Vec<Vec<usize>> = made.iter().map(|batch| batch.iter().map(Vec::len).collect()).collect();
+        let made = batches(lengths.iter().map(|length| ((), vec![0; *length])));
+        let lengths_of = |batch: &Vec<((), Vec<u8>)>| batch.iter().map(|(_, bytes)| bytes.len()).collect();
+        let lengths: Vec<Vec<usize>> = made.iter().map(lengths_of).collect();
         assert_eq!(
             lengths,
             [vec![10_000, 30_000, 8_000], vec![2_000], vec![90_000], vec![1, 49_000]]

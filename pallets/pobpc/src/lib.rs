@@ -306,8 +306,9 @@ pub mod pallet {
                 Error::<T>::ThresholdLowered
             );
             let active = Active::<T>::get();
+            let is_no_larger = parameters.witness_count <= before.witness_count;
             ensure!(
-                active.is_empty() || membership::enough_full(&active, parameters.witness_count).is_ok(),
+                is_no_larger || membership::enough_full(&active, parameters.witness_count).is_ok(),
                 Error::<T>::Needed
             );
             CurrentParameters::<T>::put(parameters);

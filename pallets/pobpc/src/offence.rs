@@ -8,7 +8,7 @@ use codec::Encode;
 use pallet_system::OpenAccount;
 use quids_api::{InvalidTransaction, TransactionValidity, ValidTransaction, pobpc::ValidatorStatus};
 use quids_core::{AccountId20, Balance, DispatchError, Height};
-use quids_pobpc::Evidence;
+use quids_pobpc::{Evidence, Role};
 use quids_support::{
     system::SystemPort,
     traits::{FeePot, Get},
@@ -91,9 +91,12 @@ impl<T: Config> Pallet<T> {
     /// committee with one offender is better than none.
     fn unseat(account: &AccountId20) -> bool {
         let mut active = Active::<T>::get();
+        let is_full = active
+            .iter()
+            .any(|one| one.account == *account && one.role == Role::Full);
         active.retain(|one| one.account != *account);
         let count = CurrentParameters::<T>::get().witness_count;
-        if enough_full(&active, count).is_err() {
+        if is_full && enough_full(&active, count).is_err() {
             return false;
         }
         Active::<T>::put(active);
