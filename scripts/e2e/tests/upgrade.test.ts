@@ -152,7 +152,8 @@ suite(import.meta.filename, (chain) => {
     };
     assert.deepEqual([await versionAt(early), await versionAt((await api.rpc.chain.getBlockHash()).toHex())], [1, 2]);
     const metadata = await rpc<string>(node.http, 'state_getMetadata', [early]);
-    assert.ok(!Buffer.from(metadata.result!.slice(2), 'hex').includes('forget'));
+    // A name, with its length: docs of others have the word too.
+    assert.ok(!Buffer.from(metadata.result!.slice(2), 'hex').includes('\u0018forget'));
     assert.equal((await chain().free(bob.address, early)) > 900_000n * UNIT, true);
   });
 
