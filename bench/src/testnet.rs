@@ -489,7 +489,7 @@ impl Phase {
 pub fn run(mut args: Args) -> Result {
     let quids = args.text("quids").map_or_else(sibling, |path| Ok(path.into()))?;
     let (count, senders): (usize, usize) = (args.value("nodes", 4)?, args.value("senders", 400)?);
-    let (each, seconds): (usize, f64) = (args.value("each", 150)?, args.value("seconds", 20.0)?);
+    let (each, seconds): (usize, f64) = (args.value("each", 400)?, args.value("seconds", 20.0)?);
     let as_json = args.switch("json");
     args.finish()?;
     let machine = Machine::here();
