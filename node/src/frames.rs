@@ -99,8 +99,13 @@ pub(crate) fn read_bytes(input: &mut dyn Read, length: u32) -> Result<Vec<u8>, F
 
 /// The value that takes all these bytes.
 pub(crate) fn decode<T: DecodeWithMemLimit>(bytes: &[u8]) -> Result<T, FrameError> {
+    decode_within(bytes, DECODED_BYTES_MAX)
+}
+
+/// As [`decode`], if the value takes no more memory than this.
+pub(crate) fn decode_within<T: DecodeWithMemLimit>(bytes: &[u8], memory_max: usize) -> Result<T, FrameError> {
     let mut rest = bytes;
-    let value = T::decode_with_mem_limit(&mut rest, DECODED_BYTES_MAX);
+    let value = T::decode_with_mem_limit(&mut rest, memory_max);
     let value = value.map_err(|error| FrameError::Damaged(error.to_string()))?;
     match rest.len() {
         0 => Ok(value),

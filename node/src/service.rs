@@ -14,10 +14,9 @@ use crate::{
     pool::{EvmPool, Revalidation, SharedPool},
     spec::ChainSpec,
 };
-use quids_api::{names, pobpc::NextHeight};
+use quids_api::names;
 use quids_core::AccountId20;
 use quids_crypto::KeyPair;
-use quids_executor::ExecutorError;
 use quids_metrics::Registry;
 use quids_network::{Multiaddr, Network, ValidatorKey};
 use quids_txpool::Limits;
@@ -153,16 +152,6 @@ pub struct Together {
     pub network: Network,
     pub heads: Arc<Heads>,
     pub status: watch::Receiver<Arc<quids_rpc::ConsensusState>>,
-}
-
-/// Whether validators decide this chain's blocks.
-fn has_validators(chain: &Chain) -> Result<bool, ChainError> {
-    let (_, best) = chain.best();
-    match chain.call_typed::<Option<NextHeight>>(best, names::POBPC_NEXT, &()) {
-        Ok(next) => Ok(next.is_some()),
-        Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// The key that is a validator's, else the last one, which may become so.
@@ -314,7 +303,7 @@ impl Node {
         })?;
         let (started_at, _) = chain.best();
         let (stop, stopped) = watch::channel(false);
-        let (author, together, working) = if has_validators(&chain)? {
+        let (author, together, working) = if chain.next_height()?.is_some() {
             let place = (&*spec, &*folder);
             let (together, working) = join(&chain, &pool, network, voters, place, stopped).await?;
             (None, Some(together), working)

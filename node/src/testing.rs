@@ -90,15 +90,8 @@ impl TestChain {
 
     /// A stored block, whole.
     pub fn stored(&self, hash: Hash) -> Result<Block, ChainError> {
-        let extrinsics = self
-            .chain
-            .database()
-            .get_block_transactions(&hash)?
-            .ok_or(ChainError::UnknownBlock(hash))?;
-        Ok(Block {
-            header: self.chain.header(hash)?,
-            extrinsics,
-        })
+        let stored = self.chain.final_block(&hash)?;
+        Ok(stored.ok_or(ChainError::UnknownBlock(hash))?.block)
     }
 
     pub fn nonce(&self, who: &AccountId20) -> Result<u64, ChainError> {

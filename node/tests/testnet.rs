@@ -231,14 +231,10 @@ fn wait(mut until: impl FnMut() -> bool) -> bool {
 
 /// Sends tokens by the command line.
 fn transfer(node: &Node, from: &str, to: &str, amount: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_quids"))
-        .args(["tx", "transfer", "--from", from, "--to", to, "--amount", amount])
-        .args(["--rpc", &format!("ws://127.0.0.1:{}", node.rpc)])
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout)
+    quids(
+        node,
+        &["tx", "transfer", "--from", from, "--to", to, "--amount", amount],
+    )
 }
 
 #[test]

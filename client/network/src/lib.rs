@@ -28,6 +28,7 @@ mod tests;
 pub use config::{Config, Host, Lookup, NodeKey, ValidatorKey};
 pub use error::{NetworkError, PublishError, RequestError};
 pub use event::{Answer, Event, Events};
+pub use handshake::key_hash;
 pub use libp2p::{Multiaddr, PeerId};
 pub use network::Network;
 pub use peers::Peer;

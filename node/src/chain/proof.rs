@@ -28,35 +28,41 @@ impl From<Block> for FinalBlock {
 impl Chain {
     /// A block as it is stored; `None` if it or its body is not there.
     pub fn final_block(&self, hash: &Hash) -> Result<Option<FinalBlock>, ChainError> {
-        let db = &self.db;
-        let (Some(header), Some(extrinsics)) = (db.header(hash)?, db.get_block_transactions(hash)?) else {
+        let Some(block) = self.block(*hash)? else {
             return Ok(None);
         };
-        let proof = db.justification(hash)?;
+        let justification = self.justification(hash)?;
+        Ok(Some(FinalBlock { block, justification }))
+    }
+
+    /// The proof that a block is final; `None` if it came without.
+    pub fn justification(&self, hash: &Hash) -> Result<Option<Justification>, ChainError> {
+        let proof = self.db.justification(hash)?;
         let proof = proof.map(|bytes| Justification::decode(&mut &bytes[..]));
-        Ok(Some(FinalBlock {
-            block: Block { header, extrinsics },
-            justification: proof.transpose().map_err(ChainError::decode("a justification"))?,
-        }))
+        proof.transpose().map_err(ChainError::decode("a justification"))
     }
 
     /// Asks the runtime of the last block something that deciding cannot do without: it does not wait for others' calls, and takes
     /// as long as it takes.
     pub fn ask<O: Decode>(&self, api: &'static str) -> Result<O, ChainError> {
-        let parent = self.last()?;
+        self.ask_after(&self.last()?, api)
+    }
+
+    fn ask_after<O: Decode>(&self, parent: &Parent, api: &'static str) -> Result<O, ChainError> {
         let mut state = self.overlay(parent.state.clone());
         let answer = parent.runtime.call(&mut state, api, &[])?;
         Decode::decode(&mut &answer[..]).map_err(ChainError::decode(api))
     }
 
-    /// Who decides the child of this block; `None`: nobody has to.
-    pub(super) fn next_height(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
-        let mut state = self.overlay(parent.state.clone());
-        let mut session = parent.runtime.session()?;
-        match session.call(&mut state, names::POBPC_NEXT, &[]) {
-            Ok(answer) => Decode::decode(&mut &answer[..]).map_err(ChainError::decode(names::POBPC_NEXT)),
-            Err(ExecutorError::UnknownApi(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+    /// Who decides the child of the last block; `None`: nobody has to.
+    pub fn next_height(&self) -> Result<Option<NextHeight>, ChainError> {
+        self.next_height_after(&self.last()?)
+    }
+
+    fn next_height_after(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
+        match self.ask_after(parent, names::POBPC_NEXT) {
+            Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
+            answer => answer,
         }
     }
 
@@ -70,7 +76,7 @@ impl Chain {
         verify_first: bool,
     ) -> Result<Executed, ChainError> {
         let (number, hash) = (block.header.number, block.header.hash());
-        let next = self.next_height(parent)?;
+        let next = self.next_height_after(parent)?;
         if let Some(next) = &next {
             self.check_proof(next, number, hash, justification)
                 .map_err(|reason| ChainError::Unproven { number, hash, reason })?;

@@ -12,11 +12,12 @@ use crate::{
     beacon::HashChain,
     chain::{Candidate, Chain, ChainError, FinalBlock, NewBlock, Proposal as Wish, Recorded, Refused, RowError},
     clock::{Clock, wall_ms},
+    frames::decode_within,
     metrics::ConsensusMetrics,
     peers::Heads,
     pool::SharedPool,
 };
-use codec::{Decode, DecodeAll, DecodeWithMemLimit, Encode};
+use codec::{Decode, DecodeAll, Encode};
 use quids_api::{
     InherentData, TIMESTAMP_INHERENT, names,
     pobpc::{JUSTIFICATION_INHERENT, NextHeight, POBPC_ENGINE_ID, ValidatorInfo, ValidatorStatus},
@@ -164,7 +165,7 @@ impl Building {
         if active.count() <= self.seats {
             return Ok(());
         }
-        if let Some(proof) = self.chain.final_block(&best)?.and_then(|block| block.justification) {
+        if let Some(proof) = self.chain.justification(&best)? {
             inherents.put(JUSTIFICATION_INHERENT, &proof);
         }
         let own = validators.iter().find(|one| Some(one.account) == self.account);
@@ -230,7 +231,7 @@ pub struct Task {
 fn next_height(chain: &Chain) -> Result<NextHeight, ConsensusError> {
     let mut tries = 0;
     loop {
-        match chain.ask::<Option<NextHeight>>(names::POBPC_NEXT) {
+        match chain.next_height() {
             Ok(next) => return next.ok_or_else(|| ConsensusError::NoValidators(chain.best().0)),
             Err(ChainError::Executor(error)) if error.is_local() && tries < ASK_TRIES => {
                 tracing::warn!("the committee is not known yet: {error}");
@@ -631,7 +632,7 @@ impl Task {
 
     /// The block with this hash, if these bytes are it.
     fn body(&self, hash: Hash, bytes: &[u8]) -> Result<Option<Block>, ConsensusError> {
-        let Some(block) = decoded::<Block>(bytes, BLOCK_MEMORY_MAX) else {
+        let Ok(block) = decode_within::<Block>(bytes, BLOCK_MEMORY_MAX) else {
             return Ok(None);
         };
         let extrinsics_max = (self.next.max_transactions as usize).saturating_add(INHERENTS_MAX);
@@ -692,7 +693,7 @@ impl Task {
     /// Tells the engine what this node says of a block that was proposed in a round. The clock is no matter of validity: a block that
     /// others decided is taken in all the same.
     fn tell_verdict(&mut self, block: Hash, round: Round) -> Result<(), ConsensusError> {
-        if self.begins.is_some() || self.engine.height() != Some(self.height) {
+        if !self.has_begun() {
             return Ok(());
         }
         let latest_ms = wall_ms().saturating_add(DRIFT.as_millis() as u64);
@@ -708,9 +709,14 @@ impl Task {
         self.input_if_begun(Input::Verdict { round, block, is_valid })
     }
 
+    /// Whether the engine decides this height.
+    fn has_begun(&self) -> bool {
+        self.begins.is_none() && self.engine.height() == Some(self.height)
+    }
+
     /// For what is of this height.
     fn input_if_begun(&mut self, input: Input) -> Result<(), ConsensusError> {
-        if self.begins.is_some() || self.engine.height() != Some(self.height) {
+        if !self.has_begun() {
             return Ok(());
         }
         let outputs = self.engine.handle(input)?;
@@ -977,7 +983,7 @@ impl Task {
                 return;
             }
         };
-        let blocks = decoded::<Vec<FinalBlock>>(&bytes, BLOCKS_MEMORY_MAX);
+        let blocks = decode_within::<Vec<FinalBlock>>(&bytes, BLOCKS_MEMORY_MAX).ok();
         let Some(blocks) = blocks.filter(|blocks| blocks.len() <= BLOCKS_MAX as usize) else {
             self.network.report(from, Offence::WrongAnswer);
             return;
@@ -1059,12 +1065,6 @@ impl Task {
             }
         }
     }
-}
-
-/// The value that takes all these bytes, if it does not take too much memory.
-fn decoded<T: DecodeWithMemLimit>(mut bytes: &[u8], limit: usize) -> Option<T> {
-    let value = T::decode_with_mem_limit(&mut bytes, limit).ok()?;
-    bytes.is_empty().then_some(value)
 }
 
 async fn until(at: Option<Instant>) {

@@ -15,8 +15,8 @@ use crate::{
 use parking_lot::RwLock;
 use quids_api::{names, pobpc::ValidatorInfo};
 use quids_core::Hash;
-use quids_crypto::{KeyPair, PublicKey, Signature, blake3_256};
-use quids_network::{Event, Events, Host, Lookup, Network, RequestKind, Topic, ValidatorKey, Verdict};
+use quids_crypto::{KeyPair, PublicKey, Signature};
+use quids_network::{Event, Events, Host, Lookup, Network, RequestKind, Topic, ValidatorKey, Verdict, key_hash};
 use quids_rpc::Notification;
 use std::{
     collections::HashMap,
@@ -45,8 +45,7 @@ struct Known {
 impl Validators {
     /// Follows the chain.
     pub fn renew(&self, chain: &Chain) -> Result<(), ChainError> {
-        let (_, best) = chain.best();
-        let validators: Vec<ValidatorInfo> = chain.call_typed(best, names::POBPC_VALIDATORS, &())?;
+        let validators: Vec<ValidatorInfo> = chain.ask(names::POBPC_VALIDATORS)?;
         let keys = validators
             .into_iter()
             .map(|validator| (key_hash(&validator.key), validator.key));
@@ -57,10 +56,6 @@ impl Validators {
         *self.0.write() = known;
         Ok(())
     }
-}
-
-fn key_hash(key: &PublicKey) -> Hash {
-    blake3_256(&codec::Encode::encode(key)).into()
 }
 
 impl Host for Validators {
