@@ -60,6 +60,7 @@ impl Database {
         }
         let hash = self.write_with(|| {
             if let Some(found) = self.genesis()? {
+                self.check_of_headers(false)?;
                 return if found == wanted {
                     Ok(None)
                 } else {
@@ -92,22 +93,12 @@ impl Database {
     pub fn commit_block(&self, mut block: BlockCommit) -> Result<Hash, DbError> {
         let hash = block.header.hash();
         let written = self.write_with(|| {
-            let (height, tip) = self.best()?;
-            if hash == tip {
+            self.check_of_headers(false)?;
+            if hash == self.best()?.1 {
                 return Ok(None);
             }
-            let (number, parent) = (block.header.number, block.header.parent_hash);
-            if parent != tip {
-                return Err(DbError::NotOnTip { number, parent, tip });
-            }
-            if height.next() != Some(number) {
-                let parent_number = height;
-                return Err(DbError::WrongHeight {
-                    number,
-                    parent,
-                    parent_number,
-                });
-            }
+            self.check_follows(&block.header)?;
+            let number = block.header.number;
             let mut batch = WriteBatch::default();
             let evm = block.evm.take();
             self.put_block(&mut batch, &block, hash, evm)?;
@@ -125,6 +116,24 @@ impl Database {
         written.map(|()| hash)
     }
 
+    /// An error if this is not the header of a child of the last block.
+    pub(crate) fn check_follows(&self, header: &Header) -> Result<(), DbError> {
+        let (height, tip) = self.best()?;
+        let (number, parent) = (header.number, header.parent_hash);
+        if parent != tip {
+            return Err(DbError::NotOnTip { number, parent, tip });
+        }
+        if height.next() != Some(number) {
+            let parent_number = height;
+            return Err(DbError::WrongHeight {
+                number,
+                parent,
+                parent_number,
+            });
+        }
+        Ok(())
+    }
+
     /// Makes an earlier block the last one again, and removes all above it with their indexes, all or nothing; the hashes
     /// of those, highest first. Extras stay. Only for development chains: this is the one way to contradict a final block.
     ///
@@ -132,6 +141,7 @@ impl Database {
     /// failed write.
     pub fn take_back_to(self: &Arc<Self>, hash: &Hash) -> Result<Vec<Hash>, DbError> {
         let mut removed = Vec::new();
+        self.check_of_headers(false)?;
         self.write_with(|| {
             let (best, best_hash) = self.best()?;
             let header = self.header(hash)?.ok_or(DbError::UnknownBlock(*hash))?;
@@ -216,7 +226,8 @@ impl Database {
         written.inspect_err(|error| stop(&mut stopped, error))
     }
 
-    /// Makes a block the last one whose state is there already, and the oldest that is; `put` adds the rest to the batch.
+    /// Makes a block the last one whose state is there already, or is not kept, and the oldest that is; `put` adds the rest to
+    /// the batch.
     pub(crate) fn write_imported(
         &self,
         tip: ChainTip,
@@ -328,6 +339,6 @@ pub(crate) fn stop(stopped: &mut Option<String>, error: &DbError) {
     }
 }
 
-fn number_key(height: Height) -> [u8; 4] {
+pub(crate) fn number_key(height: Height) -> [u8; 4] {
     height.0.to_be_bytes()
 }

@@ -39,6 +39,8 @@ pub(crate) mod meta {
     pub const FIRST_BLOCK: &[u8] = b"first_block";
     /// How far the import of a snapshot is, while there is one.
     pub const IMPORTING: &[u8] = b"importing";
+    /// There, and empty, where headers are kept and no bodies and states.
+    pub const OF_HEADERS: &[u8] = b"of_headers";
     /// Name of the column that is being made again, while it is.
     pub const REPAIRING: &[u8] = b"repairing";
 }
@@ -89,6 +91,8 @@ pub struct Database {
     pub(crate) state_tip: StateTip,
     pub(crate) states: StateCache,
     pub(crate) states_kept: Option<u32>,
+    /// Whether headers are kept and no bodies and states.
+    pub(crate) is_of_headers: AtomicBool,
     /// Whether the last blocks are known to be whole.
     pub(crate) is_tail_whole: AtomicBool,
     /// Which branches of the past are kept whole.
@@ -115,6 +119,7 @@ impl Database {
         let tip = raw.checked(Column::Meta, meta::TIP)?;
         let tip: Option<ChainTip> = tip.map(|bytes| decode(Column::Meta, meta::TIP, &bytes)).transpose()?;
         let height = tip.map_or(Height::ZERO, |(height, _)| height);
+        let is_of_headers = raw.checked(Column::Meta, meta::OF_HEADERS)?.is_some();
         let oldest = raw.checked(Column::Meta, meta::OLDEST_STATE)?;
         let oldest = oldest
             .map(|bytes| decode(Column::Meta, meta::OLDEST_STATE, &bytes))
@@ -125,6 +130,7 @@ impl Database {
             state_tip: StateTip::new(height, oldest.unwrap_or(Height::ZERO)),
             states: StateCache::new(config.cache_size_mb.saturating_mul(MIB) / 2),
             states_kept: config.states_kept,
+            is_of_headers: AtomicBool::new(is_of_headers),
             is_tail_whole: AtomicBool::new(was_closed || tip.is_none()),
             chance: Chance::default(),
             effort: config.enable_compression.then(Effort::default),
@@ -196,6 +202,7 @@ impl Database {
         height: Height,
         cache: Arc<SharedCache>,
     ) -> Result<StateView, DbError> {
+        self.check_of_headers(false)?;
         let unknown = || DbError::NoBlockAt(height);
         let hash = self.hash_at(height)?.ok_or_else(unknown)?;
         let header = self.header(&hash)?.ok_or_else(unknown)?;

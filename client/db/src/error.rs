@@ -50,6 +50,10 @@ pub enum DbError {
          there with `quids purge-chain`"
     )]
     Importing { found: Hash },
+    #[error("the database is a witness's: it has headers and no states; a full node needs another folder")]
+    OfHeaders,
+    #[error("the database has states: it is a full node's; a witness needs another folder")]
+    HasStates,
     #[error("not the next piece of the state: {0}")]
     Snapshot(String),
     #[error("block {number} is no genesis block")]

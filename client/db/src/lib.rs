@@ -14,6 +14,7 @@ mod database;
 mod effort;
 mod error;
 mod evm;
+mod headers;
 mod info;
 mod journal;
 mod metrics;

@@ -95,9 +95,11 @@ impl Database {
             found,
         };
         walk.blocks()?;
-        walk.state(&best)?;
-        walk.past()?;
-        walk.roots()?;
+        if !self.is_of_headers() {
+            walk.state(&best)?;
+            walk.past()?;
+            walk.roots()?;
+        }
         for column in [
             Column::Meta,
             Column::Extras,
@@ -365,8 +367,12 @@ impl Walk<'_> {
                 Ok(None) => self.report(Column::Headers, hash.as_bytes(), Some(height), "it is missing".into()),
                 Ok(Some(_)) | Err(_) => {}
             }
-            if !self.is_there(Column::Bodies, hash.as_bytes()) {
-                self.report(Column::Bodies, hash.as_bytes(), Some(height), "it is missing".into());
+            let needed = match self.db.is_of_headers() {
+                false => Some(Column::Bodies),
+                true => (height > Height::ZERO).then_some(Column::Justifications),
+            };
+            if let Some(column) = needed.filter(|column| !self.is_there(*column, hash.as_bytes())) {
+                self.report(column, hash.as_bytes(), Some(height), "it is missing".into());
             }
             parent = Some(hash);
         }
