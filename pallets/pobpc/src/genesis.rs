@@ -86,6 +86,7 @@ impl GenesisConfig {
             batch_interval: self.batch_interval.unwrap_or(default.batch_interval),
             witness_count: self.witness_count.unwrap_or(default.witness_count),
             consensus_threshold: threshold,
+            checkpoint_interval: self.checkpoint_interval.unwrap_or(default.checkpoint_interval),
         })
     }
 

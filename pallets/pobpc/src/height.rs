@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::{format, vec::Vec};
 use codec::Encode;
-use quids_api::pobpc::{NextCommittee, NextHeight, POBPC_ENGINE_ID, ValidatorInfo};
+use quids_api::pobpc::{NextCommittee, NextHeight, POBPC_ENGINE_ID, ToSay, ValidatorInfo};
 use quids_core::{AccountId20, DigestItem, Hash, Height, Weight};
 use quids_crypto::PublicKey;
 use quids_pobpc::{Committee, SEATS_MAX, Seat, SeatIndex};
@@ -27,7 +27,11 @@ impl<T: Config> Pallet<T> {
             )),
             None => invalid_block(&format!("it names no author, height {height} has a committee")),
         }
-        let mut weight = weights::end_height(seats.len());
+        let next = height.next().unwrap_or(Height::MAX);
+        let selected = CurrentParameters::<T>::get()
+            .seats_at(next)
+            .min(Active::<T>::get().len());
+        let mut weight = weights::end_height(seats.len().max(selected));
         if Self::ends_epoch(height) {
             weight = weight.saturating_add(weights::end_epoch(Active::<T>::get().len()));
         }
@@ -82,9 +86,11 @@ impl<T: Config> Pallet<T> {
     /// Draws the committee of a height from the candidates of the epoch; `None` if they can be none.
     pub(crate) fn select(height: Height) -> Option<Vec<Member>> {
         let candidates = Candidates::<T>::get();
-        let count = CurrentParameters::<T>::get().witness_count;
-        let drawn = select_witnesses(&candidates, count.into(), &Self::seed(height));
-        match drawn.len() == candidates.len() {
+        let parameters = CurrentParameters::<T>::get();
+        let drawn = select_witnesses(&candidates, parameters.seats_at(height), &Self::seed(height));
+        // After a checkpoint fewer sit again.
+        let all_sit = drawn.len() == candidates.len();
+        match all_sit && candidates.len() <= parameters.witness_count.into() {
             true => SelectAnew::<T>::kill(),
             false => SelectAnew::<T>::put(true),
         }
@@ -195,6 +201,19 @@ impl<T: Config> Pallet<T> {
         let mut validators: Vec<ValidatorInfo> = Validators::<T>::iter().filter_map(info).collect();
         validators.sort_unstable_by_key(|one| one.account);
         validators
+    }
+
+    /// What the block after this one has to say, if this validator makes it; `None` where all sit at every height.
+    pub fn to_say(account: &AccountId20) -> Option<ToSay> {
+        let count = CurrentParameters::<T>::get().witness_count;
+        if Active::<T>::get().len() <= count.into() {
+            return None;
+        }
+        let next = pallet_system::Number::<T>::get().next()?;
+        let commitment = Validators::<T>::get(account)?.commitment;
+        Some(ToSay {
+            commitment: commitment.filter(|one| next >= one.from).map(|one| one.hash),
+        })
     }
 
     /// The validator with this consensus key.

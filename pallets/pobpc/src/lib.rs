@@ -375,6 +375,7 @@ pub mod pallet {
         pub batch_interval: Option<u64>,
         pub witness_count: Option<u16>,
         pub consensus_threshold: Option<u32>,
+        pub checkpoint_interval: Option<u32>,
     }
 
     #[pallet::genesis_build]

@@ -17,11 +17,27 @@ pub struct Parameters {
     pub witness_count: u16,
     /// The share of a committee that decides, in millionths.
     pub consensus_threshold: Threshold,
+    /// At every so many heights all validators sit; 0 for never.
+    pub checkpoint_interval: u32,
 }
 
 impl Parameters {
     const BATCH_INTERVAL_MS_MIN: u64 = 50;
     const BATCH_INTERVAL_MS_MAX: u64 = 600_000;
+
+    /// Whether all validators decide this height, up to [`SEATS_MAX`]: two thirds of them then have signed for all blocks before it.
+    pub const fn is_checkpoint(&self, height: Height) -> bool {
+        matches!(height.0.checked_rem(self.checkpoint_interval), Some(0))
+    }
+
+    /// Seats of the committee of a height, where there are so many validators.
+    pub const fn seats_at(&self, height: Height) -> usize {
+        if self.is_checkpoint(height) {
+            SEATS_MAX
+        } else {
+            self.witness_count as usize
+        }
+    }
 
     /// Why a chain cannot have them. `transactions_max` is what fits into a block at most.
     pub(crate) fn check(&self, transactions_max: u32) -> Result<(), &'static str> {
@@ -45,6 +61,7 @@ impl Default for Parameters {
             batch_interval: 1000,
             witness_count: 7,
             consensus_threshold: Threshold::DEFAULT,
+            checkpoint_interval: 100,
         }
     }
 }

@@ -84,6 +84,9 @@ pub const POBPC_VALIDATORS: &str = "PobpcApi_validators";
 /// `PublicKey -> Option<AccountId20>`: the validator with this consensus key.
 pub const POBPC_AUTHOR_OF: &str = "PobpcApi_author_of";
 
+/// `AccountId20 -> Option<ToSay>`: what the next block has to say if this validator makes it; `None`: nothing.
+pub const POBPC_TO_SAY: &str = "PobpcApi_to_say";
+
 /// What a chain cannot go on without: code that lacks one of these never becomes the chain's.
 pub const REQUIRED: &[&str] = &[
     CORE_VERSION,
@@ -139,4 +142,5 @@ pub const ALL: &[&str] = &[
     POBPC_NEXT,
     POBPC_VALIDATORS,
     POBPC_AUTHOR_OF,
+    POBPC_TO_SAY,
 ];

@@ -2,7 +2,7 @@
 //! what a header says of the committee after it.
 
 use alloc::vec::Vec;
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode};
 use quids_core::{AccountId20, Balance, ConsensusEngineId, Hash, Height};
 use quids_crypto::PublicKey;
 use quids_pobpc::{Committee, Role, SeatIndex, Threshold};
@@ -16,7 +16,7 @@ pub const POBPC_ENGINE_ID: ConsensusEngineId = *b"POBP";
 pub const JUSTIFICATION_INHERENT: crate::InherentIdentifier = *b"pobpcjst";
 
 /// Who decides the child of a block, and how.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct NextHeight {
     pub committee: Committee,
     /// By seat: the account that a block of the seat's member has to name as its author.
@@ -34,6 +34,13 @@ pub struct NextCommittee {
     /// `Committee::hash`
     pub hash: Hash,
     pub threshold: Threshold,
+}
+
+/// What an author's block has to say where committees are drawn: who voted for the parent, and the next reveal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct ToSay {
+    /// What the reveal has to hash to, by `quids_pobpc::chain_hash`; `None`: the author reveals nothing now.
+    pub commitment: Option<Hash>,
 }
 
 /// A validator as the chain knows it.

@@ -227,6 +227,8 @@ impl Decode for Committee {
     }
 }
 
+impl DecodeWithMemTracking for Committee {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

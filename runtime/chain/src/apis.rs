@@ -10,7 +10,7 @@ use quids_api::{
         ContractSafety, EvmAccount, EvmBlock, EvmChain, EvmError, EvmOutcome, EvmStorageKeys, EvmTransaction,
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
-    pobpc::{NextHeight, ValidatorInfo},
+    pobpc::{NextHeight, ToSay, ValidatorInfo},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
@@ -135,6 +135,7 @@ apis! {
     PobpcApi_next(() => ()) -> Option<NextHeight> { Pobpc::next() }
     PobpcApi_validators(() => ()) -> Vec<ValidatorInfo> { Pobpc::validators() }
     PobpcApi_author_of(key => PublicKey) -> Option<AccountId20> { Pobpc::author_of(&key) }
+    PobpcApi_to_say(account => AccountId20) -> Option<ToSay> { Pobpc::to_say(&account) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
 }
 

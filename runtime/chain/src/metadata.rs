@@ -9,7 +9,7 @@ use quids_api::{
         ContractSafety, EvmAccount, EvmBlock, EvmChain, EvmError, EvmOutcome, EvmStorageKeys, EvmTransaction,
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
-    pobpc::{NextHeight, ValidatorInfo},
+    pobpc::{NextHeight, ToSay, ValidatorInfo},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
@@ -129,6 +129,7 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                 method::<(), Option<NextHeight>>("next", &[]),
                 method::<(), Vec<ValidatorInfo>>("validators", &[]),
                 method::<(PublicKey,), Option<AccountId20>>("author_of", &["key"]),
+                method::<(AccountId20,), Option<ToSay>>("to_say", &["account"]),
             ],
         ),
         api(

@@ -25,7 +25,7 @@ fn ten() -> Value {
     for (number, one) in (1..).zip(ten.as_array_mut().unwrap()) {
         one["commitment"] = json!(format!("0x{}", hex(chain(number)[0].as_bytes())));
     }
-    json!({ "validators": ten, "witnessCount": 4 })
+    json!({ "validators": ten, "witnessCount": 4, "checkpointInterval": 0 })
 }
 
 fn reveal(link: Hash) -> Vec<DigestItem> {
@@ -79,6 +79,58 @@ fn committees_rotate() {
             .unwrap();
         assert!(panics(|| _ = start(stranger)).unwrap().contains("no member"));
     });
+}
+
+/// At every so many heights all sit, and fewer again after it; the header says so as at any other.
+#[test]
+fn checkpoints_are_decided_by_all() {
+    let check = |roles: &str, interval: u32, seats: usize, at_checkpoint: usize| {
+        let genesis = json!({ "validators": validators(roles), "witnessCount": 4, "checkpointInterval": interval });
+        with_genesis(genesis, || {
+            for _ in 0..20 {
+                start(proposer(0));
+                let commitment = end().unwrap();
+                let (next, height) = (next(), height().next().unwrap());
+                let expected = match interval != 0 && height.0.is_multiple_of(interval) {
+                    true => at_checkpoint,
+                    false => seats,
+                };
+                assert_eq!(
+                    next.committee.seats().len(),
+                    expected,
+                    "{roles}, {interval}, height {height}"
+                );
+                assert_eq!(commitment.hash, next.committee.hash());
+            }
+        });
+    };
+    check("ffffffffff", 5, 4, 10);
+    check("ffffffffff", 1, 10, 10);
+    check("ffffffffff", 0, 4, 4);
+    // Full nodes are more than may be faulty there too.
+    check("ffwwwwwwww", 5, 4, 6);
+    // Where all sit anyway.
+    check("fff", 5, 3, 3);
+}
+
+#[test]
+fn an_author_is_told_what_to_say_where_committees_are_drawn() {
+    with_genesis(ten(), || {
+        for _ in 0..5 {
+            let who = proposer(0);
+            let committed = Validators::<Runtime>::get(&who).unwrap().commitment.unwrap().hash;
+            assert_eq!(Pobpc::to_say(&who).unwrap().commitment, Some(committed));
+            dutiful_block();
+        }
+        assert_eq!(Pobpc::to_say(&account(99)), None);
+        // Not before the chain counts.
+        let later = Hash::repeat_byte(7);
+        start(proposer(0));
+        call(Origin::Signed(account(1)), Call::commit { commitment: later }).unwrap();
+        end();
+        assert_eq!(Pobpc::to_say(&account(1)).unwrap().commitment, None);
+    });
+    with_validators("ffff", || assert_eq!(Pobpc::to_say(&account(1)), None));
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn the_parameters_are_the_specifications() {
         batch_interval,
         witness_count,
         consensus_threshold,
+        checkpoint_interval,
     } = Parameters::default();
     let numbers = (
         max_transactions,
@@ -34,7 +35,7 @@ fn the_parameters_are_the_specifications() {
         witness_count,
         consensus_threshold.millionths(),
     );
-    assert_eq!(numbers, (100, 1000, 7, 670_000));
+    assert_eq!((numbers, checkpoint_interval), ((100, 1000, 7, 670_000), 100));
 }
 
 #[test]
