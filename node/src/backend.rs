@@ -4,8 +4,8 @@ use crate::{
     chain::{Chain, ChainError},
     development::DevelopmentControls,
     pool::{EvmPool, SharedPool},
-    service::Together,
     spec::ChainSpec,
+    together::Together,
 };
 use codec::{DecodeAll, Encode};
 use quids_api::{
@@ -14,7 +14,7 @@ use quids_api::{
 };
 use quids_core::{H256, Hash, Header, Height, OpaqueExtrinsic};
 use quids_crypto::{PublicKey, SignatureScheme};
-use quids_db::{LogFilter, LogQueryError};
+use quids_db::{Database, LogFilter, LogQueryError};
 use quids_executor::ExecutorError;
 use quids_rpc::{
     Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Development, Heads, Health, LogEntry,
@@ -78,6 +78,34 @@ impl Controls {
         let missing = || BackendError::Unavailable("it runs without a keystore".into());
         self.keys.as_deref().ok_or_else(missing)
     }
+
+    pub(crate) fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
+        self.logs()?.add(directives).map_err(BackendError::Refused)
+    }
+
+    pub(crate) fn reset_log_filter(&self) -> Result<(), BackendError> {
+        self.logs()?.reset().map_err(BackendError::Refused)
+    }
+
+    pub(crate) fn insert_key(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), BackendError> {
+        let inserted = self.keys()?.insert(key_type, suri, public);
+        inserted.map_err(BackendError::Refused)
+    }
+
+    pub(crate) fn has_key(&self, public: &[u8], key_type: &str) -> Result<bool, BackendError> {
+        self.keys()?.has(key_type, public).map_err(BackendError::Refused)
+    }
+
+    pub(crate) fn has_session_keys(&self, keys: &[u8]) -> Result<bool, BackendError> {
+        let key = PublicKey::decode_all(&mut &keys[..])
+            .map_err(|error| BackendError::Refused(format!("sessionKeys hold no public key: {error}")))?;
+        self.has_key(key.as_bytes(), CONSENSUS_KEY)
+    }
+
+    pub(crate) fn rotate_keys(&self) -> Result<Vec<u8>, BackendError> {
+        let key = self.keys()?.generate(CONSENSUS_KEY, SignatureScheme::Falcon512);
+        key.map(|key| key.encode()).map_err(BackendError::Internal)
+    }
 }
 
 /// The node behind the RPC server.
@@ -117,8 +145,20 @@ fn state(error: quids_state::BackendError) -> BackendError {
     BackendError::Internal(error.to_string())
 }
 
+/// Adds a backup to the folder beside the database's, and removes all but the last `kept` there.
+pub(crate) fn backup(db: &Database, folder: &Path, kept: u32) -> Result<BackupInfo, BackendError> {
+    let folder = folder.with_file_name("backups");
+    let backup = db.backup(&folder, kept as usize).map_err(database)?;
+    Ok(BackupInfo {
+        folder: folder.display().to_string(),
+        id: backup.id,
+        bytes: backup.bytes,
+        timestamp: backup.timestamp,
+    })
+}
+
 /// Bytes of the files in a folder, without those in folders of its own.
-fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
+pub(crate) fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         // A file that goes away meanwhile counts nothing.
@@ -149,14 +189,7 @@ impl Backend for NodeBackend {
     }
 
     fn health(&self) -> Health {
-        let Some(together) = &self.together else {
-            return Health::default();
-        };
-        Health {
-            peers: u32::try_from(together.network.peers().len()).unwrap_or(u32::MAX),
-            is_syncing: together.status.borrow().is_catching_up,
-            should_have_peers: true,
-        }
+        self.together.as_ref().map_or_else(Health::default, Together::health)
     }
 
     fn local_peer_id(&self) -> String {
@@ -165,54 +198,35 @@ impl Backend for NodeBackend {
     }
 
     fn peers(&self) -> Vec<quids_rpc::Peer> {
-        let Some(together) = &self.together else {
-            return Vec::new();
-        };
-        let peers = together.network.peers().into_iter().map(|peer| {
-            let (best_number, best_hash) = together.heads.of(&peer.id).unwrap_or_default();
-            quids_rpc::Peer {
-                peer_id: peer.id.to_string(),
-                roles: if peer.validator.is_some() { "AUTHORITY" } else { "FULL" }.into(),
-                best_hash,
-                best_number: best_number.0,
-            }
-        });
-        peers.collect()
+        self.together.as_ref().map_or_else(Vec::new, Together::peers)
     }
 
     fn listen_addresses(&self) -> Vec<String> {
-        let together = self.together.as_ref();
-        let addresses = together
-            .map(|together| together.network.addresses())
-            .unwrap_or_default();
-        addresses.iter().map(ToString::to_string).collect()
+        self.together.as_ref().map_or_else(Vec::new, Together::listen_addresses)
     }
 
     fn sync_state(&self) -> SyncState {
         let (current, _) = self.chain.best();
-        let highest = self.together.as_ref().and_then(|together| together.heads.highest());
-        SyncState {
+        let alone = SyncState {
             starting: self.started_at,
             current,
-            highest: highest.map_or(current, |(highest, _)| highest.max(current)),
-        }
+            highest: current,
+        };
+        let together = self.together.as_ref();
+        together.map_or(alone, |together| together.sync_state(self.started_at, current))
     }
 
     fn node_roles(&self) -> Vec<NodeRole> {
-        let is_authority = match &self.together {
-            Some(together) => together.status.borrow().seat.is_some(),
-            None => self.spec.author.is_some(),
+        let role = match &self.together {
+            Some(together) => together.role(),
+            None if self.spec.author.is_some() => NodeRole::Authority,
+            None => NodeRole::Full,
         };
-        vec![if is_authority {
-            NodeRole::Authority
-        } else {
-            NodeRole::Full
-        }]
+        vec![role]
     }
 
     fn consensus(&self) -> Option<ConsensusState> {
-        let status = self.together.as_ref()?.status.borrow().clone();
-        Some((*status).clone())
+        self.together.as_ref().map(Together::consensus)
     }
 
     fn justification(&self, hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
@@ -229,47 +243,31 @@ impl Backend for NodeBackend {
     }
 
     fn backup(&self, kept: u32) -> Result<BackupInfo, BackendError> {
-        let folder = self.database.with_file_name("backups");
-        let backup = self.chain.database().backup(&folder, kept as usize).map_err(database)?;
-        Ok(BackupInfo {
-            folder: folder.display().to_string(),
-            id: backup.id,
-            bytes: backup.bytes,
-            timestamp: backup.timestamp,
-        })
+        backup(self.chain.database(), &self.database, kept)
     }
 
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
-        self.controls.logs()?.add(directives).map_err(BackendError::Refused)
+        self.controls.add_log_filter(directives)
     }
 
     fn reset_log_filter(&self) -> Result<(), BackendError> {
-        self.controls.logs()?.reset().map_err(BackendError::Refused)
+        self.controls.reset_log_filter()
     }
 
     fn insert_key(&self, key_type: &str, suri: &str, public: &[u8]) -> Result<(), BackendError> {
-        let keys = self.controls.keys()?;
-        keys.insert(key_type, suri, public).map_err(BackendError::Refused)
+        self.controls.insert_key(key_type, suri, public)
     }
 
     fn has_key(&self, public: &[u8], key_type: &str) -> Result<bool, BackendError> {
-        let keys = self.controls.keys()?;
-        keys.has(key_type, public).map_err(BackendError::Refused)
+        self.controls.has_key(public, key_type)
     }
 
     fn has_session_keys(&self, keys: &[u8]) -> Result<bool, BackendError> {
-        let control = self.controls.keys()?;
-        let key = PublicKey::decode_all(&mut &keys[..])
-            .map_err(|error| BackendError::Refused(format!("sessionKeys hold no public key: {error}")))?;
-        control
-            .has(CONSENSUS_KEY, key.as_bytes())
-            .map_err(BackendError::Refused)
+        self.controls.has_session_keys(keys)
     }
 
     fn rotate_keys(&self) -> Result<Vec<u8>, BackendError> {
-        let keys = self.controls.keys()?;
-        let key = keys.generate(CONSENSUS_KEY, SignatureScheme::Falcon512);
-        key.map(|key| key.encode()).map_err(BackendError::Internal)
+        self.controls.rotate_keys()
     }
 
     fn best_hash(&self) -> Hash {

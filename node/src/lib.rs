@@ -25,6 +25,8 @@ pub mod spec;
 pub mod status;
 pub mod test_node;
 pub mod testing;
+mod together;
+mod witness;
 pub mod words;
 
 pub use author::Sealing;
@@ -32,3 +34,4 @@ pub use chain::ChainOptions;
 pub use service::{Node, NodeConfig, NodeError};
 pub use spec::ChainSpec;
 pub use test_node::{BlockingTestNode, TestNode};
+pub use witness::WitnessNode;

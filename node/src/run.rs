@@ -7,12 +7,14 @@ use crate::{
     keys::NodeKeys,
     logging::{self, LogFormat},
     network::{self, NetworkOptions},
-    service::{Node, NodeConfig, NodeError, Voter},
+    service::{Node, NodeConfig, NodeError, Role, Voter},
     spec::{ChainSpec, dev_accounts},
     status::{self, StatusMode},
+    witness::WitnessNode,
 };
 use clap::ValueEnum;
 use quids_keystore::Passphrase;
+use quids_network::Network;
 use quids_rpc::Cors;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -23,6 +25,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::task::JoinHandle;
 
 /// What makes the author build a block.
 #[derive(ValueEnum, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +101,7 @@ impl RunConfig {
             Some(SealingKind::Interval) | None => Sealing::Interval(block_time),
         };
         node.network = network;
+        node.role = options.role.unwrap_or_default();
         if let Some(size) = options.cache {
             node.chain.cache_mb = size.mib() as usize;
         }
@@ -258,21 +262,9 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
         config.node.voters = voters(keys.as_deref())?;
     }
     config.node.controls.keys = keys.map(|keys| keys as Arc<dyn KeyControl>);
-    let mut node = Node::start(config.node).await?;
-    let (height, best) = node.chain().best();
-    tracing::info!("genesis {:?}, last block {height} {best:?}", node.chain().genesis());
-    if let Some(address) = node.rpc_address() {
-        tracing::info!("RPC on ws://{address} and http://{address}");
-    }
-    if let Some(network) = node.network() {
-        for address in network.addresses() {
-            tracing::info!("peers: {address}");
-        }
-    }
-    if let Some(address) = node.metrics_address() {
-        tracing::info!("metrics on http://{address}/metrics");
-    }
-    let reporter = config.status.is_on().then(|| tokio::spawn(status::report(&node)));
+    let mut node = Running::start(config.node).await?;
+    node.introduce();
+    let reporter = config.status.is_on().then(|| node.report());
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(io("cannot listen for SIGTERM"))?;
     let failure = tokio::select! {
@@ -287,6 +279,73 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
     // The temporary folder goes with it, whatever happened.
     drop(temporary);
     failure.map_or(Ok(()), Err)
+}
+
+/// A node of either role.
+enum Running {
+    Full(Box<Node>),
+    Witness(Box<WitnessNode>),
+}
+
+impl Running {
+    async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        match config.role {
+            Role::Full => Ok(Self::Full(Box::new(Node::start(config).await?))),
+            Role::Witness => Ok(Self::Witness(Box::new(WitnessNode::start(config).await?))),
+        }
+    }
+
+    /// Says in the log what the node has and where it is reached.
+    fn introduce(&self) {
+        let (genesis, (height, best), network, rpc, metrics) = match self {
+            Self::Full(node) => (
+                node.chain().genesis(),
+                node.chain().best(),
+                node.network(),
+                node.rpc_address(),
+                node.metrics_address(),
+            ),
+            Self::Witness(node) => (
+                node.genesis(),
+                node.best(),
+                Some(node.network()),
+                node.rpc_address(),
+                node.metrics_address(),
+            ),
+        };
+        tracing::info!("genesis {genesis:?}, last block {height} {best:?}");
+        if let Some(address) = rpc {
+            tracing::info!("RPC on ws://{address} and http://{address}");
+        }
+        for address in network.map(Network::addresses).unwrap_or_default() {
+            tracing::info!("peers: {address}");
+        }
+        if let Some(address) = metrics {
+            tracing::info!("metrics on http://{address}/metrics");
+        }
+    }
+
+    /// Begins to log a line every few seconds.
+    fn report(&self) -> JoinHandle<()> {
+        match self {
+            Self::Full(node) => tokio::spawn(status::report(node)),
+            Self::Witness(node) => tokio::spawn(status::report_witness(node)),
+        }
+    }
+
+    async fn failed(&mut self) -> NodeError {
+        match self {
+            Self::Full(node) => node.failed().await,
+            Self::Witness(node) => node.failed().await,
+        }
+    }
+
+    async fn stop(self) {
+        match self {
+            Self::Full(node) => node.stop().await,
+            Self::Witness(node) => node.stop().await,
+        }
+    }
 }
 
 /// What an operator hardly means.

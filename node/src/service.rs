@@ -5,31 +5,31 @@ use crate::{
     backend::{Controls, NodeBackend},
     beacon::{self, HashChain},
     chain::{Chain, ChainError, ChainOptions, NewBlock},
-    consensus::{self, Bodies, ConsensusError},
+    consensus::{Bodies, ConsensusError, Full},
     development::DevelopmentControls,
     hardware::Hardware,
     metrics::{self, RpcMetrics},
-    network::{self, NetworkOptions},
-    peers::{self, Heads, Identity, Validators},
+    network::NetworkOptions,
+    peers::{self, FullAnswers, Validators},
     pool::{EvmPool, Revalidation, SharedPool},
     spec::ChainSpec,
+    together::{self, Deciding, Member, Place, Together},
 };
+use clap::ValueEnum;
 use quids_api::names;
 use quids_core::AccountId20;
 use quids_crypto::KeyPair;
 use quids_metrics::Registry;
-use quids_network::{Multiaddr, Network, ValidatorKey};
+use quids_network::Network;
 use quids_txpool::Limits;
+use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 
 /// What a node needs to start.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct NodeConfig {
     pub sealing: Sealing,
     /// How others are met, on a chain that has.
     pub network: NetworkOptions,
+    /// Whether the node keeps the state, on a chain that has.
+    pub role: Role,
     /// The consensus keys of this node, if it is to vote: the one that is a validator's counts.
     pub voters: Vec<Voter>,
     pub chain: ChainOptions,
@@ -55,6 +57,17 @@ pub struct NodeConfig {
     pub hardware_check: bool,
     /// What RPC may change in the node: its log filter, its keys.
     pub controls: Controls,
+}
+
+/// What a node keeps.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Blocks and states.
+    #[default]
+    Full,
+    /// Headers, and what shows that their blocks are final: it executes blocks on their batch proofs.
+    Witness,
 }
 
 /// A consensus key; its secret is not shown.
@@ -81,6 +94,7 @@ impl NodeConfig {
             rpc: Some(quids_rpc::Config::default()),
             sealing: Sealing::Interval(Duration::from_secs(1)),
             network: NetworkOptions::default(),
+            role: Role::Full,
             voters: Vec::new(),
             chain: ChainOptions::default(),
             pool: Limits {
@@ -146,14 +160,6 @@ pub struct Node {
     _revalidation: Revalidation,
 }
 
-/// A node among others.
-#[derive(Clone)]
-pub struct Together {
-    pub network: Network,
-    pub heads: Arc<Heads>,
-    pub status: watch::Receiver<Arc<quids_rpc::ConsensusState>>,
-}
-
 /// The key that is a validator's, else the last one, which may become so.
 fn choose(chain: &Chain, voters: Vec<Voter>) -> Result<Option<KeyPair>, ChainError> {
     let (_, best) = chain.best();
@@ -168,7 +174,7 @@ fn choose(chain: &Chain, voters: Vec<Voter>) -> Result<Option<KeyPair>, ChainErr
     Ok(chosen)
 }
 
-/// Joins the network and begins to decide.
+/// Joins the others with the state, and begins to decide.
 async fn join(
     chain: &Arc<Chain>,
     pool: &Arc<SharedPool>,
@@ -176,79 +182,44 @@ async fn join(
     voters: Vec<Voter>,
     (spec, folder): (&ChainSpec, &Path),
     stop: watch::Receiver<bool>,
-) -> Result<(Together, JoinHandle<Result<(), NodeError>>), NodeError> {
-    let key_file = options.key_file.unwrap_or_else(|| network::key_file(folder));
-    let of_spec = spec.boot_nodes.iter().map(|address| {
-        let address = address.parse::<Multiaddr>();
-        address.map_err(|error| NodeError::Arguments(format!("bootNodes of the chain spec: {error}")))
-    });
-    let mut bootnodes = of_spec.collect::<Result<Vec<_>, _>>()?;
-    bootnodes.extend(options.bootnodes);
+) -> Result<(Together, Deciding), NodeError> {
     let voter = choose(chain, voters)?;
-    let identity = voter
-        .clone()
-        .map(|key| Arc::new(Identity(key)) as Arc<dyn ValidatorKey>);
-    let key = network::node_key(&key_file)?;
-    // One that names itself, as all nodes of a chain spec may.
-    let own = format!("/p2p/{}", key.peer_id());
-    bootnodes.retain(|address| !address.to_string().ends_with(&own));
-    let config = quids_network::Config {
-        key,
-        genesis: chain.genesis(),
-        listen: options.listen,
-        bootnodes,
-        reserved: options.reserved,
-        reserved_only: options.reserved_only,
-        denied: options.denied,
-        max_peers: options.max_peers,
-        agent: format!("quids/{}", env!("CARGO_PKG_VERSION")),
-        validator: identity,
-    };
     let validators = Arc::new(Validators::default());
     validators.renew(chain)?;
-    let (network, events) = Network::start(config, validators.clone(), chain.registry()).await?;
-    let bodies = Arc::new(Bodies::default());
-    let heads = Arc::new(Heads::default());
-    let (sender, messages) = mpsc::channel(consensus::MESSAGES_MAX);
-    let talking = tokio::spawn(peers::run(peers::Parts {
-        chain: chain.clone(),
-        pool: pool.clone(),
-        network: network.clone(),
-        events,
-        bodies: bodies.clone(),
-        validators,
-        heads: heads.clone(),
-        consensus: sender,
-    }));
-    let running = consensus::start(consensus::Parts {
-        chain: chain.clone(),
-        pool: pool.clone(),
-        network: network.clone(),
-        links: voter
-            .is_some()
-            .then(|| HashChain::open(&beacon::file(folder)))
-            .transpose()?,
-        key: voter,
-        bodies,
-        heads: heads.clone(),
-        messages,
-        stop,
-    })?;
-    let together = Together {
-        network: network.clone(),
-        heads,
-        status: running.status,
+    let place = Place {
+        spec,
+        folder,
+        genesis: chain.genesis(),
+        registry: chain.registry(),
     };
-    let working = tokio::spawn(async move {
-        let ended = running.ended.await;
-        network.stop().await;
-        let _ = talking.await;
-        match ended {
-            Ok(outcome) => Ok(outcome?),
-            Err(_) => Err(ChainError::Task("the thread of consensus panicked".into()).into()),
-        }
+    let connected = together::connect(place, options, voter.as_ref(), validators.clone()).await?;
+    let following = tokio::spawn(peers::follow(chain.clone(), validators));
+    let links = voter.as_ref().map(|_| HashChain::open(&beacon::file(folder)));
+    let bodies = Arc::new(Bodies::default());
+    let member = Member {
+        ledger: Arc::new(Full {
+            chain: chain.clone(),
+            pool: pool.clone(),
+            bodies: bodies.clone(),
+            links: links.transpose()?,
+        }),
+        database: chain.database().clone(),
+        registry: chain.registry().clone(),
+        answers: Arc::new(FullAnswers {
+            chain: chain.clone(),
+            bodies: bodies.clone(),
+        }),
+        bodies,
+        pool: Some(pool.clone()),
+        voter,
+    };
+    let (together, deciding) = together::begin(member, connected, stop)?;
+    let deciding = tokio::spawn(async move {
+        let ended = deciding.await;
+        following.abort();
+        ended.map_err(|error| ChainError::Task(error.to_string()))?
     });
-    Ok((together, working))
+    Ok((together, deciding))
 }
 
 impl Node {
@@ -261,6 +232,7 @@ impl Node {
             rpc,
             sealing,
             network,
+            role: _,
             voters,
             chain,
             metrics,
@@ -277,7 +249,8 @@ impl Node {
         let chain = Arc::new(Chain::open(&folder, &spec, &chain)?);
         let pool = Arc::new(SharedPool::new(chain.clone(), pool));
         let registry = chain.registry().clone();
-        metrics::register_node(&registry, &chain, &spec, &folder)?;
+        metrics::register_node(&registry, chain.genesis(), &spec, &folder)?;
+        metrics::follow_weight_max(&registry, &chain)?;
         pool.register_metrics(&registry)?;
         let rpc_metrics = Arc::new(RpcMetrics::new(&registry, quids_rpc::REFUSALS)?);
         if hardware_check {
@@ -285,17 +258,7 @@ impl Node {
             let folder = folder.clone();
             tokio::task::spawn_blocking(move || check_hardware(&folder, &registry));
         }
-        let metrics = match metrics {
-            None => None,
-            Some(addr) => match quids_metrics::serve(addr, registry.clone()).await {
-                Ok(server) => Some(server),
-                Err(error) if metrics_may_fail => {
-                    tracing::warn!("no metrics: {error}; --prometheus-port names another port");
-                    None
-                }
-                Err(error) => return Err(error.into()),
-            },
-        };
+        let metrics = serve_metrics(metrics, metrics_may_fail, &registry).await?;
         pool.restore()?;
         let revalidation = Revalidation::start(pool.clone()).map_err(|error| NodeError::Io {
             what: "cannot start the pool's thread".into(),
@@ -332,13 +295,7 @@ impl Node {
                     database: folder.join("db"),
                     controls,
                 };
-                let server = quids_rpc::serve_observed(rpc, Arc::new(backend), rpc_metrics.clone()).await?;
-                let open = server.open();
-                registry.on_scrape(move || {
-                    if let Some(open) = open() {
-                        rpc_metrics.set_subscriptions(open.subscriptions);
-                    }
-                });
+                let server = serve_rpc(rpc, Arc::new(backend), rpc_metrics, &registry).await?;
                 Some(server)
             }
         };
@@ -426,8 +383,44 @@ impl Node {
     }
 }
 
+/// Serves RPC, and counts what is asked of it.
+pub(crate) async fn serve_rpc(
+    config: quids_rpc::Config,
+    backend: Arc<dyn quids_rpc::Backend>,
+    metrics: Arc<RpcMetrics>,
+    registry: &Registry,
+) -> Result<quids_rpc::ServerHandle, NodeError> {
+    let server = quids_rpc::serve_observed(config, backend, metrics.clone()).await?;
+    let open = server.open();
+    registry.on_scrape(move || {
+        if let Some(open) = open() {
+            metrics.set_subscriptions(open.subscriptions);
+        }
+    });
+    Ok(server)
+}
+
+/// Without an address, or if it is taken and that may be, nowhere.
+pub(crate) async fn serve_metrics(
+    address: Option<SocketAddr>,
+    may_fail: bool,
+    registry: &Registry,
+) -> Result<Option<quids_metrics::ServerHandle>, NodeError> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    match quids_metrics::serve(address, registry.clone()).await {
+        Ok(server) => Ok(Some(server)),
+        Err(error) if may_fail => {
+            tracing::warn!("no metrics: {error}; --prometheus-port names another port");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Slow hardware is a warning; not being able to measure it is one too.
-fn check_hardware(folder: &Path, registry: &Registry) {
+pub(crate) fn check_hardware(folder: &Path, registry: &Registry) {
     match Hardware::measure(folder) {
         Ok(hardware) => {
             hardware.log();

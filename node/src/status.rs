@@ -1,13 +1,12 @@
 //! The status line: what a person wants to know of a running node, every few seconds.
 
-use crate::{Node, chain::Chain, pool::SharedPool};
+use crate::{Node, WitnessNode};
 use clap::ValueEnum;
 use quids_core::{Hash, Height};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
     io::IsTerminal,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -70,26 +69,32 @@ impl fmt::Display for Status {
 
 /// Logs a line every [`STATUS_PERIOD`], with target `status`. Never ends; to be aborted.
 pub fn report(node: &Node) -> impl Future<Output = ()> + Send + 'static + use<> {
-    report_on(node.chain().clone(), node.pool().clone(), node.rpc_open())
+    let (chain, pool) = (node.chain().clone(), node.pool().clone());
+    report_on(move || chain.best(), move || pool.status(), node.rpc_open())
+}
+
+/// As [`report`], of a witness, which has no pool.
+pub fn report_witness(node: &WitnessNode) -> impl Future<Output = ()> + Send + 'static + use<> {
+    report_on(node.follow_best(), quids_txpool::PoolStatus::default, node.rpc_open())
 }
 
 async fn report_on(
-    chain: Arc<Chain>,
-    pool: Arc<SharedPool>,
+    best: impl Fn() -> (Height, Hash) + Send + 'static,
+    pool: impl Fn() -> quids_txpool::PoolStatus + Send + 'static,
     rpc_open: Option<impl Fn() -> Option<quids_rpc::Open> + Send + 'static>,
 ) {
     let mut ticks = tokio::time::interval(STATUS_PERIOD);
     ticks.tick().await;
-    let mut before = (chain.best().0, Instant::now());
+    let mut before = (best().0, Instant::now());
     loop {
         ticks.tick().await;
-        let (best, now) = (chain.best(), Instant::now());
-        let blocks = best.0.saturating_sub(before.0).0;
-        let pending = pool.status();
+        let (last, now) = (best(), Instant::now());
+        let blocks = last.0.saturating_sub(before.0).0;
+        let pending = pool();
         let status = Status {
-            best,
-            // Solo authoring: what is stored is final.
-            finalised: best.0,
+            best: last,
+            // What is stored is final.
+            finalised: last.0,
             ready: pending.ready,
             future: pending.future,
             blocks_per_s: f64::from(blocks) / now.duration_since(before.1).as_secs_f64().max(0.001),
@@ -97,7 +102,7 @@ async fn report_on(
             rpc_connections: rpc_open.as_ref().and_then(|open| open()).map(|open| open.connections),
         };
         tracing::info!(target: "status", "{status}");
-        before = (best.0, now);
+        before = (last.0, now);
     }
 }
 

@@ -43,6 +43,11 @@ fn free_ports(count: u16) -> u16 {
 impl Net {
     /// All files, no process.
     fn new(validators: u16, followers: u16) -> Self {
+        Self::with_witnesses(validators, 0, followers)
+    }
+
+    /// The last of the validators are witnesses.
+    fn with_witnesses(validators: u16, witnesses: u16, followers: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let count = validators + followers;
         let first = free_ports(3 * count);
@@ -52,6 +57,7 @@ impl Net {
             .arg("--out")
             .arg(&out)
             .args(["--validators", &validators.to_string()])
+            .args(["--witnesses", &witnesses.to_string()])
             .args(["--followers", &followers.to_string()])
             .args(["--port", &first.to_string()])
             .args(["--rpc-port", &(first + count).to_string()])
@@ -180,6 +186,17 @@ impl Node {
     }
 
     fn try_rpc(&self, method: &str, params: Value) -> Option<Value> {
+        let mut answer = self.ask(method, params)?;
+        answer.get("result").is_some().then(|| answer["result"].take())
+    }
+
+    /// What is said when it cannot.
+    fn error(&self, method: &str, params: Value) -> String {
+        let answer = self.ask(method, params).expect("an answer");
+        answer["error"].to_string()
+    }
+
+    fn ask(&self, method: &str, params: Value) -> Option<Value> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.rpc)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
@@ -194,8 +211,7 @@ impl Node {
         stream.read_to_end(&mut answer).ok()?;
         let answer = String::from_utf8(answer).ok()?;
         let (_, body) = answer.split_once("\r\n\r\n")?;
-        let mut answer: Value = serde_json::from_str(body).ok()?;
-        answer.get("result").is_some().then(|| answer["result"].take())
+        serde_json::from_str(body).ok()
     }
 
     fn rpc(&self, method: &str, params: Value) -> Value {
@@ -467,6 +483,100 @@ fn one_validator_decides_alone_and_others_follow() {
     assert!(!is_imported && error.contains("is not known to be final"), "{error}");
 }
 
+/// Four decide, of whom two keep no state: neither half can without the other.
+#[test]
+fn witnesses_decide_without_a_state() {
+    let mut net = Net::with_witnesses(4, 2, 0);
+    for node in &mut net.nodes {
+        node.start();
+    }
+    let (full, witnesses) = ([0, 1], [2, 3]);
+    net.agree_on(&net.all(), 3);
+    transfer(&net.nodes[0], "alice", "dave", "1");
+    quids(
+        &net.nodes[1],
+        &["evm", "send", "--from", "eth0", "--to", "eth9", "--value", "1"],
+    );
+    let height = net.nodes[0].height().unwrap();
+    net.agree_on(&net.all(), height);
+    for witness in witnesses {
+        let node = &net.nodes[witness];
+        assert!(
+            !net.log(witness).contains("that others had decided"),
+            "{}",
+            net.log(witness)
+        );
+        let hash = node.rpc("chain_getBlockHash", json!([height]));
+        let proof = node.rpc("quids_justification", json!([hash]));
+        assert_eq!(proof, net.nodes[0].rpc("quids_justification", json!([hash])));
+        assert!(proof["signatures"].as_array().unwrap().len() >= 3, "{proof}");
+        // What it lacks it says.
+        for (method, params) in [
+            ("state_getMetadata", json!([])),
+            ("chain_getBlock", json!([hash])),
+            ("eth_getBalance", json!([format!("0x{:040x}", 1), "latest"])),
+            ("author_submitExtrinsic", json!(["0x00"])),
+        ] {
+            let error = node.error(method, params);
+            assert!(error.contains("witness"), "{method}: {error}");
+        }
+    }
+    // Without one witness three are left; it comes back and has what it missed, by headers alone.
+    net.nodes[2].kill();
+    net.agree_on(&[0, 1, 3], height + 4);
+    net.nodes[2].start();
+    net.agree_on(&net.all(), height + 7);
+    // Without both nothing is decided.
+    for witness in witnesses {
+        net.nodes[witness].kill();
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let stuck = net.nodes[0].height().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(net.nodes[0].height(), Some(stuck));
+    for witness in witnesses {
+        net.nodes[witness].start();
+    }
+    net.agree_on(&net.all(), stuck + 3);
+    // New code comes with the proof that needs it, by hash.
+    let next = net.folder.path().join("next.wasm");
+    fs::write(&next, quids_runtime_wasm::WASM_NEXT).unwrap();
+    quids(
+        &net.nodes[0],
+        &["tx", "upgrade", next.to_str().unwrap(), "--from", "alice"],
+    );
+    transfer(&net.nodes[1], "bob", "dave", "1");
+    let height = net.nodes[0].height().unwrap();
+    net.agree_on(&net.all(), height + 2);
+    for node in full.into_iter().chain(witnesses) {
+        net.nodes[node].stop();
+    }
+    let witness = net.nodes[2].config.parent().unwrap();
+    let (is_whole, said) = quids_offline(&["db", "verify", "--base-path", witness.to_str().unwrap()], &net);
+    assert!(is_whole, "{said}");
+    // One folder, one kind of node.
+    for (node, role, wrong) in [(2, "full", "witness's"), (0, "witness", "full node's")] {
+        let config = net.nodes[node].config.to_str().unwrap().to_owned();
+        let (is_run, said) = quids_offline(&["run", "--config", &config, "--role", role], &net);
+        assert!(!is_run && said.contains(wrong), "{said}");
+    }
+}
+
+/// Runs the command line on the chain of a network, to its end; whether it went well, and what it said.
+fn quids_offline(arguments: &[&str], net: &Net) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quids"));
+    let spec = net.folder.path().join("net/spec.json");
+    command.args(arguments);
+    if arguments[0] != "run" {
+        command.arg("--chain").arg(&spec);
+    }
+    let output = command.output().unwrap();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    )
+}
+
 /// Ended at each of these points, a node says nothing else when it is back, and all go on.
 #[test]
 fn a_node_that_ends_anywhere_goes_on() {
@@ -523,6 +633,8 @@ fn a_testnet_is_written_once() {
         &["--validators", "129"],
         &["--scheme", "secp256k1"],
         &["--rpc-port", "65534"],
+        &["--validators", "4", "--witnesses", "3"],
+        &["--validators", "4", "--witnesses", "5"],
     ] {
         let out = folder.path().join("other");
         assert_eq!(run(wrong, &out).0, Some(2), "{wrong:?}");

@@ -40,6 +40,10 @@ pub enum ChainError {
     Genesis(String),
     #[error("block {number} ({hash:?}) is invalid: {reason}")]
     InvalidBlock { number: Height, hash: Hash, reason: String },
+    #[error("what came as the extrinsics of block {number} ({hash:?}) are others: {reason}")]
+    OtherBody { number: Height, hash: Hash, reason: String },
+    #[error("nobody gave what block {0:?} can be executed on without a state")]
+    NoProof(Hash),
     #[error("block {number} ({hash:?}) is not known to be final: {reason}")]
     Unproven { number: Height, hash: Hash, reason: String },
     #[error(
@@ -59,6 +63,8 @@ pub enum ChainError {
     TraceTooLarge { traced: usize, bytes: usize, seconds: u64 },
     #[error("this node does not make blocks alone: validators decide them")]
     NotAlone,
+    #[error("the chain has no validators: a witness has nothing to verify, run a full node")]
+    NoValidators,
     #[error("too many calls of the runtime are under way")]
     Busy,
     #[error("a thread of the node panicked: {0}")]
@@ -80,6 +86,15 @@ impl ChainError {
                 | Self::Task(_)
                 | Self::Executor(ExecutorError::Host(ExtError::Backend(_)))
         )
+    }
+
+    /// True if it says nothing about the block: another time, or on another machine, the outcome may be another.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Executor(error) => error.is_local(),
+            Self::NoProof(_) => true,
+            _ => false,
+        }
     }
 
     /// A block needs more of its parent's state than a batch proof may show.

@@ -38,6 +38,15 @@ pub(super) struct Executed {
     pub recorder: Option<Arc<Recorder>>,
 }
 
+impl Executed {
+    /// The block's own time in milliseconds, if it wrote one where clients know it.
+    pub fn timestamp_ms(&self) -> Option<u64> {
+        let key = Chain::timestamp_key();
+        let changed = self.state.values.iter().find(|change| change.key == key)?;
+        u64::decode(&mut changed.new.as_deref()?).ok()
+    }
+}
+
 /// What a block needs of its parent's state.
 pub struct Recorded {
     pub proof: BatchProof,
@@ -60,10 +69,9 @@ impl Candidate {
         }
     }
 
-    /// What the block wrote at a key of the state.
-    pub fn written(&self, key: &[u8]) -> Option<&[u8]> {
-        let changed = self.0.state.values.iter().find(|change| change.key == key)?;
-        changed.new.as_deref()
+    /// Its own time in milliseconds, if it wrote one where clients know it.
+    pub fn timestamp_ms(&self) -> Option<u64> {
+        self.0.timestamp_ms()
     }
 
     /// On what the block can be executed without a state. `None` if it was not recorded.
@@ -147,22 +155,14 @@ impl Chain {
     }
 
     /// Executes a block that was built elsewhere on the last one, and stores nothing.
+    ///
+    /// Errors: [`ChainError::OtherBody`] if its header does not commit to its extrinsics: others than its author may have sent
+    /// them.
     pub fn check(&self, block: &Block) -> Result<Candidate, ChainError> {
-        Ok(Candidate(self.checked(&self.last()?, block, true)?))
-    }
-
-    /// Whether the extrinsics of a child of the last block are those that its header commits to: others than its author may have
-    /// sent them.
-    pub fn has_its_extrinsics(&self, block: &Block) -> Result<bool, ChainError> {
-        self.is_body_of_header(&self.last()?, block)
-    }
-
-    pub(super) fn is_body_of_header(&self, parent: &Parent, block: &Block) -> Result<bool, ChainError> {
-        let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
-        let mut state = self.overlay(parent.state.clone());
-        let output = parent.runtime.call(&mut state, api, &block.extrinsics.encode())?;
-        let commitment = Decode::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
-        Ok(is_of_header(&block.header, &commitment).is_ok())
+        let parent = self.last()?;
+        let state = self.overlay(parent.state.clone());
+        has_its_extrinsics(&parent.runtime, state, block)?;
+        Ok(Candidate(self.checked(&parent, block, true)?))
     }
 
     /// Stores a block that is final, which has to be a child of the last one, with the proof of that, and makes it the last one.
@@ -257,7 +257,7 @@ impl Chain {
         self.parent(best)
     }
 
-    fn parent(&self, hash: Hash) -> Result<Parent, ChainError> {
+    pub(super) fn parent(&self, hash: Hash) -> Result<Parent, ChainError> {
         Ok(Parent {
             header: self.header(hash)?,
             state: self.state_at(hash)?,
@@ -289,6 +289,28 @@ impl Chain {
         let state = || self.overlay(parent.state.clone());
         verify_signatures(&self.signatures, &parent.runtime, &state, header, extrinsics)
     }
+}
+
+/// That the header commits to the extrinsics; [`ChainError::OtherBody`] if not, or if the runtime fails on what no author made.
+pub(super) fn has_its_extrinsics<B: StateBackend>(
+    runtime: &Runtime,
+    mut state: Overlay<B>,
+    block: &Block,
+) -> Result<(), ChainError> {
+    let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
+    let output = runtime.call(&mut state, api, &block.extrinsics.encode());
+    let committed = output.map_err(ChainError::from).and_then(|output| {
+        let commitment = Decode::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
+        Ok(is_of_header(&block.header, &commitment))
+    });
+    let reason = match committed {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(reason)) => reason.to_owned(),
+        Err(error) if error.is_fatal() || error.is_local() => return Err(error),
+        Err(error) => error.to_string(),
+    };
+    let (number, hash) = (block.header.number, block.header.hash());
+    Err(ChainError::OtherBody { number, hash, reason })
 }
 
 /// Verifies on all cores what the runtime will ask for, as it tells on such a state.

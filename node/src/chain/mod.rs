@@ -17,7 +17,7 @@ mod weight;
 pub use error::ChainError;
 pub(crate) use execute::is_of_header;
 pub use execute::{Candidate, Proposal, Recorded, Refused};
-pub use genesis::{BuiltGenesis, genesis_of};
+pub use genesis::{BuiltGenesis, first_height, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;
 pub use stateless::{Stateless, StatelessError, Witnessed};
@@ -30,7 +30,7 @@ use codec::{Decode, Encode};
 use latest::{Latest, Warm};
 use parking_lot::{Mutex, RwLock};
 pub(crate) use permits::Permits;
-pub use proof::FinalBlock;
+pub use proof::{FinalBlock, FinalHeader};
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::{Database, StorageConfig};
@@ -102,8 +102,22 @@ impl Default for ChainOptions {
     }
 }
 
+impl ChainOptions {
+    /// Of the chain under `base`.
+    pub(crate) fn storage(&self, base: &Path) -> StorageConfig {
+        StorageConfig {
+            cache_size_mb: self.cache_mb,
+            enable_compression: self.enable_compression,
+            max_open_files: self.max_open_files,
+            states_kept: self.states_kept,
+            sync: self.sync,
+            ..StorageConfig::new(base.join("db"))
+        }
+    }
+}
+
 /// Where the database was not closed, looks at the last blocks before any is built upon.
-fn check_tail(db: &Database) -> Result<(), ChainError> {
+pub(crate) fn check_tail(db: &Database) -> Result<(), ChainError> {
     if db.is_tail_whole() || db.best().is_err() {
         return Ok(());
     }
@@ -140,16 +154,12 @@ pub struct Chain {
 impl Chain {
     /// Opens the chain under `base`, or starts it from the spec's genesis.
     pub fn open(base: &Path, spec: &ChainSpec, options: &ChainOptions) -> Result<Self, ChainError> {
-        let config = StorageConfig {
-            cache_size_mb: options.cache_mb,
-            enable_compression: options.enable_compression,
-            max_open_files: options.max_open_files,
-            states_kept: options.states_kept,
-            sync: options.sync,
-            ..StorageConfig::new(base.join("db"))
-        };
+        let config = options.storage(base);
         let registry = Registry::new();
         let db = Arc::new(Database::open(&config)?);
+        if db.is_of_headers() {
+            return Err(quids_db::DbError::OfHeaders.into());
+        }
         check_tail(&db)?;
         db.register_metrics(&registry)?;
         let executor_config = ExecutorConfig {

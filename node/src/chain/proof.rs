@@ -2,13 +2,17 @@
 
 use super::{
     Chain, ChainError,
-    execute::{Executed, Parent},
+    execute::{Executed, Parent, has_its_extrinsics},
 };
 use codec::{Decode, DecodeWithMemTracking, Encode};
-use quids_api::{names, pobpc::NextHeight};
-use quids_core::{Block, Hash, Height};
-use quids_executor::ExecutorError;
+use quids_api::{
+    names,
+    pobpc::{NextHeight, ToSay},
+};
+use quids_core::{AccountId20, Block, Hash, Header, Height};
+use quids_executor::{ExecutorError, Runtime};
 use quids_pobpc::Justification;
+use quids_state::{Overlay, StateBackend};
 
 /// A block of the chain, as it goes from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
@@ -18,10 +22,32 @@ pub struct FinalBlock {
     pub justification: Option<Justification>,
 }
 
+/// What goes of a block to a node that keeps no state.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+pub struct FinalHeader {
+    pub header: Header,
+    /// The proof that the block is final.
+    pub justification: Justification,
+    /// Who decides its child, whose committee and threshold the header commits to; `None`: the same as decided this one.
+    pub next: Option<NextHeight>,
+}
+
 impl From<Block> for FinalBlock {
     fn from(block: Block) -> Self {
         let justification = None;
         Self { block, justification }
+    }
+}
+
+/// Who decides the child of the block with this state; `None` on a chain without validators.
+pub(super) fn next_height<B: StateBackend>(
+    runtime: &Runtime,
+    state: &mut Overlay<B>,
+) -> Result<Option<NextHeight>, ChainError> {
+    match runtime.call(state, names::POBPC_NEXT, &[]) {
+        Ok(answer) => Decode::decode(&mut &answer[..]).map_err(ChainError::decode(names::POBPC_NEXT)),
+        Err(ExecutorError::UnknownApi(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -44,14 +70,19 @@ impl Chain {
 
     /// Asks the runtime of the last block something that deciding cannot do without: it does not wait for others' calls, and takes
     /// as long as it takes.
-    pub fn ask<O: Decode>(&self, api: &'static str) -> Result<O, ChainError> {
-        self.ask_after(&self.last()?, api)
+    pub fn ask<O: Decode>(&self, api: &'static str, input: &impl Encode) -> Result<O, ChainError> {
+        let parent = self.last()?;
+        let mut state = self.overlay(parent.state.clone());
+        let answer = parent.runtime.call(&mut state, api, &input.encode())?;
+        Decode::decode(&mut &answer[..]).map_err(ChainError::decode(api))
     }
 
-    fn ask_after<O: Decode>(&self, parent: &Parent, api: &'static str) -> Result<O, ChainError> {
-        let mut state = self.overlay(parent.state.clone());
-        let answer = parent.runtime.call(&mut state, api, &[])?;
-        Decode::decode(&mut &answer[..]).map_err(ChainError::decode(api))
+    /// What the next block has to say if this validator makes it; `None` also of a runtime that does not tell.
+    pub fn to_say(&self, author: &AccountId20) -> Result<Option<ToSay>, ChainError> {
+        match self.ask(names::POBPC_TO_SAY, author) {
+            Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
+            answer => answer,
+        }
     }
 
     /// Who decides the child of the last block; `None`: nobody has to.
@@ -59,11 +90,13 @@ impl Chain {
         self.next_height_after(&self.last()?)
     }
 
+    /// Who decides the child of this block, as long as its state is kept.
+    pub fn next_height_at(&self, hash: Hash) -> Result<Option<NextHeight>, ChainError> {
+        self.next_height_after(&self.parent(hash)?)
+    }
+
     fn next_height_after(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
-        match self.ask_after(parent, names::POBPC_NEXT) {
-            Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
-            answer => answer,
-        }
+        next_height(&parent.runtime, &mut self.overlay(parent.state.clone()))
     }
 
     /// Executes a block that others say is final: first whether it is, by precommits of a quorum of its committee. Then, if it
@@ -85,10 +118,10 @@ impl Chain {
             Ok(executed) => return Ok(executed),
             Err(error) => error,
         };
-        let is_own_fault = error.is_fatal() || matches!(&error, ChainError::Executor(error) if error.is_local());
-        if next.is_none() || is_own_fault || !self.is_body_of_header(parent, block)? {
+        if next.is_none() || error.is_fatal() || error.is_local() {
             return Err(error);
         }
+        has_its_extrinsics(&parent.runtime, self.overlay(parent.state.clone()), block)?;
         let reason = error.to_string();
         Err(ChainError::InvalidButFinal { number, hash, reason })
     }

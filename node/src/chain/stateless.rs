@@ -2,7 +2,7 @@
 
 use super::{
     ChainError, VerifiedSignatures,
-    execute::verify_signatures,
+    execute::{has_its_extrinsics, verify_signatures},
     execution::{Asked, Execution},
     overlay,
 };
@@ -25,6 +25,8 @@ pub struct Witnessed {
     pub header: Header,
     /// Who decides the next height; `None` on a chain without validators.
     pub next: Option<NextHeight>,
+    /// Its own time, if it wrote one.
+    pub timestamp_ms: Option<u64>,
 }
 
 /// Why there is no such outcome. Only [`ChainError::InvalidBlock`] in the last, and what code did that is no fault of this node's, say
@@ -88,6 +90,7 @@ impl Stateless {
         }
         let runtime = self.runtime(state, blobs)?;
         let beside = || overlay(Arc::new(state.afresh()), &self.signatures);
+        has_its_extrinsics(&runtime, overlay(state.clone(), &self.signatures), block).map_err(StatelessError::Block)?;
         if let Err(error) = verify_signatures(&self.signatures, &runtime, &beside, header, &block.extrinsics) {
             tracing::debug!("signatures of block {} are verified one by one: {error}", header.number);
         }
@@ -104,6 +107,7 @@ impl Stateless {
             )));
         }
         Ok(Witnessed {
+            timestamp_ms: executed.timestamp_ms(),
             header: executed.header,
             next: executed.next,
         })

@@ -9,18 +9,22 @@ use crate::{
     beacon::{self, HashChain},
     keys::CONSENSUS_KEY,
     network::{self, loopback},
-    spec::{ChainSpec, TESTNET_ID},
+    service::Role,
+    spec::{ChainSpec, TESTNET_ID, TestVoter},
 };
 use clap::Args;
 use quids_crypto::{KeyPair, SignatureScheme};
 use quids_keystore::{NodeKeystore, Passphrase};
-use quids_pobpc::SEATS_MAX;
+use quids_pobpc::{SEATS_MAX, faulty_max};
 use std::{
     fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+/// The specification's `witness_count`, which is the runtime's default.
+const SEATS: usize = 7;
 
 /// Write the chain spec, keys and configurations of a network on this machine
 #[derive(Args, Debug)]
@@ -34,6 +38,9 @@ pub struct TestnetArgs {
     /// Nodes that decide blocks
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=SEATS_MAX as i64))]
     validators: u16,
+    /// How many of those are witnesses, which keep no state
+    #[arg(long, value_name = "N", default_value = "0")]
+    witnesses: u16,
     /// Nodes that follow
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u16).range(0..=64))]
     followers: u16,
@@ -64,6 +71,7 @@ fn voting(text: &str) -> Result<SignatureScheme, String> {
 /// A node that is to be.
 struct Planned {
     name: String,
+    role: Role,
     /// `None`: it follows.
     voter: Option<KeyPair>,
     address: String,
@@ -81,6 +89,19 @@ pub fn run(args: TestnetArgs) -> Result<(), CliError> {
     Ok(())
 }
 
+/// A committee needs more full nodes than may be faulty.
+fn check_witnesses(args: &TestnetArgs) -> Result<(), CliError> {
+    let validators = usize::from(args.validators);
+    let needed = faulty_max(validators.min(SEATS)) + 1;
+    match validators.checked_sub(usize::from(args.witnesses)) {
+        Some(full) if full >= needed => Ok(()),
+        _ => Err(CliError::Usage(format!(
+            "{} of {validators} cannot be witnesses: {needed} have to be full nodes, which make the blocks",
+            args.witnesses
+        ))),
+    }
+}
+
 fn write(args: &TestnetArgs) -> Result<Report, CliError> {
     let count = args.validators + args.followers;
     let fits = |first: u16| first.checked_add(count - 1).is_some();
@@ -89,6 +110,7 @@ fn write(args: &TestnetArgs) -> Result<Report, CliError> {
             "{count} nodes need ports up to 65535: begin lower"
         )));
     }
+    check_witnesses(args)?;
     // Absolute, since configurations are read from anywhere.
     let out = fs::canonicalize(&args.out).map_err(CliError::file("open", &args.out))?;
     let mut voters = Vec::new();
@@ -97,11 +119,17 @@ fn write(args: &TestnetArgs) -> Result<Report, CliError> {
     }
     let names: Vec<_> = (0..count).map(|index| format!("node-{index}")).collect();
     let chain_folder = |name: &str| crate::service::chain_folder(&out.join(name), TESTNET_ID);
+    let full = usize::from(args.validators - args.witnesses);
     let mut commitments = Vec::new();
-    for name in &names[..voters.len()] {
+    for name in &names[..full] {
         commitments.push(HashChain::open(&beacon::file(&chain_folder(name)))?.commitment());
     }
-    let spec = ChainSpec::testnet(voters.iter().map(KeyPair::public).zip(commitments));
+    let commitments = commitments.into_iter().map(Some).chain(std::iter::repeat(None));
+    let test_voters = voters.iter().zip(commitments);
+    let spec = ChainSpec::testnet(test_voters.map(|(voter, commitment)| TestVoter {
+        key: voter.public(),
+        commitment,
+    }));
     let mut voters = voters.into_iter();
     let mut nodes = Vec::new();
     for (index, name) in (0..).zip(names) {
@@ -110,6 +138,10 @@ fn write(args: &TestnetArgs) -> Result<Report, CliError> {
         let key = network::node_key(&network::key_file(&chain_folder(&name)))?;
         nodes.push(Planned {
             address: format!("{}/p2p/{}", loopback(args.port + index), key.peer_id()),
+            role: match (full..usize::from(args.validators)).contains(&usize::from(index)) {
+                true => Role::Witness,
+                false => Role::Full,
+            },
             voter: voters.next(),
             name,
             folder,
@@ -160,6 +192,7 @@ fn write_node(
         rpc_port: Some(args.rpc_port + index),
         prometheus_port: Some(args.prometheus_port + index),
         validator: node.voter.is_some().then_some(true),
+        role: (node.role != Role::Full).then_some(node.role),
         password_file: node.voter.is_some().then_some(password),
         ..RunOptions::default()
     };

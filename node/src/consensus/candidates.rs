@@ -1,7 +1,7 @@
 //! The blocks of the height that is being decided, and what is known of each.
 
-use crate::chain::{Candidate, Refused};
-use quids_core::Hash;
+use super::ledger::Executed;
+use quids_core::{Block, Hash};
 use quids_network::PeerId;
 use quids_pobpc::Round;
 use std::{
@@ -16,8 +16,8 @@ const OF_ROUND_MAX: usize = 2;
 /// How long a peer may take before another one is asked as well.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// How far a block is.
-pub enum Stage {
+/// How far a block is; `O` is what executing it came to.
+pub enum Stage<O> {
     /// Its body is wanted; these were asked for it, the last one then, if an answer is awaited.
     Wanted {
         asked: Vec<PeerId>,
@@ -26,26 +26,21 @@ pub enum Stage {
     /// It is here, and waits to be executed or is.
     Here,
     /// It was executed.
-    Executed {
-        block: Box<Candidate>,
-        refused: Vec<Refused>,
-        /// Its timestamp. A block may be right and yet too early to be voted for.
-        at_ms: Option<u64>,
-    },
+    Executed(Box<Executed<O>>),
     Invalid,
     /// This node could not tell.
-    Unknown,
+    Unknown(Box<Block>),
 }
 
-impl Stage {
+impl<O> Stage<O> {
     const WANTED: Self = Self::Wanted {
         asked: Vec::new(),
         awaited: None,
     };
 }
 
-struct Known {
-    stage: Stage,
+struct Known<O> {
+    stage: Stage<O>,
     /// In which it was proposed.
     rounds: BTreeSet<Round>,
     /// In which the engine was told of it.
@@ -54,8 +49,8 @@ struct Known {
     senders: VecDeque<PeerId>,
 }
 
-impl From<Stage> for Known {
-    fn from(stage: Stage) -> Self {
+impl<O> From<Stage<O>> for Known<O> {
+    fn from(stage: Stage<O>) -> Self {
         Self {
             stage,
             rounds: BTreeSet::new(),
@@ -65,10 +60,15 @@ impl From<Stage> for Known {
     }
 }
 
-#[derive(Default)]
-pub struct Candidates(BTreeMap<Hash, Known>);
+pub struct Candidates<O>(BTreeMap<Hash, Known<O>>);
 
-impl Candidates {
+impl<O> Default for Candidates<O> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<O> Candidates<O> {
     pub fn clear(&mut self) {
         self.0.clear();
     }
@@ -97,8 +97,8 @@ impl Candidates {
 
     /// Gives up a block of earlier rounds that no member can be bound to by this node's vote.
     fn make_room(&mut self, now: Round) -> bool {
-        let is_past = |known: &Known| known.rounds.iter().all(|round| *round < now);
-        let is_idle = |known: &Known| !matches!(known.stage, Stage::Here | Stage::Executed { .. });
+        let is_past = |known: &Known<O>| known.rounds.iter().all(|round| *round < now);
+        let is_idle = |known: &Known<O>| !matches!(known.stage, Stage::Here | Stage::Executed(_));
         let found = self.0.iter().find(|(_, known)| is_past(known) && is_idle(known));
         let Some(hash) = found.map(|(hash, _)| *hash) else {
             return false;
@@ -107,18 +107,18 @@ impl Candidates {
         true
     }
 
-    pub fn stage(&self, block: &Hash) -> Option<&Stage> {
+    pub fn stage(&self, block: &Hash) -> Option<&Stage<O>> {
         self.0.get(block).map(|known| &known.stage)
     }
 
-    pub fn set(&mut self, block: &Hash, stage: Stage) {
+    pub fn set(&mut self, block: &Hash, stage: Stage<O>) {
         if let Some(known) = self.0.get_mut(block) {
             known.stage = stage;
         }
     }
 
     /// Puts a block in that nobody proposed, or not yet.
-    pub fn insert(&mut self, block: Hash, stage: Stage) {
+    pub fn insert(&mut self, block: Hash, stage: Stage<O>) {
         match self.0.get_mut(&block) {
             Some(there) => there.stage = stage,
             None => drop(self.0.insert(block, stage.into())),
@@ -126,12 +126,12 @@ impl Candidates {
     }
 
     /// Takes the executed block out.
-    pub fn take(&mut self, block: &Hash) -> Option<(Box<Candidate>, Vec<Refused>)> {
-        if !matches!(self.stage(block), Some(Stage::Executed { .. })) {
+    pub fn take(&mut self, block: &Hash) -> Option<Executed<O>> {
+        if !matches!(self.stage(block), Some(Stage::Executed(_))) {
             return None;
         }
         match self.0.remove(block)?.stage {
-            Stage::Executed { block, refused, .. } => Some((block, refused)),
+            Stage::Executed(executed) => Some(*executed),
             _ => None,
         }
     }
@@ -141,9 +141,10 @@ impl Candidates {
     pub fn verdict(&mut self, block: &Hash, round: Round, latest_ms: u64) -> Option<bool> {
         let known = self.0.get_mut(block)?;
         let is_valid = match &known.stage {
-            Stage::Executed { at_ms, .. } => at_ms.is_none_or(|at| at <= latest_ms),
+            // A block may be right and yet too early to be voted for.
+            Stage::Executed(executed) => executed.timestamp_ms.is_none_or(|at| at <= latest_ms),
             Stage::Invalid => false,
-            Stage::Wanted { .. } | Stage::Here | Stage::Unknown => return None,
+            Stage::Wanted { .. } | Stage::Here | Stage::Unknown(_) => return None,
         };
         (known.rounds.contains(&round) && known.told.insert(round)).then_some(is_valid)
     }
@@ -161,21 +162,27 @@ impl Candidates {
     }
 
     /// Those that this node could not tell about; they are here again then, to be executed once more.
-    pub fn retry(&mut self) -> Vec<Hash> {
-        let unknown = self
-            .0
-            .iter_mut()
-            .filter(|(_, known)| matches!(known.stage, Stage::Unknown));
-        let again = unknown.map(|(hash, known)| {
-            known.stage = Stage::Here;
-            *hash
-        });
-        again.collect()
+    pub fn retry(&mut self) -> Vec<(Hash, Block)> {
+        let mut again = Vec::new();
+        for (hash, known) in &mut self.0 {
+            if let Stage::Unknown(_) = known.stage
+                && let Stage::Unknown(block) = std::mem::replace(&mut known.stage, Stage::Here)
+            {
+                again.push((*hash, *block));
+            }
+        }
+        again
+    }
+
+    /// What this peer gave was not it: others are asked.
+    pub fn wrong_body(&mut self, block: &Hash, from: Option<PeerId>) {
+        let asked = from.into_iter().collect();
+        self.set(block, Stage::Wanted { asked, awaited: None });
     }
 
     /// Bodies that are wanted while nobody is being asked, or takes too long.
     pub fn wanted(&self, now: Instant) -> Vec<Hash> {
-        let is_wanted = |known: &Known| match &known.stage {
+        let is_wanted = |known: &Known<O>| match &known.stage {
             Stage::Wanted { awaited, .. } => awaited.is_none_or(|since| now.duration_since(since) >= PATIENCE),
             _ => false,
         };
@@ -217,6 +224,7 @@ impl Candidates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quids_core::{Digest, Header, Height};
     use quids_network::NodeKey;
 
     fn hash(byte: u8) -> Hash {
@@ -227,7 +235,7 @@ mod tests {
     fn bodies_are_asked_for_where_the_proposal_came_from_and_then_everywhere() {
         let peers: Vec<_> = (0..3).map(|seed| NodeKey::from_seed([seed; 32]).peer_id()).collect();
         let now = Instant::now();
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::<()>::default();
         assert!(candidates.proposed(hash(1), Round(0), Round(0), Some(peers[2])));
         assert!(candidates.proposed(hash(1), Round(3), Round(3), None));
         assert_eq!(candidates.wanted(now), [hash(1)]);
@@ -253,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_member_that_proposes_much_crowds_nobody_out() {
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::<()>::default();
         let mut proposed = |byte: u8, round, now| candidates.proposed(hash(byte), Round(round), Round(now), None);
         // Its own round.
         assert!(proposed(0, 0, 0) && proposed(1, 0, 0) && !proposed(2, 0, 0));
@@ -277,14 +285,27 @@ mod tests {
 
     #[test]
     fn a_verdict_is_told_once_a_round() {
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::<()>::default();
         assert!(candidates.proposed(hash(3), Round(0), Round(0), None));
         assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);
-        for stage in [Stage::Here, Stage::Unknown] {
+        let block = Block {
+            header: Header {
+                parent_hash: hash(0),
+                number: Height(1),
+                state_root: hash(0),
+                extrinsics_root: hash(0),
+                digest: Digest::default(),
+            },
+            extrinsics: Vec::new(),
+        };
+        for stage in [Stage::Here, Stage::Unknown(Box::new(block.clone()))] {
             candidates.set(&hash(3), stage);
             assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);
         }
-        assert_eq!((candidates.retry(), candidates.retry()), (vec![hash(3)], vec![]));
+        assert_eq!(
+            (candidates.retry(), candidates.retry()),
+            (vec![(hash(3), block)], vec![])
+        );
         candidates.set(&hash(3), Stage::Invalid);
         assert_eq!(candidates.verdict(&hash(3), Round(1), 0), None, "not proposed in it");
         assert_eq!(candidates.verdict(&hash(3), Round(0), 0), Some(false));

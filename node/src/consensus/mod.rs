@@ -7,18 +7,21 @@
 mod candidates;
 mod catch_up;
 mod disk;
+mod ledger;
 mod offence;
 mod task;
 mod wire;
 
+pub use ledger::{BlockWish, BroughtIn, Executed, Full, Ledger};
 pub use task::ConsensusError;
 pub use wire::{BLOCKS_BYTES, BLOCKS_MAX, BlocksRequest, Bodies};
 
-use crate::{beacon::HashChain, chain::Chain, peers::Heads, pool::SharedPool};
+use crate::peers::Heads;
 use disk::Disk;
 use quids_consensus::{Engine, Setup, Timeouts};
 use quids_crypto::KeyPair;
 use quids_db::Journal;
+use quids_metrics::Registry;
 use quids_network::{GossipId, Network, PeerId};
 use quids_rpc::ConsensusState;
 use std::sync::Arc;
@@ -37,13 +40,10 @@ pub struct Incoming {
 }
 
 /// What deciding needs.
-pub struct Parts {
-    pub chain: Arc<Chain>,
-    pub pool: Arc<SharedPool>,
+pub struct Parts<L> {
+    pub ledger: Arc<L>,
+    pub registry: Registry,
     pub network: Network,
-    /// The key that this node votes with, if it does, and what it reveals in its blocks.
-    pub key: Option<KeyPair>,
-    pub links: Option<HashChain>,
     pub bodies: Arc<Bodies>,
     /// Who may be ahead.
     pub heads: Arc<Heads>,
@@ -58,11 +58,11 @@ pub struct Running {
     pub ended: oneshot::Receiver<Result<(), ConsensusError>>,
 }
 
-/// Starts deciding, on a thread of its own. To be called within a runtime.
-pub fn start(parts: Parts) -> Result<Running, ConsensusError> {
-    let disk = Disk::new(Journal::new(parts.chain.database().clone()), parts.key.clone());
+/// Starts deciding, on a thread of its own, with the key that this node votes with, if it does. To be called within a runtime.
+pub fn start<L: Ledger>(parts: Parts<L>, journal: Journal, key: Option<KeyPair>) -> Result<Running, ConsensusError> {
+    let disk = Disk::new(journal, key);
     let setup = Setup {
-        genesis: parts.chain.genesis(),
+        genesis: parts.ledger.genesis(),
         key: disk.public().cloned(),
         timeouts: Timeouts::default(),
     };

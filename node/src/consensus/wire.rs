@@ -3,6 +3,7 @@
 use codec::{Decode, Encode};
 use parking_lot::Mutex;
 use quids_core::{Hash, Height};
+use quids_state::Blobs;
 use std::{collections::VecDeque, sync::Arc};
 
 /// Blocks in one answer.
@@ -57,17 +58,20 @@ impl Bodies {
         self.blocks.lock().put(hash, block, BODIES_MAX, usize::MAX);
     }
 
-    pub fn get(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+    pub fn body(&self, hash: &Hash) -> Option<Arc<[u8]>> {
         self.blocks.lock().get(hash)
     }
 
     /// Of the block with this hash, and the values that the proof has by hash.
     pub fn put_proof(&self, block: Hash, proof: Arc<[u8]>, blobs: impl IntoIterator<Item = (Hash, Arc<[u8]>)>) {
         self.proofs.lock().put(block, proof, BODIES_MAX, usize::MAX);
-        let mut kept = self.blobs.lock();
         for (hash, bytes) in blobs {
-            kept.put(hash, bytes, usize::MAX, BLOBS_BYTES_MAX);
+            self.put_blob(hash, bytes);
         }
+    }
+
+    pub fn put_blob(&self, hash: Hash, bytes: Arc<[u8]>) {
+        self.blobs.lock().put(hash, bytes, usize::MAX, BLOBS_BYTES_MAX);
     }
 
     pub fn proof(&self, block: &Hash) -> Option<Arc<[u8]>> {
@@ -76,6 +80,12 @@ impl Bodies {
 
     pub fn blob(&self, hash: &Hash) -> Option<Arc<[u8]>> {
         self.blobs.lock().get(hash)
+    }
+}
+
+impl Blobs for Bodies {
+    fn get(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+        self.blob(hash)
     }
 }
 
@@ -91,9 +101,9 @@ mod tests {
             bodies.put(hash(index), vec![index as u8; 10].into());
             bodies.put(hash(index), vec![255].into());
         }
-        let kept: Vec<_> = (0..100).filter(|index| bodies.get(&hash(*index)).is_some()).collect();
+        let kept: Vec<_> = (0..100).filter(|index| bodies.body(&hash(*index)).is_some()).collect();
         assert_eq!(kept, (100 - BODIES_MAX..100).collect::<Vec<_>>());
-        assert_eq!(bodies.get(&hash(99)).unwrap()[..], [99; 10]);
+        assert_eq!(bodies.body(&hash(99)).unwrap()[..], [99; 10]);
         let large: Arc<[u8]> = vec![0; BLOBS_BYTES_MAX / 3].into();
         bodies.put_proof(
             hash(0),

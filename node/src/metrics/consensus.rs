@@ -65,8 +65,8 @@ impl ConsensusMetrics {
         self.messages.with_label_values(&[word(verdict)]).inc();
     }
 
-    pub(crate) fn brought_in(&self) {
-        self.brought_in.inc();
+    pub(crate) fn brought_in(&self, count: usize) {
+        self.brought_in.inc_by(count as u64);
     }
 }
 

@@ -15,17 +15,13 @@ pub use evm::EvmMetrics;
 pub use pool::{PoolCounts, PoolMetrics};
 pub use rpc::RpcMetrics;
 
-use crate::{chain::Chain, spec::ChainSpec};
+use crate::spec::ChainSpec;
+use quids_core::Hash;
 use quids_metrics::{MetricsError, Registry};
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 /// What is the same as long as the node runs, and what the system knows of it.
-pub fn register_node(
-    registry: &Registry,
-    chain: &Arc<Chain>,
-    spec: &ChainSpec,
-    folder: &Path,
-) -> Result<(), MetricsError> {
+pub fn register_node(registry: &Registry, genesis: Hash, spec: &ChainSpec, folder: &Path) -> Result<(), MetricsError> {
     let build = registry.int_gauge_vec(
         "quids_build_info",
         "Always 1; the labels say which node this is: its version, that of the runtime interface, that of the database.",
@@ -41,9 +37,7 @@ pub fn register_node(
         "Always 1; the labels say which chain this is.",
         &["chain", "genesis"],
     )?;
-    info.with_label_values(&[&spec.id, &format!("{:?}", chain.genesis())])
-        .set(1);
-    follow_weight_max(registry, chain)?;
+    info.with_label_values(&[&spec.id, &format!("{genesis:?}")]).set(1);
     quids_metrics::register_process(registry)?;
     register_disk(registry, folder)
 }

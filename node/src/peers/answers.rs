@@ -1,44 +1,61 @@
 //! Answers to what peers ask for.
 
+use super::Answers;
 use crate::{
-    chain::{Chain, ChainError, FinalBlock},
+    chain::{Chain, ChainError, FinalBlock, FinalHeader},
     consensus::{BLOCKS_BYTES, BLOCKS_MAX, BlocksRequest, Bodies},
 };
 use codec::{DecodeAll, Encode};
 use quids_core::{Hash, well_known_keys};
 use quids_network::RequestKind;
 use quids_state::StateBackend;
+use std::sync::Arc;
 
-/// `None`: the question is none.
-pub fn to(chain: &Chain, bodies: &Bodies, kind: RequestKind, question: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
-    match kind {
-        RequestKind::Status => Ok(Some(chain.best().encode())),
-        RequestKind::Proposal => {
-            let Ok(hash) = Hash::decode_all(&mut &question[..]) else {
-                return Ok(None);
-            };
-            if let Some(body) = bodies.get(&hash) {
-                return Ok(Some(body.to_vec()));
+/// Those of a node with the state.
+pub struct FullAnswers {
+    pub chain: Arc<Chain>,
+    pub bodies: Arc<Bodies>,
+}
+
+impl Answers for FullAnswers {
+    fn answer(&self, kind: RequestKind, question: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
+        let chain = &*self.chain;
+        match kind {
+            RequestKind::Status => Ok(Some(chain.best().encode())),
+            RequestKind::Proposal => {
+                let Some(hash) = hash_in(question) else {
+                    return Ok(None);
+                };
+                if let Some(body) = self.bodies.body(&hash) {
+                    return Ok(Some(body.to_vec()));
+                }
+                let stored = chain.final_block(&hash)?;
+                Ok(Some(stored.map_or_else(Vec::new, |stored| stored.block.encode())))
             }
-            let stored = chain.final_block(&hash)?;
-            Ok(Some(stored.map_or_else(Vec::new, |stored| stored.block.encode())))
+            RequestKind::Proof => {
+                let proof = hash_in(question).map(|hash| self.bodies.proof(&hash));
+                Ok(proof.map(|proof| proof.map_or_else(Vec::new, |proof| proof.to_vec())))
+            }
+            RequestKind::Code => match hash_in(question) {
+                Some(hash) => Ok(Some(blob(chain, &self.bodies, &hash)?)),
+                None => Ok(None),
+            },
+            RequestKind::Blocks => match BlocksRequest::decode_all(&mut &question[..]) {
+                Ok(question) => Ok(Some(final_blocks(chain, question)?.encode())),
+                Err(_) => Ok(None),
+            },
+            RequestKind::Headers => match BlocksRequest::decode_all(&mut &question[..]) {
+                Ok(question) => Ok(Some(final_headers(chain, question)?.encode())),
+                Err(_) => Ok(None),
+            },
+            RequestKind::Block | RequestKind::Justification => Ok(None),
         }
-        RequestKind::Proof => {
-            let hash = Hash::decode_all(&mut &question[..]).ok();
-            Ok(hash.map(|hash| bodies.proof(&hash).map_or_else(Vec::new, |proof| proof.to_vec())))
-        }
-        RequestKind::Code => match Hash::decode_all(&mut &question[..]) {
-            Ok(hash) => Ok(Some(blob(chain, bodies, &hash)?)),
-            Err(_) => Ok(None),
-        },
-        RequestKind::Blocks => {
-            let Ok(question) = BlocksRequest::decode_all(&mut &question[..]) else {
-                return Ok(None);
-            };
-            Ok(Some(final_blocks(chain, question)?.encode()))
-        }
-        _ => Ok(None),
     }
+}
+
+/// The hash that is asked for.
+pub fn hash_in(question: &[u8]) -> Option<Hash> {
+    Hash::decode_all(&mut &question[..]).ok()
 }
 
 /// A value by its hash: of a proof that this node made, or the code that runs now. Empty if it is neither.
@@ -54,8 +71,39 @@ fn blob(chain: &Chain, bodies: &Bodies, hash: &Hash) -> Result<Vec<u8>, ChainErr
     Ok(code.map_or_else(Vec::new, |code| code.to_vec()))
 }
 
-/// As many as are asked for and there, until they are too long.
 fn final_blocks(chain: &Chain, question: BlocksRequest) -> Result<Vec<FinalBlock>, ChainError> {
+    row(chain, question, |hash| {
+        let block = chain.final_block(&hash)?;
+        // A node that began with a snapshot has no proof of its first block.
+        Ok(block.filter(|block| block.justification.is_some()))
+    })
+}
+
+/// Who decides next goes with a header where it is not as after the one before it in the answer.
+fn final_headers(chain: &Chain, question: BlocksRequest) -> Result<Vec<FinalHeader>, ChainError> {
+    let mut before = None;
+    row(chain, question, |hash| {
+        let Some(justification) = chain.justification(&hash)? else {
+            return Ok(None);
+        };
+        let Some(next) = chain.next_height_at(hash)? else {
+            return Ok(None);
+        };
+        let next = (before.as_ref() != Some(&next)).then(|| before.insert(next).clone());
+        Ok(Some(FinalHeader {
+            header: chain.header(hash)?,
+            justification,
+            next,
+        }))
+    })
+}
+
+/// As many as are asked for and there, until they are too long.
+fn row<T: Encode>(
+    chain: &Chain,
+    question: BlocksRequest,
+    mut one: impl FnMut(Hash) -> Result<Option<T>, ChainError>,
+) -> Result<Vec<T>, ChainError> {
     let mut found = Vec::new();
     let mut bytes: usize = 0;
     let mut height = Some(question.from);
@@ -66,13 +114,11 @@ fn final_blocks(chain: &Chain, question: BlocksRequest) -> Result<Vec<FinalBlock
         let Some(hash) = chain.database().hash_at(at)? else {
             break;
         };
-        let block = chain.final_block(&hash)?;
-        // A node that began with a snapshot has no proof of its first block.
-        let Some(block) = block.filter(|block| block.justification.is_some()) else {
+        let Some(item) = one(hash)? else {
             break;
         };
-        bytes = bytes.saturating_add(block.encoded_size());
-        found.push(block);
+        bytes = bytes.saturating_add(item.encoded_size());
+        found.push(item);
         height = at.next();
     }
     Ok(found)

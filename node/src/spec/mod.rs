@@ -23,6 +23,13 @@ pub const TESTNET_ID: &str = "testnet";
 /// What a validator of a testnet holds: 1000 QDS.
 const TESTNET_BOND: u128 = 1000 * 10u128.pow(18);
 
+/// Who decides the blocks of [`ChainSpec::testnet`].
+pub struct TestVoter<'a> {
+    pub key: &'a PublicKey,
+    /// To the hash chain that it reveals in its blocks; `None`: it is a witness, which makes none.
+    pub commitment: Option<Hash>,
+}
+
 /// Everything that makes a chain that chain.
 #[derive(Clone, Debug)]
 pub struct ChainSpec {
@@ -75,11 +82,11 @@ impl ChainSpec {
 
     /// For several nodes on one machine: as [`ChainSpec::dev`], with validators that vote with these keys and reveal links of
     /// these hash chains. The development accounts are theirs, one each, as far as there are any.
-    pub fn testnet<'a>(voters: impl Iterator<Item = (&'a PublicKey, Hash)>) -> Self {
+    pub fn testnet<'a>(voters: impl Iterator<Item = TestVoter<'a>>) -> Self {
         let mut spec = Self::with_accounts("Quids Testnet", TESTNET_ID, ChainType::Local, dev_accounts());
         let mut accounts = dev_accounts().into_iter();
         let mut more = Vec::new();
-        let validators = voters.map(|(key, commitment)| {
+        let validators = voters.map(|TestVoter { key, commitment }| {
             let account = accounts.next().map(|(_, who)| who).or_else(|| {
                 let own = key.account_id()?;
                 more.push(json!([own.to_string(), DEV_BALANCE.to_string()]));
@@ -88,10 +95,10 @@ impl ChainSpec {
             json!({
                 "account": account.map(|who| who.to_string()),
                 "bond": TESTNET_BOND.to_string(),
-                "commitment": format!("0x{}", hex::encode(commitment)),
+                "commitment": commitment.map(|commitment| format!("0x{}", hex::encode(commitment))),
                 "scheme": key.scheme().name(),
                 "key": format!("0x{}", hex::encode(key.as_bytes())),
-                "role": "full",
+                "role": if commitment.is_some() { "full" } else { "witness" },
             })
         });
         let validators: Vec<Value> = validators.collect();

@@ -3,6 +3,7 @@
 use crate::{
     logging::LogFormat,
     run::{RpcMethods, SealingKind},
+    service::Role,
     status::StatusMode,
     words::{CacheSize, StatePruning},
 };
@@ -40,6 +41,10 @@ pub struct RunOptions {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validator: Option<bool>,
+    /// What the node keeps: all, or, as a witness, headers and what makes them final [default: full]
+    #[arg(long, value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Port for other nodes, on every interface; 0 takes any that is free [default: 30333]
     #[arg(long, value_name = "N", conflicts_with = "listen_addr")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +209,7 @@ impl RunOptions {
         let pool = quids_txpool::Limits::default();
         Self {
             validator: Some(false),
+            role: Some(Role::Full),
             reserved_only: Some(false),
             max_peers: Some(crate::network::NetworkOptions::default().max_peers),
             sealing: Some(SealingKind::Interval),

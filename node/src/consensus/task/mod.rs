@@ -1,37 +1,28 @@
 //! The loop around the engine.
 
+mod blocks;
+mod missed;
+
 use super::{
     Incoming, Parts,
     candidates::{Candidates, Stage},
     catch_up::CatchUp,
     disk::Disk,
-    offence,
-    wire::{BLOCKS_MAX, BlocksRequest, Bodies},
+    ledger::{BroughtIn, Executed, Ledger},
+    wire::Bodies,
 };
-use crate::{
-    beacon::HashChain,
-    chain::{Candidate, Chain, ChainError, FinalBlock, NewBlock, Proposal as Wish, Recorded, Refused, RowError},
-    clock::{Clock, wall_ms},
-    frames::decode_within,
-    metrics::ConsensusMetrics,
-    peers::Heads,
-    pool::SharedPool,
-};
-use codec::{Decode, DecodeAll, Encode};
-use quids_api::{
-    InherentData, TIMESTAMP_INHERENT, names,
-    pobpc::{JUSTIFICATION_INHERENT, NextHeight, POBPC_ENGINE_ID, ValidatorInfo, ValidatorStatus},
-};
+use crate::{chain::ChainError, metrics::ConsensusMetrics, peers::Heads};
+use codec::{DecodeAll, Encode};
+use quids_api::pobpc::NextHeight;
 use quids_consensus::{Decision, Engine, Halt, Input, Message, Output, Timeouts, Timer};
-use quids_core::{AccountId20, Block, DigestItem, Hash, Height};
+use quids_core::{AccountId20, Block, Hash, Height};
 use quids_db::crash_point;
-use quids_network::{GossipId, Network, Offence, PeerId, PublishError, RequestError, RequestKind, Topic, Verdict};
-use quids_pobpc::{Evidence, Justification, Proposal, Role, Round, SeatIndex};
+use quids_network::{GossipId, Network, PeerId, PublishError, RequestError, Topic, Verdict};
+use quids_pobpc::{Evidence, Justification, Proposal, Round, SeatIndex};
 use quids_rpc::ConsensusState;
 use std::{
     cmp::{Ordering, Reverse},
     collections::{BinaryHeap, VecDeque},
-    convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -42,25 +33,14 @@ use tokio::sync::{mpsc, watch};
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a node that has peers waits for word of what it missed, before it votes.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A block of a time further ahead of this node's clock is not voted for.
-const DRIFT: Duration = Duration::from_secs(5);
-/// The part of an interval in which transactions are put into a block.
-const BUILDING: f32 = 0.4;
 /// Proposals of the height to come that are remembered.
 const EARLY_MAX: usize = 8;
 /// Of one sender: nobody has checked who signed them.
 const EARLY_OF_SENDER_MAX: usize = 2;
-/// Rounds ahead of this node's in which proposals are taken: those in which Malachite takes messages.
-const ROUNDS_AHEAD: u32 = 10;
 /// Verified messages that wait until the height begins.
 const READY_MAX: usize = 4096;
 /// Messages that wait for room in the network's queue.
 const UNSENT_MAX: usize = 256;
-/// Extrinsics of a block that are no transactions.
-const INHERENTS_MAX: usize = 16;
-/// What an answer may take in memory: short extrinsics take more there than on the wire.
-const BLOCK_MEMORY_MAX: usize = 96 << 20;
-const BLOCKS_MEMORY_MAX: usize = 192 << 20;
 /// How often the committee is asked for in vain, and how long it waits in between.
 const ASK_TRIES: u32 = 100;
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -79,11 +59,11 @@ pub enum ConsensusError {
 }
 
 /// What was done elsewhere.
-enum Done {
+enum Done<O> {
     Built {
         height: Height,
         round: Round,
-        outcome: Result<(Candidate, Vec<Refused>), ChainError>,
+        outcome: Result<Option<(Block, Executed<O>)>, ChainError>,
     },
     Fetched {
         block: Hash,
@@ -92,8 +72,9 @@ enum Done {
     },
     Checked {
         height: Height,
-        block: Hash,
-        outcome: Result<Candidate, ChainError>,
+        hash: Hash,
+        /// The error: the thread ended.
+        outcome: Result<Judged<O>, ChainError>,
     },
     Blocks {
         height: Height,
@@ -102,97 +83,30 @@ enum Done {
     },
     BroughtIn {
         from: PeerId,
-        blocks: Vec<NewBlock>,
-        outcome: Result<(), RowError<Infallible>>,
+        blocks: BroughtIn,
     },
 }
 
-/// What a block of this node is built from.
-struct Building {
-    chain: Arc<Chain>,
-    pool: Arc<SharedPool>,
-    links: Option<Arc<HashChain>>,
-    bodies: Arc<Bodies>,
-    account: Option<AccountId20>,
-    /// Some members have no state, and need proofs.
-    has_witnesses: bool,
-    seats: usize,
-    count_max: usize,
-    deadline: Instant,
-}
+/// What executing a block came to, and the block.
+type Judged<O> = (Result<Executed<O>, ChainError>, Waiting);
 
-impl Building {
-    fn build(self, now: u64) -> Result<(Candidate, Vec<Refused>), ChainError> {
-        let mut count_max = self.count_max;
-        loop {
-            match self.build_of(now, count_max) {
-                Err(error) if error.is_too_much_for_a_proof() && count_max > 0 => {
-                    tracing::warn!("a block of {count_max} transactions needs too large a proof: {error}");
-                    count_max /= 2;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    fn build_of(&self, now: u64, count_max: usize) -> Result<(Candidate, Vec<Refused>), ChainError> {
-        let mut inherents = InherentData::default();
-        inherents.put(TIMESTAMP_INHERENT, &now);
-        let mut digest = Vec::new();
-        self.put_for_draws(&mut inherents, &mut digest)?;
-        let transactions = self.pool.ready(count_max);
-        let wish = Wish {
-            author: self.account,
-            digest,
-            inherents,
-            transactions: &mut transactions.into_iter().map(|bytes| bytes.to_vec()),
-            deadline: self.deadline,
-            count_max,
-        };
-        let (candidate, refused) = self.chain.propose(wish, self.has_witnesses)?;
-        if let Some(Recorded { proof, blobs }) = candidate.proof()? {
-            let hash = candidate.header().hash();
-            self.bodies.put_proof(hash, proof.encode().into(), blobs);
-        }
-        Ok((candidate, refused))
-    }
-
-    /// Where committees are drawn: what this node reveals, and who voted for the parent.
-    fn put_for_draws(&self, inherents: &mut InherentData, digest: &mut Vec<DigestItem>) -> Result<(), ChainError> {
-        let (height, best) = self.chain.best();
-        let validators: Vec<ValidatorInfo> = self.chain.ask(names::POBPC_VALIDATORS)?;
-        let active = validators.iter().filter(|one| one.status == ValidatorStatus::Active);
-        if active.count() <= self.seats {
-            return Ok(());
-        }
-        if let Some(proof) = self.chain.justification(&best)? {
-            inherents.put(JUSTIFICATION_INHERENT, &proof);
-        }
-        let own = validators.iter().find(|one| Some(one.account) == self.account);
-        let commitment = own
-            .filter(|own| height.next() >= Some(own.reveals_from))
-            .and_then(|own| own.commitment);
-        let links = self.links.as_deref();
-        if let Some(link) = commitment.and_then(|commitment| links?.before(&commitment)) {
-            digest.push(DigestItem::PreRuntime(POBPC_ENGINE_ID, link.encode()));
-        }
-        Ok(())
-    }
+/// A block that is to be executed.
+struct Waiting {
+    block: Block,
+    /// Who gave it; `None` if it was in the journal.
+    from: Option<PeerId>,
 }
 
 /// See the module.
-pub struct Task {
-    chain: Arc<Chain>,
-    pool: Arc<SharedPool>,
+pub struct Task<L: Ledger> {
+    ledger: Arc<L>,
     network: Network,
     bodies: Arc<Bodies>,
     heads: Arc<Heads>,
-    links: Option<Arc<HashChain>>,
     messages: mpsc::Receiver<Incoming>,
     stop: watch::Receiver<bool>,
     engine: Engine<Disk>,
     timeouts: Timeouts,
-    clock: Clock,
     /// To be decided next, or being decided.
     height: Height,
     next: NextHeight,
@@ -202,9 +116,9 @@ pub struct Task {
     proposed: Option<Instant>,
     round: Round,
     proposer: SeatIndex,
-    candidates: Candidates,
+    candidates: Candidates<L::Outcome>,
     /// Blocks that are here, to be executed one after the other.
-    waiting: VecDeque<(Hash, Block)>,
+    waiting: VecDeque<(Hash, Waiting)>,
     is_checking: bool,
     /// Verified messages of the height, until it begins.
     ready: Vec<Message>,
@@ -220,20 +134,20 @@ pub struct Task {
     catch_up: CatchUp,
     is_bringing_in: bool,
     /// What was done elsewhere meanwhile.
-    deferred: Vec<Done>,
-    done: mpsc::UnboundedReceiver<Done>,
-    tell: mpsc::UnboundedSender<Done>,
+    deferred: Vec<Done<L::Outcome>>,
+    done: mpsc::UnboundedReceiver<Done<L::Outcome>>,
+    tell: mpsc::UnboundedSender<Done<L::Outcome>>,
     status: watch::Sender<Arc<ConsensusState>>,
     metrics: ConsensusMetrics,
 }
 
 /// The committee of the block after the last one. What fails for a moment is tried again: without it nothing goes on.
-fn next_height(chain: &Chain) -> Result<NextHeight, ConsensusError> {
+fn next_height(ledger: &impl Ledger) -> Result<NextHeight, ConsensusError> {
     let mut tries = 0;
     loop {
-        match chain.next_height() {
-            Ok(next) => return next.ok_or_else(|| ConsensusError::NoValidators(chain.best().0)),
-            Err(ChainError::Executor(error)) if error.is_local() && tries < ASK_TRIES => {
+        match ledger.next_height() {
+            Ok(next) => return next.ok_or_else(|| ConsensusError::NoValidators(ledger.best().0)),
+            Err(error) if error.is_local() && tries < ASK_TRIES => {
                 tracing::warn!("the committee is not known yet: {error}");
                 tries += 1;
                 std::thread::sleep(ASK_AGAIN);
@@ -244,10 +158,10 @@ fn next_height(chain: &Chain) -> Result<NextHeight, ConsensusError> {
 }
 
 /// Does something elsewhere that a panic must not keep from being told of.
-fn elsewhere<T: Send + 'static>(
-    tell: mpsc::UnboundedSender<Done>,
+fn elsewhere<O: Send + 'static, T: Send + 'static>(
+    tell: mpsc::UnboundedSender<Done<O>>,
     work: impl FnOnce() -> Result<T, ChainError> + Send + 'static,
-    done: impl FnOnce(Result<T, ChainError>) -> Done + Send + 'static,
+    done: impl FnOnce(Result<T, ChainError>) -> Done<O> + Send + 'static,
 ) {
     tokio::task::spawn_blocking(move || {
         let outcome = catch_unwind(AssertUnwindSafe(work));
@@ -257,26 +171,24 @@ fn elsewhere<T: Send + 'static>(
     });
 }
 
-impl Task {
+impl<L: Ledger> Task<L> {
     pub fn new(
         engine: Engine<Disk>,
-        parts: Parts,
+        parts: Parts<L>,
     ) -> Result<(Self, watch::Receiver<Arc<ConsensusState>>), ConsensusError> {
         let Parts {
-            chain,
-            pool,
+            ledger,
+            registry,
             network,
-            key: _,
-            links,
             bodies,
             heads,
             messages,
             stop,
         } = parts;
-        let best = chain.best();
-        let next = next_height(&chain)?;
+        let best = ledger.best();
+        let next = next_height(&*ledger)?;
         let height = best.0.next().unwrap_or(Height::MAX);
-        let metrics = ConsensusMetrics::new(chain.registry()).map_err(ChainError::from)?;
+        let metrics = ConsensusMetrics::new(&registry).map_err(ChainError::from)?;
         metrics.at(height);
         let (tell, done) = mpsc::unbounded_channel();
         let proposer = next.committee.proposer(height, Round::ZERO);
@@ -290,17 +202,14 @@ impl Task {
         };
         let (sender, status) = watch::channel(Arc::new(status));
         let mut this = Self {
-            chain,
-            pool,
+            ledger,
             network,
             bodies,
             heads,
-            links: links.map(Arc::new),
             messages,
             stop,
             engine,
             timeouts: Timeouts::default(),
-            clock: Clock::default(),
             height,
             next,
             begins: None,
@@ -358,13 +267,13 @@ impl Task {
         for (rounds, block) in self.engine.host().blocks(self.height).map_err(Halt::from)? {
             let hash = block.header.hash();
             self.bodies.put(hash, block.encode().into());
-            let outcome = self.chain.check(&block);
-            let stage = self.judged(hash, outcome)?;
-            self.candidates.insert(hash, stage);
+            self.candidates.insert(hash, Stage::Here);
             for round in rounds {
                 self.candidates.proposed(hash, round, round, None);
             }
+            self.waiting.push_back((hash, Waiting { block, from: None }));
         }
+        self.check_next();
         Ok(())
     }
 
@@ -410,7 +319,7 @@ impl Task {
         let NextHeight {
             committee, threshold, ..
         } = &self.next;
-        message.is_genuine(&self.chain.genesis(), committee, *threshold, &quids_crypto::verify)
+        message.is_genuine(&self.ledger.genesis(), committee, *threshold, &quids_crypto::verify)
     }
 
     fn on_message(&mut self, incoming: Incoming) -> Result<(), ConsensusError> {
@@ -462,47 +371,7 @@ impl Task {
         self.network.judge(id, verdict);
     }
 
-    fn on_proposal(&mut self, proposal: Proposal, from: Option<PeerId>) -> Result<(), ConsensusError> {
-        let Proposal { block, round, .. } = proposal;
-        // It may just have been decided.
-        if proposal.height != self.height {
-            return Ok(());
-        }
-        self.proposed.get_or_insert_with(Instant::now);
-        let is_near = round.0 <= self.round.0.saturating_add(ROUNDS_AHEAD);
-        if !is_near || !self.candidates.proposed(block, round, self.round, from) {
-            return Ok(());
-        }
-        match self.candidates.stage(&block) {
-            Some(Stage::Wanted { awaited: None, .. }) => {
-                self.fetch(block);
-                Ok(())
-            }
-            _ => self.tell_verdict(block, round),
-        }
-    }
-
-    /// Asks somebody for a body.
-    fn fetch(&mut self, block: Hash) {
-        let peers = self.peers();
-        let Some(from) = self.candidates.ask(&block, &peers, Instant::now()) else {
-            return;
-        };
-        let (network, tell) = (self.network.clone(), self.tell.clone());
-        tokio::spawn(async move {
-            let outcome = network.request(from, RequestKind::Proposal, block.encode()).await;
-            let _ = tell.send(Done::Fetched { block, from, outcome });
-        });
-    }
-
-    /// Validators first: they have what is to be voted on.
-    fn peers(&self) -> Vec<PeerId> {
-        let mut peers = self.network.peers();
-        peers.sort_by_key(|peer| peer.validator.is_none());
-        peers.into_iter().map(|peer| peer.id).collect()
-    }
-
-    fn on_done(&mut self, done: Done) -> Result<(), ConsensusError> {
+    fn on_done(&mut self, done: Done<L::Outcome>) -> Result<(), ConsensusError> {
         // Else a block could be decided that is being brought in.
         if self.is_bringing_in && !matches!(done, Done::BroughtIn { .. }) {
             self.deferred.push(done);
@@ -511,202 +380,17 @@ impl Task {
         match done {
             Done::Built { height, round, outcome } => self.on_built(height, round, outcome),
             Done::Fetched { block, from, outcome } => self.on_fetched(block, from, outcome),
-            Done::Checked { height, block, outcome } => self.on_checked(height, block, outcome),
+            Done::Checked { height, hash, outcome } => self.on_checked(height, hash, outcome?),
             Done::Blocks { height, from, outcome } => {
                 self.on_blocks(height, from, outcome);
                 Ok(())
             }
-            Done::BroughtIn { from, blocks, outcome } => {
-                self.on_brought_in(from, blocks, outcome)?;
+            Done::BroughtIn { from, blocks } => {
+                self.on_brought_in(from, blocks)?;
                 let deferred = std::mem::take(&mut self.deferred);
                 deferred.into_iter().try_for_each(|done| self.on_done(done))
             }
         }
-    }
-
-    fn on_checked(
-        &mut self,
-        height: Height,
-        block: Hash,
-        outcome: Result<Candidate, ChainError>,
-    ) -> Result<(), ConsensusError> {
-        self.is_checking = false;
-        if height == self.height {
-            let stage = self.judged(block, outcome)?;
-            self.candidates.set(&block, stage);
-            match self.undelivered.take() {
-                Some(justification) => self.deliver(justification)?,
-                None => {
-                    for round in self.candidates.rounds(&block) {
-                        self.tell_verdict(block, round)?;
-                    }
-                }
-            }
-        }
-        self.check_next();
-        Ok(())
-    }
-
-    fn on_built(
-        &mut self,
-        height: Height,
-        round: Round,
-        outcome: Result<(Candidate, Vec<Refused>), ChainError>,
-    ) -> Result<(), ConsensusError> {
-        // What is not wanted any more may have failed for that reason.
-        if height != self.height || self.begins.is_some() {
-            return Ok(());
-        }
-        let (candidate, refused) = match outcome {
-            Ok(built) => built,
-            Err(error) if error.is_fatal() => return Err(error.into()),
-            Err(error) => {
-                tracing::error!("no block this time: {error}");
-                return Ok(());
-            }
-        };
-        let block = candidate.block();
-        let hash = candidate.header().hash();
-        self.bodies.put(hash, block.encode().into());
-        self.engine
-            .host_mut()
-            .keep(height, vec![round], block)
-            .map_err(Halt::from)?;
-        self.candidates.insert(
-            hash,
-            Stage::Executed {
-                block: Box::new(candidate),
-                refused,
-                at_ms: None,
-            },
-        );
-        self.candidates.proposed(hash, round, self.round, None);
-        self.proposed.get_or_insert_with(Instant::now);
-        crash_point("consensus-built");
-        self.input_if_begun(Input::Propose { round, block: hash })
-    }
-
-    fn on_fetched(
-        &mut self,
-        hash: Hash,
-        from: PeerId,
-        outcome: Result<Vec<u8>, RequestError>,
-    ) -> Result<(), ConsensusError> {
-        if !matches!(self.candidates.stage(&hash), Some(Stage::Wanted { .. })) {
-            return Ok(());
-        }
-        let bytes = match outcome {
-            Ok(bytes) if !bytes.is_empty() => bytes,
-            outcome => {
-                if let Err(RequestError::Timeout) = outcome {
-                    self.network.report(from, Offence::Slow);
-                }
-                tracing::debug!("{from} gave no block {hash:?}: {:?}", outcome.err());
-                self.candidates.not_answered(&hash);
-                return Ok(());
-            }
-        };
-        let Some(block) = self.body(hash, &bytes)? else {
-            self.network.report(from, Offence::WrongAnswer);
-            self.candidates.not_answered(&hash);
-            return Ok(());
-        };
-        self.bodies.put(hash, bytes.into());
-        let (_, best) = self.chain.best();
-        if block.header.number != self.height || block.header.parent_hash != best {
-            self.candidates.set(&hash, Stage::Invalid);
-            for round in self.candidates.rounds(&hash) {
-                self.tell_verdict(hash, round)?;
-            }
-            return Ok(());
-        }
-        self.engine
-            .host_mut()
-            .keep(self.height, self.candidates.rounds(&hash), block.clone())
-            .map_err(Halt::from)?;
-        self.candidates.set(&hash, Stage::Here);
-        self.waiting.push_back((hash, block));
-        self.check_next();
-        Ok(())
-    }
-
-    /// The block with this hash, if these bytes are it.
-    fn body(&self, hash: Hash, bytes: &[u8]) -> Result<Option<Block>, ConsensusError> {
-        let Ok(block) = decode_within::<Block>(bytes, BLOCK_MEMORY_MAX) else {
-            return Ok(None);
-        };
-        let extrinsics_max = (self.next.max_transactions as usize).saturating_add(INHERENTS_MAX);
-        if block.header.hash() != hash || block.extrinsics.len() > extrinsics_max {
-            return Ok(None);
-        }
-        match self.chain.has_its_extrinsics(&block) {
-            Ok(is_it) => Ok(is_it.then_some(block)),
-            Err(error) if error.is_fatal() => Err(error.into()),
-            // The runtime fails on what no author made.
-            Err(error) => {
-                tracing::debug!("what came as block {hash:?} is none: {error}");
-                Ok(None)
-            }
-        }
-    }
-
-    fn check_next(&mut self) {
-        if self.is_checking {
-            return;
-        }
-        let Some((block, body)) = self.waiting.pop_front() else {
-            return;
-        };
-        self.is_checking = true;
-        let (chain, height) = (self.chain.clone(), self.height);
-        let check = move || chain.check(&body);
-        elsewhere(self.tell.clone(), check, move |outcome| Done::Checked {
-            height,
-            block,
-            outcome,
-        });
-    }
-
-    /// What is known of a block once it was executed.
-    fn judged(&self, hash: Hash, outcome: Result<Candidate, ChainError>) -> Result<Stage, ConsensusError> {
-        match outcome {
-            Ok(block) => {
-                let at = block.written(&Chain::timestamp_key());
-                Ok(Stage::Executed {
-                    at_ms: at.and_then(|bytes| u64::decode(&mut &bytes[..]).ok()),
-                    block: Box::new(block),
-                    refused: Vec::new(),
-                })
-            }
-            Err(error) if error.is_fatal() => Err(error.into()),
-            Err(ChainError::Executor(error)) if error.is_local() => {
-                tracing::warn!("no verdict on block {hash:?}: {error}");
-                Ok(Stage::Unknown)
-            }
-            Err(error) => {
-                tracing::warn!("a block is proposed that is invalid: {error}");
-                Ok(Stage::Invalid)
-            }
-        }
-    }
-
-    /// Tells the engine what this node says of a block that was proposed in a round. The clock is no matter of validity: a block that
-    /// others decided is taken in all the same.
-    fn tell_verdict(&mut self, block: Hash, round: Round) -> Result<(), ConsensusError> {
-        if !self.has_begun() {
-            return Ok(());
-        }
-        let latest_ms = wall_ms().saturating_add(DRIFT.as_millis() as u64);
-        let Some(is_valid) = self.candidates.verdict(&block, round, latest_ms) else {
-            return Ok(());
-        };
-        if !is_valid && matches!(self.candidates.stage(&block), Some(Stage::Executed { .. })) {
-            tracing::warn!(
-                "no vote for block {}: its time is too far ahead of this node's clock",
-                self.height
-            );
-        }
-        self.input_if_begun(Input::Verdict { round, block, is_valid })
     }
 
     /// Whether the engine decides this height.
@@ -793,17 +477,6 @@ impl Task {
         }
     }
 
-    /// Executes once more what this node could not tell about.
-    fn check_again(&mut self) {
-        for hash in self.candidates.retry() {
-            let body = self.bodies.get(&hash);
-            if let Some(block) = body.and_then(|bytes| Block::decode_all(&mut &bytes[..]).ok()) {
-                self.waiting.push_back((hash, block));
-            }
-        }
-        self.check_next();
-    }
-
     fn tell_status(&self) {
         let status = ConsensusState {
             height: self.height,
@@ -814,27 +487,6 @@ impl Task {
             is_catching_up: self.is_bringing_in,
         };
         self.status.send_replace(Arc::new(status));
-    }
-
-    /// Builds a block elsewhere.
-    fn build(&mut self, round: Round) {
-        let (height, tell) = (self.height, self.tell.clone());
-        let seats = self.next.committee.seats();
-        let wish = Building {
-            chain: self.chain.clone(),
-            pool: self.pool.clone(),
-            links: self.links.clone(),
-            bodies: self.bodies.clone(),
-            account: self.account(),
-            has_witnesses: seats.iter().any(|seat| seat.role == Role::Witness),
-            seats: seats.len(),
-            count_max: self.next.max_transactions as usize,
-            deadline: Instant::now() + self.interval().mul_f32(BUILDING),
-        };
-        let last = self.chain.last_timestamp();
-        let now = last.map(|last| self.clock.next_ms(last));
-        let build = move || now.and_then(|now| wish.build(now));
-        elsewhere(tell, build, move |outcome| Done::Built { height, round, outcome });
     }
 
     fn interval(&self) -> Duration {
@@ -854,8 +506,8 @@ impl Task {
                 Evidence::Proposals(two) => ("proposed", two[0].seat),
             };
             tracing::error!("seat {seat} {what} twice at height {}: {one:?}", self.height);
-            let (chain, pool) = (self.chain.clone(), self.pool.clone());
-            tokio::task::spawn_blocking(move || offence::report(&chain, &pool, &one));
+            let ledger = self.ledger.clone();
+            tokio::task::spawn_blocking(move || ledger.report(&one));
         }
         self.deliver(justification)
     }
@@ -863,13 +515,13 @@ impl Task {
     /// Stores the block that was decided.
     fn deliver(&mut self, justification: Justification) -> Result<(), ConsensusError> {
         let block = justification.block;
-        if let Some((candidate, refused)) = self.candidates.take(&block) {
+        if let Some(executed) = self.candidates.take(&block) {
             let now = Instant::now();
             // Whoever proposes too early does not make intervals much shorter.
             let earliest = self.begun.checked_sub(self.interval() / 2).unwrap_or(self.begun);
             let proposed = self.proposed.unwrap_or(now).max(earliest);
             let begins = proposed + self.interval();
-            self.store(*candidate, justification, &refused)?;
+            self.store(executed, justification)?;
             self.begins = Some(begins);
             return Ok(());
         }
@@ -879,7 +531,7 @@ impl Task {
                 let reason = "it was found invalid before it was decided".into();
                 return Err(ChainError::InvalidButFinal { number, hash, reason }.into());
             }
-            Some(Stage::Here | Stage::Unknown) => {
+            Some(Stage::Here | Stage::Unknown(_)) => {
                 tracing::warn!("block {} is decided, but not executed yet", self.height);
                 self.check_again();
             }
@@ -892,21 +544,15 @@ impl Task {
     }
 
     /// Stores a final block, and turns to the next height.
-    fn store(
-        &mut self,
-        candidate: Candidate,
-        justification: Justification,
-        refused: &[Refused],
-    ) -> Result<(), ConsensusError> {
+    fn store(&mut self, executed: Executed<L::Outcome>, justification: Justification) -> Result<(), ConsensusError> {
         let (height, round) = (justification.height, justification.round);
         let took = self.proposed.map(|proposed| proposed.elapsed()).unwrap_or_default();
         crash_point("consensus-decided");
-        let new = self.chain.decide(candidate, justification.encode())?;
-        self.pool.on_block(&new, refused);
+        self.ledger.store(executed.outcome, &justification)?;
         tracing::info!(
             "block {height} {:?}: {} extrinsics, round {round}, {} signatures, decided in {} ms",
-            new.hash,
-            new.extrinsics.len(),
+            justification.block,
+            executed.extrinsics,
             justification.signatures.len(),
             took.as_millis()
         );
@@ -917,7 +563,7 @@ impl Task {
     fn turn_to(&mut self, height: Height) -> Result<(), ConsensusError> {
         self.height = height.next().unwrap_or(Height::MAX);
         self.metrics.at(self.height);
-        self.next = next_height(&self.chain)?;
+        self.next = next_height(&*self.ledger)?;
         self.round = Round::ZERO;
         self.proposer = self.next.committee.proposer(self.height, Round::ZERO);
         self.proposed = None;
@@ -942,128 +588,11 @@ impl Task {
         self.next.accounts.get(usize::from(self.seat()?.0)).copied()
     }
 
-    /// Asks for what is missing.
-    fn look(&mut self) {
-        for block in self.candidates.wanted(Instant::now()) {
-            self.fetch(block);
-        }
-        for bytes in std::mem::take(&mut self.unsent) {
-            self.publish(bytes);
-        }
-        if let Some((height, peer)) = self.heads.highest()
-            && height >= self.height
-        {
-            self.catch_up.heard(height.next().unwrap_or(Height::MAX), peer);
-        }
-        let peers = self.peers();
-        let Some(from) = self.catch_up.ask(self.height, &peers, Instant::now()) else {
-            return;
-        };
-        let height = self.height;
-        let request = BlocksRequest {
-            from: height,
-            max: BLOCKS_MAX,
-        };
-        let (network, tell) = (self.network.clone(), self.tell.clone());
-        tokio::spawn(async move {
-            let outcome = network.request(from, RequestKind::Blocks, request.encode()).await;
-            let _ = tell.send(Done::Blocks { height, from, outcome });
-        });
-    }
-
-    fn on_blocks(&mut self, height: Height, from: PeerId, outcome: Result<Vec<u8>, RequestError>) {
-        self.catch_up.answered();
-        let bytes = match outcome {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                if error == RequestError::Timeout {
-                    self.network.report(from, Offence::Slow);
-                }
-                tracing::debug!("{from} gave no blocks: {error}");
-                return;
-            }
-        };
-        let blocks = decode_within::<Vec<FinalBlock>>(&bytes, BLOCKS_MEMORY_MAX).ok();
-        let Some(blocks) = blocks.filter(|blocks| blocks.len() <= BLOCKS_MAX as usize) else {
-            self.network.report(from, Offence::WrongAnswer);
-            return;
-        };
-        if blocks.is_empty() && self.heads.of(&from).is_some_and(|(head, _)| head >= height) {
-            // It said that it has them.
-            self.network.report(from, Offence::Withheld);
-            self.heads.forget(&from);
-            return;
-        }
-        if blocks.is_empty() && self.engine.height().is_none() {
-            // Nothing was missed, as far as this peer knows.
-            self.begins = Some(Instant::now());
-        }
-        // Some may have been decided here meanwhile.
-        let known = self.height.saturating_sub(height).0 as usize;
-        let blocks: Vec<_> = blocks.into_iter().skip(known).collect();
-        if !blocks.is_empty() {
-            self.bring_in(blocks, from);
-        }
-    }
-
-    /// Takes final blocks of others in; nothing else is done meanwhile.
-    fn bring_in(&mut self, blocks: Vec<FinalBlock>, from: PeerId) {
-        self.is_bringing_in = true;
-        self.tell_status();
-        let (chain, tell) = (self.chain.clone(), self.tell.clone());
-        let bring_in = move || {
-            let mut rest = blocks.into_iter();
-            let mut blocks = Vec::new();
-            let outcome = chain.import_row(&mut || Ok(rest.next()), &mut |new| blocks.push(new.clone()));
-            Ok((blocks, outcome))
-        };
-        let number = self.height;
-        elsewhere(tell, bring_in, move |outcome| {
-            let panicked = |error| (Vec::new(), Err(RowError::Refused { number, error }));
-            let (blocks, outcome) = outcome.unwrap_or_else(panicked);
-            Done::BroughtIn { from, blocks, outcome }
-        });
-    }
-
-    fn on_brought_in(
-        &mut self,
-        from: PeerId,
-        blocks: Vec<NewBlock>,
-        outcome: Result<(), RowError<Infallible>>,
-    ) -> Result<(), ConsensusError> {
-        self.is_bringing_in = false;
-        for new in &blocks {
-            self.pool.on_block(new, &[]);
-            self.metrics.brought_in();
-        }
-        if let Some(last) = blocks.last() {
-            let (height, hash) = (last.header.number, last.hash);
-            tracing::info!(
-                "block {height} {hash:?}: the last of {} that others had decided",
-                blocks.len()
-            );
-            self.catch_up.hurry();
-            self.turn_to(height)?;
-        }
-        self.tell_status();
-        let error = match outcome {
-            Ok(()) => return Ok(()),
-            Err(RowError::Source(never)) => match never {},
-            Err(RowError::Refused { error, .. }) => error,
-        };
-        match error {
-            ChainError::InvalidButFinal { .. } => Err(error.into()),
-            error if error.is_fatal() => Err(error.into()),
-            ChainError::Executor(error) if error.is_local() => {
-                tracing::warn!("block {} could not be executed: {error}", self.height);
-                Ok(())
-            }
-            error => {
-                tracing::debug!("{from} gave as final: {error}");
-                self.network.report(from, Offence::WrongAnswer);
-                Ok(())
-            }
-        }
+    /// Validators first: they have what is to be voted on.
+    fn peers(&self) -> Vec<PeerId> {
+        let mut peers = self.network.peers();
+        peers.sort_by_key(|peer| peer.validator.is_none());
+        peers.into_iter().map(|peer| peer.id).collect()
     }
 }
 
