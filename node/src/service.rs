@@ -69,6 +69,8 @@ impl std::fmt::Debug for Voter {
 
 /// Bytes of the largest transaction that the pool takes: a runtime of the largest size and its signature.
 const TRANSACTION_BYTES_MAX: usize = 9 << 20;
+/// How often a node says that it stopped for a fraud.
+const HALTED_SAID_EVERY: Duration = Duration::from_secs(60);
 /// The block time of a block made by [`Node::seal`].
 const SEAL_PERIOD: Duration = Duration::from_secs(10);
 
@@ -232,15 +234,17 @@ async fn join(
         bodies,
         heads: heads.clone(),
         messages,
-        stop,
+        stop: stop.clone(),
     })?;
     let together = Together {
         network: network.clone(),
         heads,
         status: running.status,
     };
+    let halted = chain.clone();
     let working = tokio::spawn(async move {
         let ended = running.ended.await;
+        stay_if_halted(&halted, stop).await;
         network.stop().await;
         let _ = talking.await;
         match ended {
@@ -249,6 +253,22 @@ async fn join(
         }
     });
     Ok((together, working))
+}
+
+/// With a fraud proof a node decides no more, but stays, until it is stopped: others have to hear of it, and the operator to see it.
+async fn stay_if_halted(chain: &Chain, mut stop: watch::Receiver<bool>) {
+    let halt = chain.frauds().halt();
+    let Some(notice) = halt.borrow().clone() else {
+        return;
+    };
+    let stopped = stop.wait_for(|is_told| *is_told);
+    tokio::pin!(stopped);
+    loop {
+        tracing::error!("nothing is decided any more. {}", crate::chain::describe(&notice));
+        if tokio::time::timeout(HALTED_SAID_EVERY, &mut stopped).await.is_ok() {
+            return;
+        }
+    }
 }
 
 impl Node {

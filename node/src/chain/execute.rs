@@ -257,7 +257,7 @@ impl Chain {
         self.parent(best)
     }
 
-    fn parent(&self, hash: Hash) -> Result<Parent, ChainError> {
+    pub(super) fn parent(&self, hash: Hash) -> Result<Parent, ChainError> {
         Ok(Parent {
             header: self.header(hash)?,
             state: self.state_at(hash)?,

@@ -4,6 +4,7 @@ mod error;
 mod evm;
 mod execute;
 mod execution;
+mod fraud;
 mod genesis;
 mod inspect;
 mod latest;
@@ -17,6 +18,8 @@ mod weight;
 pub use error::ChainError;
 pub(crate) use execute::is_of_header;
 pub use execute::{Candidate, Proposal, Recorded, Refused};
+pub(crate) use fraud::describe;
+pub use fraud::{FRAUD_PROOF_BYTES_MAX, Fault, FraudProof, Frauds, NoFraud, Trusted, VerifiedFraud};
 pub use genesis::{BuiltGenesis, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;
@@ -135,6 +138,7 @@ pub struct Chain {
     notifications: broadcast::Sender<Arc<Notification>>,
     registry: Registry,
     metrics: ChainMetrics,
+    frauds: Frauds,
 }
 
 impl Chain {
@@ -160,6 +164,7 @@ impl Chain {
         follow_state_cache(&registry, &cache, &db)?;
         let genesis = genesis::ensure(&db, &executor, spec)?;
         let metrics = ChainMetrics::new(&registry)?;
+        let frauds = Frauds::open(&db, &registry)?;
         let (height, best) = db.best()?;
         metrics.at(height);
         let root = db.header(&best)?.ok_or(ChainError::UnknownBlock(best))?.state_root;
@@ -180,6 +185,7 @@ impl Chain {
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
             registry,
             metrics,
+            frauds,
         })
     }
 
@@ -213,6 +219,11 @@ impl Chain {
 
     pub fn metrics(&self) -> &ChainMetrics {
         &self.metrics
+    }
+
+    /// Invalid blocks that were signed all the same, as proven to this node.
+    pub fn frauds(&self) -> &Frauds {
+        &self.frauds
     }
 
     /// New blocks from now on.

@@ -59,7 +59,7 @@ impl Chain {
         self.next_height_after(&self.last()?)
     }
 
-    fn next_height_after(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
+    pub(super) fn next_height_after(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
         match self.ask_after(parent, names::POBPC_NEXT) {
             Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
             answer => answer,
@@ -90,6 +90,9 @@ impl Chain {
             return Err(error);
         }
         let reason = error.to_string();
+        if let Some(justification) = justification {
+            self.accuse(parent, block, justification);
+        }
         Err(ChainError::InvalidButFinal { number, hash, reason })
     }
 

@@ -20,7 +20,7 @@ use quids_consensus::{Engine, Setup, Timeouts};
 use quids_crypto::KeyPair;
 use quids_db::Journal;
 use quids_network::{GossipId, Network, PeerId};
-use quids_rpc::ConsensusState;
+use quids_rpc::{ConsensusState, FraudNotice};
 use std::sync::Arc;
 use task::Task;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -66,16 +66,36 @@ pub fn start(parts: Parts) -> Result<Running, ConsensusError> {
         key: disk.public().cloned(),
         timeouts: Timeouts::default(),
     };
+    let halt = parts.chain.frauds().halt();
     let (task, status) = Task::new(Engine::new(setup, disk), parts)?;
     let (tell, ended) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("consensus".into())
         .spawn(move || {
-            let outcome = runtime.block_on(task.run());
+            // Whatever it awaits may be left: what it said is in the journal.
+            let outcome = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    error = fraud(halt) => Err(error),
+                    outcome = task.run() => outcome,
+                }
+            });
             // Whoever listened may be gone.
             let _ = tell.send(outcome);
         })
         .map_err(|error| ConsensusError::Thread(error.to_string()))?;
     Ok(Running { status, ended })
+}
+
+/// Waits until there is no sense in deciding any more.
+async fn fraud(mut halt: watch::Receiver<Option<Arc<FraudNotice>>>) -> ConsensusError {
+    match halt.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(notice)) => ConsensusError::Fraud {
+            number: notice.number,
+            block: notice.block,
+        },
+        // The chain holds the other end, and the task the chain.
+        _ => std::future::pending().await,
+    }
 }

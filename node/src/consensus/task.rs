@@ -76,6 +76,11 @@ pub enum ConsensusError {
     NoValidators(Height),
     #[error("no thread for consensus: {0}")]
     Thread(String),
+    #[error(
+        "it is proven that block {number} ({block:?}) is invalid, and a quorum signed it: this node decides nothing any more \
+         (`quids fraud list` names the signers)"
+    )]
+    Fraud { number: Height, block: Hash },
 }
 
 /// What was done elsewhere.
@@ -876,6 +881,13 @@ impl Task {
         match self.candidates.stage(&block) {
             Some(Stage::Invalid) => {
                 let (number, hash) = (self.height, block);
+                if let Some(body) = self
+                    .bodies
+                    .get(&block)
+                    .and_then(|bytes| Block::decode_all(&mut &bytes[..]).ok())
+                {
+                    self.chain.accuse_decided(&body, &justification);
+                }
                 let reason = "it was found invalid before it was decided".into();
                 return Err(ChainError::InvalidButFinal { number, hash, reason }.into());
             }

@@ -37,6 +37,7 @@ pub fn to(chain: &Chain, bodies: &Bodies, kind: RequestKind, question: &[u8]) ->
             };
             Ok(Some(final_blocks(chain, question)?.encode()))
         }
+        RequestKind::FraudProof => super::frauds::answer(chain, question),
         _ => Ok(None),
     }
 }

@@ -2,6 +2,7 @@
 //! consensus are handed over to `consensus`.
 
 mod answers;
+mod frauds;
 mod heads;
 mod transactions;
 
@@ -113,6 +114,7 @@ pub async fn run(parts: Parts) {
     } = parts;
     let follow = tokio::spawn(follow(chain.clone(), validators));
     let asking = tokio::spawn(heads::keep_asking(heads.clone(), network.clone()));
+    let warning = tokio::spawn(frauds::keep_asking(chain.clone(), network.clone()));
     let (sender, receiver) = mpsc::channel(transactions::BATCHES_MAX);
     let announce = tokio::spawn(transactions::announce(pool.clone(), network.clone()));
     let take_in = tokio::spawn(transactions::take_in(pool.clone(), network.clone(), receiver));
@@ -168,7 +170,7 @@ pub async fn run(parts: Parts) {
             }
         }
     }
-    for task in [follow, asking, announce, take_in] {
+    for task in [follow, asking, warning, announce, take_in] {
         task.abort();
     }
 }

@@ -5,6 +5,7 @@ mod blocks;
 mod damage;
 mod evm;
 mod faults;
+mod fraud;
 mod histories;
 mod kill;
 mod snapshot;
