@@ -29,6 +29,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -516,6 +517,64 @@ fn a_node_that_knows_of_a_fraud_stays_stopped_until_its_operator_dismisses_it() 
         (known, true)
     );
     assert_eq!(chain.chain.fraud_proof(&hash).unwrap(), Some(bytes));
+}
+
+#[test]
+fn an_operator_sees_who_signed_and_hands_the_proof_on() {
+    let validators = Validators::new(4);
+    let folders = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    let [accuser, other] = folders.each_ref().map(|folder| folder.path());
+    let (hash, length) = {
+        let chain = validators.open(&chain_folder(&validators, accuser));
+        drop(validators.open(&chain_folder(&validators, other)));
+        let (hash, bytes) = accused(&validators, &chain, transfers(&chain, 1), wrong_signature);
+        (format!("{hash:?}"), bytes.len())
+    };
+    let path = |name: &str| accuser.join(name).to_str().unwrap().to_owned();
+    let (spec, file, cut) = (path("spec.json"), path("fraud"), path("cut"));
+    std::fs::write(&spec, validators.spec.to_json().to_string()).unwrap();
+    let run = |base: &Path, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quids"));
+        let base = ["--chain", &spec, "--base-path", base.to_str().unwrap()];
+        let output = command
+            .arg("fraud")
+            .args(arguments)
+            .args(base)
+            .arg("--json")
+            .output()
+            .unwrap();
+        let told = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
+        (
+            output.status.success(),
+            told,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let done = |base: &Path, arguments: &[&str]| {
+        let (is_done, told, error) = run(base, arguments);
+        assert!(is_done, "{arguments:?}: {error}");
+        told
+    };
+    let refused = |base: &Path, arguments: &[&str], said: &str| {
+        let (is_done, _, error) = run(base, arguments);
+        assert!(!is_done && error.contains(said), "{arguments:?}: {error}");
+    };
+    let known = done(accuser, &["list"])["fraud_proofs"].take();
+    assert_eq!((&known[0]["block"], &known[0]["bytes"]), (&json!(hash), &json!(length)));
+    assert_eq!(done(other, &["list"])["fraud_proofs"], json!([]));
+    done(accuser, &["export", &hash, "--out", &file]);
+    refused(accuser, &["export", &hash, "--out", &file], "exists");
+    let bytes = std::fs::read(&file).unwrap();
+    assert_eq!(bytes.len(), length);
+    // On another's machine, with nothing but the chain's genesis.
+    let told = done(other, &["verify", &file]);
+    assert_eq!((&told["block"], &told["signers"]), (&json!(hash), &known[0]["signers"]));
+    assert!(told["fault"].as_str().unwrap().starts_with("extrinsic 1: "), "{told}");
+    std::fs::write(&cut, &bytes[..length - 1]).unwrap();
+    refused(other, &["verify", &cut], "this proves no fraud");
+    refused(other, &["dismiss", &hash], "there is no fraud proof about");
+    done(accuser, &["dismiss", &hash]);
+    assert_eq!(done(accuser, &["list"])["fraud_proofs"][0]["is_dismissed"], true);
 }
 
 /// A chain with 100 transfers in the block: what the proof has, and how long judging it takes. Figures: `docs/benchmarks.md`.
