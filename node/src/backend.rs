@@ -17,9 +17,9 @@ use quids_crypto::{PublicKey, SignatureScheme};
 use quids_db::{Database, LogFilter, LogQueryError};
 use quids_executor::ExecutorError;
 use quids_rpc::{
-    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Development, Heads, Health, LogEntry,
-    LogQuery, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState, TraceRecord,
-    TransactionStatus,
+    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Development, FraudNotice, Heads, Health,
+    LogEntry, LogQuery, NodeInfo, NodeRole, Notification, PoolEntry, PoolStatus, PoolUsage, SubmitError, SyncState,
+    TraceRecord, TransactionStatus,
 };
 use quids_state::StateBackend;
 use serde_json::{Map, Value};
@@ -231,6 +231,10 @@ impl Backend for NodeBackend {
 
     fn justification(&self, hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
         self.chain.database().justification(&hash).map_err(database)
+    }
+
+    fn fraud_proofs(&self) -> Vec<Arc<FraudNotice>> {
+        self.chain.frauds().known()
     }
 
     fn node_info(&self) -> NodeInfo {

@@ -209,6 +209,7 @@ async fn join(
             chain: chain.clone(),
             bodies: bodies.clone(),
         }),
+        frauds: chain.clone(),
         bodies,
         pool: Some(pool.clone()),
         voter,

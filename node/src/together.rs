@@ -1,7 +1,7 @@
 //! A node among others, with the state or without: its network, what it answers, and deciding.
 
 use crate::{
-    chain::ChainError,
+    chain::{ChainError, FraudKeeper, describe},
     consensus::{self, Bodies, Ledger},
     network::{self, NetworkOptions},
     peers::{self, Answers, Heads, Identity, Validators},
@@ -15,11 +15,14 @@ use quids_db::{Database, Journal};
 use quids_metrics::Registry;
 use quids_network::{Events, Multiaddr, Network, ValidatorKey};
 use quids_rpc::{ConsensusState, Health, NodeRole, Peer, SyncState};
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
+
+/// How often a node says that it stopped for a fraud.
+const HALTED_SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What the rest of the node sees of it.
 #[derive(Clone)]
@@ -135,6 +138,7 @@ pub struct Member<L> {
     pub registry: Registry,
     pub bodies: Arc<Bodies>,
     pub answers: Arc<dyn Answers>,
+    pub frauds: Arc<dyn FraudKeeper>,
     /// `None`: it has nothing to do with transactions.
     pub pool: Option<Arc<SharedPool>>,
     /// The key that it votes with, if it does.
@@ -153,6 +157,7 @@ pub fn begin<L: Ledger>(
         network: network.clone(),
         events,
         answers: member.answers,
+        frauds: member.frauds.clone(),
         pool: member.pool,
         heads: heads.clone(),
         consensus: sender,
@@ -164,7 +169,8 @@ pub fn begin<L: Ledger>(
         bodies: member.bodies,
         heads: heads.clone(),
         messages,
-        stop,
+        halt: member.frauds.frauds().halt(),
+        stop: stop.clone(),
     };
     let running = consensus::start(parts, Journal::new(member.database), member.voter)?;
     let together = Together {
@@ -174,6 +180,7 @@ pub fn begin<L: Ledger>(
     };
     let deciding = tokio::spawn(async move {
         let ended = running.ended.await;
+        stay_if_halted(&*member.frauds, stop).await;
         network.stop().await;
         let _ = talking.await;
         match ended {
@@ -182,4 +189,20 @@ pub fn begin<L: Ledger>(
         }
     });
     Ok((together, deciding))
+}
+
+/// With a fraud proof a node decides no more, but stays, until it is stopped: others have to hear of it, and the operator to see it.
+async fn stay_if_halted(keeper: &dyn FraudKeeper, mut stop: watch::Receiver<bool>) {
+    let halt = keeper.frauds().halt();
+    let Some(notice) = halt.borrow().clone() else {
+        return;
+    };
+    let stopped = stop.wait_for(|is_told| *is_told);
+    tokio::pin!(stopped);
+    loop {
+        tracing::error!("nothing is decided any more. {}", describe(&notice));
+        if tokio::time::timeout(HALTED_SAID_EVERY, &mut stopped).await.is_ok() {
+            return;
+        }
+    }
 }

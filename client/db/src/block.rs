@@ -226,6 +226,15 @@ impl Database {
         written.inspect_err(|error| stop(&mut stopped, error))
     }
 
+    /// Has all on the disk that was written until now.
+    pub(crate) fn sync_written(&self) -> Result<(), DbError> {
+        let mut stopped = self.writer.lock();
+        if let Some(reason) = &*stopped {
+            return Err(DbError::Stopped(reason.clone()));
+        }
+        self.raw.sync().inspect_err(|error| stop(&mut stopped, error))
+    }
+
     /// Makes a block the last one whose state is there already, or is not kept, and the oldest that is; `put` adds the rest to
     /// the batch.
     pub(crate) fn write_imported(

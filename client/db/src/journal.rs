@@ -5,7 +5,6 @@
 //! with it, in its own batch.
 
 use crate::{
-    block::stop,
     columns::Column,
     database::Database,
     error::{DbError, hex},
@@ -52,11 +51,7 @@ impl Journal {
 
     /// Has all entries on the disk.
     pub fn sync(&self) -> Result<(), DbError> {
-        let mut stopped = self.db.writer.lock();
-        if let Some(reason) = &*stopped {
-            return Err(DbError::Stopped(reason.clone()));
-        }
-        self.db.raw.sync().inspect_err(|error| stop(&mut stopped, error))
+        self.db.sync_written()
     }
 
     /// The entries of a height, in the order in which they were added. One that is missing before others is damage.

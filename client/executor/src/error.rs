@@ -80,6 +80,18 @@ impl ExecutorError {
         )
     }
 
+    /// Whether this is what every node of this version sees of the block that was executed. What is neither local nor that is of the
+    /// code or of what the node expects of it, or hangs on its machine as the height of the stack does: the block cannot be taken,
+    /// and nobody is accused of it.
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Self::Panic { .. } | Self::Trap { .. } | Self::Pointer { .. } | Self::Output { .. } => true,
+            Self::OpenTransactions(_) | Self::InputTooLarge(_) => true,
+            Self::Host(error) => !matches!(error, ExtError::Backend(_) | ExtError::Unavailable(_)),
+            _ => false,
+        }
+    }
+
     /// The reason as `ext_runtime_check_v1` tells it to a runtime: the same on every node, so without the words of
     /// the libraries beneath, and at most `REASON_SIZE_MAX` bytes.
     pub(crate) fn stable_reason(&self) -> String {

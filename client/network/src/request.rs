@@ -33,11 +33,13 @@ pub enum RequestKind {
     Code = 6,
     /// A proof of what is in a block's state.
     Proof = 7,
+    /// Which fraud proofs the peer has, or one of them.
+    FraudProof = 8,
 }
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Status,
         Self::Headers,
         Self::Block,
@@ -46,6 +48,7 @@ impl RequestKind {
         Self::Justification,
         Self::Code,
         Self::Proof,
+        Self::FraudProof,
     ];
 
     /// As in metrics.
@@ -60,6 +63,7 @@ impl RequestKind {
             Self::Justification => "justification",
             Self::Code => "code",
             Self::Proof => "proof",
+            Self::FraudProof => "fraud_proof",
         }
     }
 
@@ -81,7 +85,7 @@ impl RequestKind {
             Self::Headers => 8 << 20,
             Self::Code | Self::Proof => 16 << 20,
             Self::Block | Self::Proposal => 32 << 20,
-            Self::Blocks => 48 << 20,
+            Self::Blocks | Self::FraudProof => 48 << 20,
         }
     }
 
@@ -92,7 +96,7 @@ impl RequestKind {
             Self::Status | Self::Justification => 3,
             Self::Proposal => 5,
             Self::Headers | Self::Block | Self::Code | Self::Proof => 10,
-            Self::Blocks => 20,
+            Self::Blocks | Self::FraudProof => 20,
         })
     }
 

@@ -8,7 +8,7 @@ use quids_api::{
     names,
 };
 use quids_core::{H160, H256, Hash, Header, Height, OpaqueExtrinsic, U256};
-use quids_pobpc::{Round, SeatIndex};
+use quids_pobpc::{Round, Seat, SeatIndex};
 use quids_txpool::PoolError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -54,6 +54,10 @@ pub trait Backend: Send + Sync + 'static {
     /// The proof that a block is final, SCALE of [`quids_pobpc::Justification`]; `None` if it came without.
     fn justification(&self, _hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
         Ok(None)
+    }
+    /// `quids_fraudProofs`: those that the node knows.
+    fn fraud_proofs(&self) -> Vec<Arc<FraudNotice>> {
+        Vec::new()
     }
     /// What `quids_nodeInfo` tells beyond the `system_*` methods.
     fn node_info(&self) -> NodeInfo;
@@ -328,6 +332,27 @@ pub struct ConsensusState {
     pub next: NextHeight,
     /// Whether it brings in what others decided before.
     pub is_catching_up: bool,
+}
+
+/// See [`Backend::fraud_proofs`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FraudNotice {
+    /// The invalid block.
+    pub block: Hash,
+    /// Its height.
+    pub number: Height,
+    /// What it claims to follow.
+    pub parent: Hash,
+    /// In which it was signed.
+    pub round: Round,
+    /// What is wrong with it, in words.
+    pub fault: String,
+    /// Of the whole proof.
+    pub bytes: u64,
+    /// The operator wants to go on all the same.
+    pub is_dismissed: bool,
+    /// Who signed it.
+    pub signers: Vec<(SeatIndex, Seat)>,
 }
 
 /// See [`Backend::node_info`].

@@ -19,8 +19,8 @@ mod transport;
 
 pub use access::Access;
 pub use backend::{
-    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Development, Heads, Health, LogEntry,
-    LogQuery, NodeInfo, NodeRole, Notification, PENDING_EXTRA_BYTES, Peer, PoolEntry, PoolStatus, PoolUsage,
+    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Development, FraudNotice, Heads, Health,
+    LogEntry, LogQuery, NodeInfo, NodeRole, Notification, PENDING_EXTRA_BYTES, Peer, PoolEntry, PoolStatus, PoolUsage,
     SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
 };
 pub use config::{Config, Cors, RpcMethods};

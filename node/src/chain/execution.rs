@@ -25,6 +25,8 @@ pub(super) enum Asked {
     /// Who decides the next height: so that whoever executes it on its proof can ask that too.
     Next,
     EvmAndNext,
+    /// For a verdict on the block and nothing else.
+    Nothing,
 }
 
 /// A block under execution.
@@ -143,7 +145,7 @@ impl<B: StateBackend> Execution<B> {
             match self.apply(bytes.clone()) {
                 Ok(Applied::Included) => {}
                 Ok(Applied::Refused(reason)) => return Err(invalid(format!("extrinsic {index}: {reason}"))),
-                Err(ChainError::Executor(error)) if !error.is_local() => {
+                Err(ChainError::Executor(error)) if error.is_verdict() => {
                     return Err(invalid(format!("extrinsic {index}: {error}")));
                 }
                 Err(error) => return Err(error),
@@ -156,11 +158,12 @@ impl<B: StateBackend> Execution<B> {
         let extrinsics = std::mem::take(&mut self.extrinsics);
         let commitment: ExtrinsicsCommitment = self.call_typed(names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &extrinsics)?;
         let header: Header = self.call_typed(names::BLOCK_BUILDER_FINALIZE_BLOCK, &commitment)?;
-        let evm = match self.aside(names::QEVM_BLOCK, asked != Asked::Next) {
+        let evm = match self.aside(names::QEVM_BLOCK, matches!(asked, Asked::Evm | Asked::EvmAndNext)) {
             Err(error) if error.is_fatal() => return Err(error),
             evm => evm,
         };
-        let next = self.aside::<Option<NextHeight>>(names::POBPC_NEXT, asked != Asked::Evm)?;
+        let next =
+            self.aside::<Option<NextHeight>>(names::POBPC_NEXT, matches!(asked, Asked::Next | Asked::EvmAndNext))?;
         let commit = self.state.into_commit()?;
         // A header that lies about its state would be final, and its child could never be made.
         if commit.root != header.state_root {

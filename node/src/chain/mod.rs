@@ -4,6 +4,7 @@ mod error;
 mod evm;
 mod execute;
 mod execution;
+mod fraud;
 mod genesis;
 mod inspect;
 mod latest;
@@ -17,6 +18,8 @@ mod weight;
 pub use error::ChainError;
 pub(crate) use execute::is_of_header;
 pub use execute::{Candidate, Proposal, Recorded, Refused};
+pub use fraud::{FRAUD_PROOF_BYTES_MAX, Fault, FraudKeeper, FraudProof, Frauds, NoFraud, Trusted, VerifiedFraud};
+pub(crate) use fraud::{describe, stored as stored_fraud};
 pub use genesis::{BuiltGenesis, first_height, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;
@@ -149,6 +152,7 @@ pub struct Chain {
     notifications: broadcast::Sender<Arc<Notification>>,
     registry: Registry,
     metrics: ChainMetrics,
+    frauds: Frauds,
 }
 
 impl Chain {
@@ -170,6 +174,7 @@ impl Chain {
         follow_state_cache(&registry, &cache, &db)?;
         let genesis = genesis::ensure(&db, &executor, spec)?;
         let metrics = ChainMetrics::new(&registry)?;
+        let frauds = Frauds::open(&db, &registry, true)?;
         let (height, best) = db.best()?;
         metrics.at(height);
         let root = db.header(&best)?.ok_or(ChainError::UnknownBlock(best))?.state_root;
@@ -190,6 +195,7 @@ impl Chain {
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
             registry,
             metrics,
+            frauds,
         })
     }
 
@@ -223,6 +229,11 @@ impl Chain {
 
     pub fn metrics(&self) -> &ChainMetrics {
         &self.metrics
+    }
+
+    /// Invalid blocks that were signed all the same, as proven to this node.
+    pub fn frauds(&self) -> &Frauds {
+        &self.frauds
     }
 
     /// New blocks from now on.

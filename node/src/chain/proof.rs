@@ -95,7 +95,7 @@ impl Chain {
         self.next_height_after(&self.parent(hash)?)
     }
 
-    fn next_height_after(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
+    pub(super) fn next_height_after(&self, parent: &Parent) -> Result<Option<NextHeight>, ChainError> {
         next_height(&parent.runtime, &mut self.overlay(parent.state.clone()))
     }
 
@@ -123,6 +123,9 @@ impl Chain {
         }
         has_its_extrinsics(&parent.runtime, self.overlay(parent.state.clone()), block)?;
         let reason = error.to_string();
+        if let Some(justification) = justification {
+            self.accuse(parent, block, justification);
+        }
         Err(ChainError::InvalidButFinal { number, hash, reason })
     }
 

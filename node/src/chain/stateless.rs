@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Runtimes and verified signatures, and no state.
 pub struct Stateless {
     executor: Executor,
-    signatures: Arc<VerifiedSignatures>,
+    pub(super) signatures: Arc<VerifiedSignatures>,
 }
 
 /// What a block came to that is right.
@@ -113,7 +113,8 @@ impl Stateless {
         })
     }
 
-    fn runtime(&self, state: &ProofState, blobs: &Arc<dyn Blobs>) -> Result<Arc<Runtime>, StatelessError> {
+    /// The one that executes on this state.
+    pub(super) fn runtime(&self, state: &ProofState, blobs: &Arc<dyn Blobs>) -> Result<Arc<Runtime>, StatelessError> {
         let hash = state
             .value_hash(well_known_keys::CODE)
             .map_err(StatelessError::Incomplete)?

@@ -197,7 +197,7 @@ impl DataArgs {
     }
 
     /// The chain, which has to be there unless it may be `new`.
-    fn open(&self, new: bool) -> Result<Chain, CliError> {
+    pub(super) fn open(&self, new: bool) -> Result<Chain, CliError> {
         // What the runtime and the chain have to say belongs on stderr.
         logging::init("warn", LogFormat::Text).map_err(|error| CliError::Usage(error.to_string()))?;
         let spec = self.spec()?;

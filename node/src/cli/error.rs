@@ -45,6 +45,8 @@ pub enum CliError {
     NoNewPassphrase(PathBuf),
     #[error("the two passphrases are not the same")]
     PassphrasesDiffer,
+    #[error("this proves no fraud")]
+    NoFraud(#[from] crate::chain::NoFraud),
     #[error(transparent)]
     Signer(#[from] quids_keystore::SignError),
     #[error("the key's scheme is {actual}, not {wanted}; only a mnemonic has keys of every scheme")]

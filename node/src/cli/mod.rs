@@ -8,6 +8,7 @@ mod connection;
 mod data;
 mod error;
 mod evm;
+mod fraud;
 mod hardware;
 mod key;
 mod keys;
@@ -80,6 +81,9 @@ pub enum Command {
     /// Look into a chain's database
     #[command(subcommand)]
     Db(data::DbCommand),
+    /// Blocks that a quorum signed and that are invalid: who signed them, and what shows it
+    #[command(subcommand)]
+    Fraud(fraud::FraudCommand),
     /// Print a script that completes commands in a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write that of every command
@@ -147,6 +151,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
         Command::ChainSpec(command) => chain_spec::run(command)?,
+        Command::Fraud(command) => fraud::run(command)?,
         Command::ExportBlocks(args) => data::export(args)?,
         Command::ImportBlocks(args) => data::import(args)?,
         Command::Snapshot(command) => snapshot::run(command)?,

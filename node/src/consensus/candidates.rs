@@ -27,7 +27,8 @@ pub enum Stage<O> {
     Here,
     /// It was executed.
     Executed(Box<Executed<O>>),
-    Invalid,
+    /// Its body, if that had to be executed to see it.
+    Invalid(Option<Box<Block>>),
     /// This node could not tell.
     Unknown(Box<Block>),
 }
@@ -143,7 +144,7 @@ impl<O> Candidates<O> {
         let is_valid = match &known.stage {
             // A block may be right and yet too early to be voted for.
             Stage::Executed(executed) => executed.timestamp_ms.is_none_or(|at| at <= latest_ms),
-            Stage::Invalid => false,
+            Stage::Invalid(_) => false,
             Stage::Wanted { .. } | Stage::Here | Stage::Unknown(_) => return None,
         };
         (known.rounds.contains(&round) && known.told.insert(round)).then_some(is_valid)
@@ -306,7 +307,7 @@ mod tests {
             (candidates.retry(), candidates.retry()),
             (vec![(hash(3), block)], vec![])
         );
-        candidates.set(&hash(3), Stage::Invalid);
+        candidates.set(&hash(3), Stage::Invalid(None));
         assert_eq!(candidates.verdict(&hash(3), Round(1), 0), None, "not proposed in it");
         assert_eq!(candidates.verdict(&hash(3), Round(0), 0), Some(false));
         assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);

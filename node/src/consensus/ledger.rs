@@ -69,6 +69,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn bring_in(&self, blocks: Vec<Self::Final>) -> BroughtIn;
     /// Tells the chain of a member that signed two messages for one place.
     fn report(&self, evidence: &Evidence);
+    /// A child of the last block was decided, and is invalid: has a proof of that for others, if there can be one.
+    fn accuse(&self, block: &Block, justification: &Justification);
 }
 
 /// That of a node with the state.
@@ -159,6 +161,10 @@ impl Ledger for Full {
 
     fn report(&self, evidence: &Evidence) {
         offence::report(&self.chain, &self.pool, evidence);
+    }
+
+    fn accuse(&self, block: &Block, justification: &Justification) {
+        self.chain.accuse_decided(block, justification);
     }
 }
 

@@ -23,7 +23,7 @@ use quids_crypto::KeyPair;
 use quids_db::Journal;
 use quids_metrics::Registry;
 use quids_network::{GossipId, Network, PeerId};
-use quids_rpc::ConsensusState;
+use quids_rpc::{ConsensusState, FraudNotice};
 use std::sync::Arc;
 use task::Task;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -48,6 +48,8 @@ pub struct Parts<L> {
     /// Who may be ahead.
     pub heads: Arc<Heads>,
     pub messages: mpsc::Receiver<Incoming>,
+    /// Has a fraud once there is no sense in deciding any more.
+    pub halt: watch::Receiver<Option<Arc<FraudNotice>>>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -66,16 +68,36 @@ pub fn start<L: Ledger>(parts: Parts<L>, journal: Journal, key: Option<KeyPair>)
         key: disk.public().cloned(),
         timeouts: Timeouts::default(),
     };
+    let halt = parts.halt.clone();
     let (task, status) = Task::new(Engine::new(setup, disk), parts)?;
     let (tell, ended) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("consensus".into())
         .spawn(move || {
-            let outcome = runtime.block_on(task.run());
+            // Whatever it awaits may be left: what it said is in the journal.
+            let outcome = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    error = fraud(halt) => Err(error),
+                    outcome = task.run() => outcome,
+                }
+            });
             // Whoever listened may be gone.
             let _ = tell.send(outcome);
         })
         .map_err(|error| ConsensusError::Thread(error.to_string()))?;
     Ok(Running { status, ended })
+}
+
+/// Waits until there is no sense in deciding any more.
+async fn fraud(mut halt: watch::Receiver<Option<Arc<FraudNotice>>>) -> ConsensusError {
+    match halt.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(notice)) => ConsensusError::Fraud {
+            number: notice.number,
+            block: notice.block,
+        },
+        // The ledger holds the other end, and the task the ledger.
+        _ => std::future::pending().await,
+    }
 }

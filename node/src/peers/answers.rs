@@ -48,6 +48,7 @@ impl Answers for FullAnswers {
                 Ok(question) => Ok(Some(final_headers(chain, question)?.encode())),
                 Err(_) => Ok(None),
             },
+            RequestKind::FraudProof => super::frauds::answer(chain, question),
             RequestKind::Block | RequestKind::Justification => Ok(None),
         }
     }

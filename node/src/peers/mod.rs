@@ -2,14 +2,16 @@
 //! consensus are handed over to `consensus`.
 
 mod answers;
+mod frauds;
 mod heads;
 mod transactions;
 
 pub use answers::{FullAnswers, hash_in};
+pub use frauds::answer as answer_of_frauds;
 pub use heads::Heads;
 
 use crate::{
-    chain::{Chain, ChainError},
+    chain::{Chain, ChainError, FraudKeeper},
     clock::wall_ms,
     consensus::Incoming,
     pool::SharedPool,
@@ -110,6 +112,7 @@ pub struct Parts {
     pub network: Network,
     pub events: Events,
     pub answers: Arc<dyn Answers>,
+    pub frauds: Arc<dyn FraudKeeper>,
     /// `None`: this node has nothing to do with transactions.
     pub pool: Option<Arc<SharedPool>>,
     pub heads: Arc<Heads>,
@@ -122,11 +125,15 @@ pub async fn run(parts: Parts) {
         network,
         mut events,
         answers,
+        frauds,
         pool,
         heads,
         consensus,
     } = parts;
-    let mut tasks = vec![tokio::spawn(heads::keep_asking(heads.clone(), network.clone()))];
+    let mut tasks = vec![
+        tokio::spawn(heads::keep_asking(heads.clone(), network.clone())),
+        tokio::spawn(frauds::keep_asking(frauds, network.clone())),
+    ];
     let (sender, receiver) = mpsc::channel(transactions::BATCHES_MAX);
     match &pool {
         Some(pool) => {

@@ -1,25 +1,26 @@
 //! What a witness answers others: of blocks that are not decided, what it was given of them.
 
+use super::Witness;
 use crate::{
     chain::ChainError,
-    consensus::Bodies,
-    peers::{Answers, hash_in},
+    consensus::{Bodies, Ledger},
+    peers::{Answers, answer_of_frauds, hash_in},
 };
 use codec::Encode;
 use quids_core::Hash;
-use quids_db::Database;
 use quids_network::RequestKind;
 use std::sync::Arc;
 
 pub struct WitnessAnswers {
-    pub db: Arc<Database>,
+    pub ledger: Arc<Witness>,
     pub bodies: Arc<Bodies>,
 }
 
 impl Answers for WitnessAnswers {
     fn answer(&self, kind: RequestKind, question: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
         let find: fn(&Bodies, &Hash) -> Option<Arc<[u8]>> = match kind {
-            RequestKind::Status => return Ok(Some(self.db.best()?.encode())),
+            RequestKind::Status => return Ok(Some(self.ledger.best().encode())),
+            RequestKind::FraudProof => return answer_of_frauds(&*self.ledger, question),
             RequestKind::Proposal => Bodies::body,
             RequestKind::Proof => Bodies::proof,
             RequestKind::Code => Bodies::blob,

@@ -4,14 +4,16 @@
 use super::Witness;
 use crate::{
     backend::{Controls, folder_bytes},
+    chain::FraudKeeper,
     consensus::Ledger,
     spec::ChainSpec,
     together::Together,
 };
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_rpc::{
-    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, Heads, Health, NodeInfo, NodeRole,
-    Notification, PoolEntry, PoolStatus, SubmitError, SubmitErrorKind, SyncState, TraceRecord, TransactionStatus,
+    Backend, BackendError, BackupInfo, BlockStats, ChainType, ConsensusState, FraudNotice, Heads, Health, NodeInfo,
+    NodeRole, Notification, PoolEntry, PoolStatus, SubmitError, SubmitErrorKind, SyncState, TraceRecord,
+    TransactionStatus,
 };
 use serde_json::{Map, Value};
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -100,6 +102,10 @@ impl Backend for WitnessBackend {
 
     fn justification(&self, hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
         self.ledger.database().justification(&hash).map_err(database)
+    }
+
+    fn fraud_proofs(&self) -> Vec<Arc<FraudNotice>> {
+        self.ledger.frauds().known()
     }
 
     fn node_info(&self) -> NodeInfo {

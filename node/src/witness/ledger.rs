@@ -2,19 +2,23 @@
 
 use super::proofs::Proofs;
 use crate::{
-    chain::{ChainError, FinalHeader, Stateless, Witnessed},
+    chain::{
+        ChainError, FinalHeader, FraudKeeper, FraudProof, Frauds, NoFraud, Stateless, Trusted, Witnessed, stored_fraud,
+    },
     consensus::{BlockWish, BroughtIn, Executed, Ledger},
     peers::Validators,
 };
 use codec::{Decode, DecodeAll, Encode};
 use parking_lot::RwLock;
-use quids_api::pobpc::{NextCommittee, NextHeight, POBPC_ENGINE_ID};
+use quids_api::pobpc::{NextCommittee, NextHeight};
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Block, DigestItem, Hash, Header, Height};
 use quids_crypto::PublicKey;
 use quids_db::Database;
+use quids_metrics::Registry;
 use quids_network::RequestKind;
 use quids_pobpc::{Evidence, Justification};
 use quids_rpc::Notification;
+use quids_state::{BatchProof, Blobs};
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -33,6 +37,7 @@ pub struct Witness {
     proofs: Proofs,
     validators: Arc<Validators>,
     last: RwLock<Last>,
+    frauds: Frauds,
     notifications: broadcast::Sender<Arc<Notification>>,
 }
 
@@ -49,6 +54,7 @@ impl Witness {
         stateless: Stateless,
         proofs: Proofs,
         validators: Arc<Validators>,
+        registry: &Registry,
     ) -> Result<Self, ChainError> {
         let (_, best) = db.best()?;
         let header = db.header(&best)?.ok_or(ChainError::UnknownBlock(best))?;
@@ -57,6 +63,7 @@ impl Witness {
         validators.put_committee(&next.committee);
         Ok(Self {
             genesis: db.genesis()?.unwrap_or_default(),
+            frauds: Frauds::open(&db, registry, false)?,
             db,
             stateless,
             proofs,
@@ -103,6 +110,24 @@ impl Witness {
         Ok(())
     }
 
+    /// Keeps a fraud proof about a child of this chain, if it is one.
+    fn keep(&self, proof: FraudProof) -> Result<(), NoFraud> {
+        let (number, hash) = (proof.parent.number, proof.parent.hash());
+        if !self.has_at(number, hash)? {
+            return Err(NoFraud::UnknownParent { number, hash });
+        }
+        let last = self.last.read().clone();
+        let trusted = Trusted {
+            genesis: self.genesis,
+            parent: hash,
+            // Who decided block 1 is not known later.
+            first: (last.header.number == Height::ZERO).then(|| NextCommittee::from(&last.next)),
+        };
+        let blobs: Arc<dyn Blobs> = self.proofs.bodies.clone();
+        let fraud = self.stateless.verify_fraud(&trusted, proof, &blobs)?;
+        Ok(self.frauds.put(&self.db, &fraud)?)
+    }
+
     /// Takes in the header after the last one, if it is final.
     fn take(&self, item: FinalHeader) -> Result<(), ChainError> {
         let last = self.last.read().clone();
@@ -140,14 +165,7 @@ fn verified(last: &Header, deciding: &NextHeight, item: &FinalHeader, genesis: &
             ..next.clone()
         },
     };
-    let stated = header.digest.logs.iter().find_map(|item| match item {
-        DigestItem::Consensus(POBPC_ENGINE_ID, bytes) => NextCommittee::decode(&mut &bytes[..]).ok(),
-        _ => None,
-    });
-    let given = NextCommittee {
-        hash: next.committee.hash(),
-        threshold: next.threshold,
-    };
+    let (stated, given) = (NextCommittee::of(header), NextCommittee::from(&next));
     if stated != Some(given) {
         return Err(format!("its header names {stated:?} as deciding next, not {given:?}"));
     }
@@ -211,5 +229,49 @@ impl Ledger for Witness {
 
     fn report(&self, _: &Evidence) {
         // Full nodes see the same two messages, and have the pool that the report goes to.
+    }
+
+    fn accuse(&self, block: &Block, justification: &Justification) {
+        let hash = block.header.hash();
+        let Some(bytes) = self.proofs.bodies.proof(&hash) else {
+            return tracing::error!("there is no fraud proof of block {hash:?}: its batch proof is gone");
+        };
+        let Last { header, next } = self.last.read().clone();
+        let accused = BatchProof::decode_all(&mut &bytes[..]).map_err(|error| NoFraud::Undecodable(error.to_string()));
+        let accused = accused.and_then(|proof| {
+            self.keep(FraudProof {
+                parent: header,
+                committee: next.committee,
+                block: block.clone(),
+                justification: justification.clone(),
+                proof,
+            })
+        });
+        if let Err(error) = accused {
+            tracing::error!("block {hash:?} is final and invalid, but there is no fraud proof of it: {error}");
+        }
+    }
+}
+
+impl FraudKeeper for Witness {
+    fn frauds(&self) -> &Frauds {
+        &self.frauds
+    }
+
+    fn has_at(&self, height: Height, hash: Hash) -> Result<bool, ChainError> {
+        Ok(self.db.hash_at(height)? == Some(hash))
+    }
+
+    fn has_executed(&self, _: Height, _: Hash) -> Result<bool, ChainError> {
+        // What it caught up with it took by headers.
+        Ok(false)
+    }
+
+    fn take_in_fraud(&self, asked: Hash, bytes: &[u8]) -> Result<(), NoFraud> {
+        self.keep(FraudProof::decode_about(asked, bytes)?)
+    }
+
+    fn fraud_proof(&self, block: &Hash) -> Result<Option<Vec<u8>>, ChainError> {
+        Ok(stored_fraud(&self.db, block)?.map(|(proof, _)| proof.encode()))
     }
 }

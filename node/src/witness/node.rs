@@ -99,17 +99,18 @@ impl WitnessNode {
         };
         let signatures = Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?));
         let stateless = Stateless::new(executor, signatures);
-        let ledger = Arc::new(Witness::open(db.clone(), stateless, proofs, validators)?);
+        let ledger = Arc::new(Witness::open(db.clone(), stateless, proofs, validators, &registry)?);
         let (started_at, _) = ledger.best();
         let (stop, stopped) = watch::channel(false);
         let member = Member {
             ledger: ledger.clone(),
-            database: db.clone(),
+            database: db,
             registry: registry.clone(),
             answers: Arc::new(WitnessAnswers {
-                db,
+                ledger: ledger.clone(),
                 bodies: bodies.clone(),
             }),
+            frauds: ledger.clone(),
             bodies,
             pool: None,
             voter,

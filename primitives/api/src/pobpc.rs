@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode};
-use quids_core::{AccountId20, Balance, ConsensusEngineId, Hash, Height};
+use quids_core::{AccountId20, Balance, ConsensusEngineId, DigestItem, Hash, Header, Height};
 use quids_crypto::PublicKey;
 use quids_pobpc::{Committee, Role, SeatIndex, Threshold};
 use scale_info::TypeInfo;
@@ -34,6 +34,25 @@ pub struct NextCommittee {
     /// `Committee::hash`
     pub hash: Hash,
     pub threshold: Threshold,
+}
+
+impl NextCommittee {
+    /// What a valid header says of its child's committee; `None` where it says nothing, as that of block 0.
+    pub fn of(header: &Header) -> Option<Self> {
+        header.digest.logs.iter().find_map(|item| match item {
+            DigestItem::Consensus(POBPC_ENGINE_ID, bytes) => Self::decode(&mut &bytes[..]).ok(),
+            _ => None,
+        })
+    }
+}
+
+impl From<&NextHeight> for NextCommittee {
+    fn from(next: &NextHeight) -> Self {
+        Self {
+            hash: next.committee.hash(),
+            threshold: next.threshold,
+        }
+    }
 }
 
 /// What an author's block has to say where committees are drawn: who voted for the parent, and the next reveal.

@@ -227,6 +227,7 @@ impl Decode for Committee {
     }
 }
 
+// What it allocates is bounded by `SEATS_MAX`.
 impl DecodeWithMemTracking for Committee {}
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod blocks;
 mod damage;
 mod evm;
 mod faults;
+mod fraud;
 mod headers;
 mod histories;
 mod kill;

@@ -1,12 +1,12 @@
-//! `quids_consensusState`, `quids_committee`, `quids_justification`: how blocks are decided, and by whom.
+//! `quids_consensusState`, `quids_committee`, `quids_justification`, `quids_fraudProofs`: how blocks are decided, and by whom.
 
 use super::block_or_best;
 use super::registry::{Registered, Registry, method};
-use crate::BackendError;
 use crate::error::{self, from_backend, from_runtime_call, undecodable};
 use crate::json;
 use crate::spec::shapes::AT;
 use crate::spec::{Field, Method, Param, Schema};
+use crate::{BackendError, FraudNotice};
 use codec::DecodeAll;
 use quids_api::{names, pobpc::NextHeight};
 use quids_core::AccountId20;
@@ -79,7 +79,32 @@ const JUSTIFICATION: Schema = Schema::Named(
     ]),
 );
 
+const FRAUD_PROOF: Schema = Schema::Named(
+    "FraudProof",
+    &Schema::Object(&[
+        Field::required("block", Schema::Hash, "that is invalid"),
+        Field::required("number", Schema::Number, "its height"),
+        Field::required("parent", Schema::Hash, "what it claims to follow"),
+        Field::required("round", Schema::Number, "in which it was signed"),
+        Field::required("fault", Schema::Text, "what is wrong with it"),
+        Field::required("proofBytes", Schema::Number, "of the whole proof"),
+        Field::required("isDismissed", Schema::Bool, "the operator wants to go on all the same"),
+        Field::required(
+            "signers",
+            Schema::List(&Schema::Object(&[
+                Field::required("seat", Schema::Number, ""),
+                Field::required("role", Schema::Word(&["full", "witness"]), ""),
+                Field::required("scheme", Schema::Text, "a name of quids_signatureSchemes"),
+                Field::required("publicKey", Schema::Bytes, "raw"),
+            ])),
+            "whose precommits make it final",
+        ),
+    ]),
+);
+
 const BLOCK: Param = Param::optional("hash", Schema::Hash, "the block; the last final one if left out");
+
+const ACCUSED: Param = Param::optional("block", Schema::Hash, "the invalid block; all if left out");
 
 pub fn register(registry: &mut Registry) -> Registered {
     method(
@@ -161,7 +186,52 @@ pub fn register(registry: &mut Registry) -> Registered {
                 "scale": json::bytes(&bytes),
             }))
         },
+    )?;
+    method(
+        registry,
+        const {
+            &Method::new(
+                "quids_fraudProofs",
+                "Invalid blocks that a quorum signed, as proven to this node. With one that is not dismissed it decides no more.",
+                &[ACCUSED],
+                Schema::List(&FRAUD_PROOF),
+            )
+        },
+        |node, arguments| {
+            let block = arguments.optional_hash("block")?;
+            let known = node.fraud_proofs().into_iter();
+            let asked = known.filter(|notice| block.is_none_or(|block| block == notice.block));
+            Ok(asked.map(|notice| fraud_proof(&notice)).collect())
+        },
     )
+}
+
+fn fraud_proof(notice: &FraudNotice) -> Value {
+    let signers = notice.signers.iter().map(|(index, seat)| {
+        json!({
+            "seat": index.0,
+            "role": role(seat.role),
+            "scheme": seat.key.scheme().name(),
+            "publicKey": json::bytes(seat.key.as_bytes()),
+        })
+    });
+    json!({
+        "block": json::hash(&notice.block),
+        "number": notice.number.0,
+        "parent": json::hash(&notice.parent),
+        "round": notice.round.0,
+        "fault": notice.fault,
+        "proofBytes": notice.bytes,
+        "isDismissed": notice.is_dismissed,
+        "signers": signers.collect::<Value>(),
+    })
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Full => "full",
+        Role::Witness => "witness",
+    }
 }
 
 fn committee(next: &NextHeight) -> Value {
@@ -170,10 +240,7 @@ fn committee(next: &NextHeight) -> Value {
         json!({
             "seat": index,
             "account": account.to_string(),
-            "role": match seat.role {
-                Role::Full => "full",
-                Role::Witness => "witness",
-            },
+            "role": role(seat.role),
             "scheme": seat.key.scheme().name(),
             "publicKey": json::bytes(seat.key.as_bytes()),
         })

@@ -82,7 +82,7 @@ impl<L: Ledger> Task<L> {
         };
         let (_, best) = self.ledger.best();
         if block.header.number != self.height || block.header.parent_hash != best {
-            self.candidates.set(&hash, Stage::Invalid);
+            self.candidates.set(&hash, Stage::Invalid(None));
             return self.tell_verdicts(hash);
         }
         self.candidates.set(&hash, Stage::Here);
@@ -166,7 +166,7 @@ impl<L: Ledger> Task<L> {
             }
             Err(error) => {
                 tracing::warn!("a block is proposed that is invalid: {error}");
-                Stage::Invalid
+                Stage::Invalid(Some(Box::new(block)))
             }
         };
         self.candidates.set(&hash, stage);

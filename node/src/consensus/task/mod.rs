@@ -56,6 +56,11 @@ pub enum ConsensusError {
     NoValidators(Height),
     #[error("no thread for consensus: {0}")]
     Thread(String),
+    #[error(
+        "it is proven that block {number} ({block:?}) is invalid, and a quorum signed it: this node decides nothing any more \
+         (`quids fraud list` names the signers)"
+    )]
+    Fraud { number: Height, block: Hash },
 }
 
 /// What was done elsewhere.
@@ -183,6 +188,7 @@ impl<L: Ledger> Task<L> {
             bodies,
             heads,
             messages,
+            halt: _,
             stop,
         } = parts;
         let best = ledger.best();
@@ -526,8 +532,11 @@ impl<L: Ledger> Task<L> {
             return Ok(());
         }
         match self.candidates.stage(&block) {
-            Some(Stage::Invalid) => {
+            Some(Stage::Invalid(body)) => {
                 let (number, hash) = (self.height, block);
+                if let Some(body) = body {
+                    self.ledger.accuse(body, &justification);
+                }
                 let reason = "it was found invalid before it was decided".into();
                 return Err(ChainError::InvalidButFinal { number, hash, reason }.into());
             }
