@@ -5,7 +5,7 @@ use super::{
     data::{DataArgs, failed},
     output::{Report, hex0x, write_new},
 };
-use crate::chain::{FRAUD_PROOF_BYTES_MAX, FraudProof, describe};
+use crate::chain::{FRAUD_PROOF_BYTES_MAX, FraudKeeper, FraudProof, describe};
 use clap::Subcommand;
 use quids_core::Hash;
 use quids_pobpc::{Role, Seat, SeatIndex};
