@@ -18,6 +18,10 @@ const UNUSED: &[(&str, &str)] = &[
         "quids_db_compression_level",
         "it follows the time that commits take, which is shown",
     ),
+    (
+        "quids_fraud_height",
+        "0, or else an alert, and an error in the log each minute",
+    ),
     ("process_virtual_memory_bytes", "address space that costs nothing"),
     (
         "quids_hardware_memory_available_bytes",
