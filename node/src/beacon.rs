@@ -3,7 +3,10 @@
 use crate::{network::secret, service::NodeError};
 use quids_core::Hash;
 use quids_pobpc::chain_hash;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 /// Links after the secret: so many blocks can a validator make before it has to commit to another chain.
 const LENGTH: usize = 1 << 20;
@@ -14,7 +17,14 @@ const FILE: &str = "beacon_secret";
 
 /// Whoever knows it ahead knows what this node reveals.
 pub struct HashChain {
-    /// Every [`STEP`]-th link, from the secret on.
+    secret: Hash,
+    length: usize,
+    /// Made when they are needed first, which takes a tenth of a second: where all validators sit nobody reveals anything.
+    links: OnceLock<Links>,
+}
+
+struct Links {
+    /// Every [`STEP`]-th, from the secret on.
     kept: Vec<Hash>,
     last: Hash,
 }
@@ -25,32 +35,42 @@ pub fn file(chain_folder: &Path) -> PathBuf {
 }
 
 impl HashChain {
-    /// That of the secret in this file, which is made if it is not there. Takes a tenth of a second.
+    /// That of the secret in this file, which is made if it is not there.
     pub fn open(path: &Path) -> Result<Self, NodeError> {
         Ok(Self::of(secret(path, "secret of a hash chain")?, LENGTH))
     }
 
     fn of(secret: [u8; 32], length: usize) -> Self {
-        let mut link = Hash::from(secret);
-        let mut kept = Vec::new();
-        for index in 0..length {
-            if index % STEP == 0 {
-                kept.push(link);
-            }
-            link = chain_hash(&link);
+        Self {
+            secret: Hash::from(secret),
+            length,
+            links: OnceLock::new(),
         }
-        Self { kept, last: link }
+    }
+
+    fn links(&self) -> &Links {
+        self.links.get_or_init(|| {
+            let mut link = self.secret;
+            let mut kept = Vec::new();
+            for index in 0..self.length {
+                if index % STEP == 0 {
+                    kept.push(link);
+                }
+                link = chain_hash(&link);
+            }
+            Links { kept, last: link }
+        })
     }
 
     /// What to commit to.
     pub fn commitment(&self) -> Hash {
-        self.last
+        self.links().last
     }
 
     /// The link before this one; `None` if it is the secret, or of another chain.
     pub fn before(&self, link: &Hash) -> Option<Hash> {
         // Those that are revealed first are at the end.
-        self.kept.iter().rev().find_map(|first| {
+        self.links().kept.iter().rev().find_map(|first| {
             let mut at = *first;
             (0..STEP).find_map(|_| {
                 let before = at;

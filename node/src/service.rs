@@ -205,10 +205,7 @@ async fn join(
         }),
         database: chain.database().clone(),
         registry: chain.registry().clone(),
-        answers: Arc::new(FullAnswers {
-            chain: chain.clone(),
-            bodies: bodies.clone(),
-        }),
+        answers: Arc::new(FullAnswers::new(chain.clone(), bodies.clone())),
         frauds: chain.clone(),
         bodies,
         pool: Some(pool.clone()),

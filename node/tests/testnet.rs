@@ -530,6 +530,8 @@ fn witnesses_decide_without_a_state() {
         let proof = node.rpc("quids_justification", json!([hash]));
         assert_eq!(proof, net.nodes[0].rpc("quids_justification", json!([hash])));
         assert!(proof["signatures"].as_array().unwrap().len() >= 3, "{proof}");
+        let committees = [0, witness].map(|node| net.nodes[node].rpc("quids_committee", json!([])));
+        assert_eq!(committees[0]["seats"], committees[1]["seats"]);
         // What it lacks it says.
         for (method, params) in [
             ("state_getMetadata", json!([])),

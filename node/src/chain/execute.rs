@@ -76,14 +76,15 @@ impl Candidate {
 
     /// On what the block can be executed without a state. `None` if it was not recorded.
     pub fn proof(&self) -> Result<Option<Recorded>, ChainError> {
-        let Some(recorder) = &self.0.recorder else {
-            return Ok(None);
-        };
-        Ok(Some(Recorded {
-            proof: recorder.proof(&is_by_hash)?,
-            blobs: recorder.blobs(&is_by_hash),
-        }))
+        self.0.recorder.as_deref().map(recorded).transpose()
     }
+}
+
+fn recorded(recorder: &Recorder) -> Result<Recorded, ChainError> {
+    Ok(Recorded {
+        proof: recorder.proof(&is_by_hash)?,
+        blobs: recorder.blobs(&is_by_hash),
+    })
 }
 
 /// Values longer than this are in no proof: they seldom change, and whoever verifies keeps them.
@@ -163,6 +164,18 @@ impl Chain {
         let state = self.overlay(parent.state.clone());
         has_its_extrinsics(&parent.runtime, state, block)?;
         Ok(Candidate(self.checked(&parent, block, true)?))
+    }
+
+    /// On what a child of the last block can be executed without a state, for a block that others built.
+    pub fn prove(&self, block: &Block) -> Result<Recorded, ChainError> {
+        let parent = self.last()?;
+        let recorder = Arc::new(Recorder::new(parent.state.clone()));
+        recorder.get(well_known_keys::CODE)?;
+        let state = self.overlay(recorder.clone());
+        let mut execution = Execution::begin(&parent.runtime, state, &block.header, None)?;
+        execution.apply_all(block)?;
+        execution.finish(Asked::EvmAndNext)?;
+        recorded(&recorder)
     }
 
     /// Stores a block that is final, which has to be a child of the last one, with the proof of that, and makes it the last one.

@@ -2,19 +2,30 @@
 
 use super::Answers;
 use crate::{
-    chain::{Chain, ChainError, FinalBlock, FinalHeader},
+    chain::{Chain, ChainError, FinalBlock, FinalHeader, Recorded},
     consensus::{BLOCKS_BYTES, BLOCKS_MAX, BlocksRequest, Bodies},
 };
 use codec::{DecodeAll, Encode};
-use quids_core::{Hash, well_known_keys};
+use parking_lot::Mutex;
+use quids_core::{Block, Hash, well_known_keys};
 use quids_network::RequestKind;
+use quids_pobpc::{Role, Seat};
 use quids_state::StateBackend;
 use std::sync::Arc;
 
 /// Those of a node with the state.
 pub struct FullAnswers {
-    pub chain: Arc<Chain>,
-    pub bodies: Arc<Bodies>,
+    chain: Arc<Chain>,
+    bodies: Arc<Bodies>,
+    /// A proof at a time.
+    making: Mutex<()>,
+}
+
+impl FullAnswers {
+    pub fn new(chain: Arc<Chain>, bodies: Arc<Bodies>) -> Self {
+        let making = Mutex::default();
+        Self { chain, bodies, making }
+    }
 }
 
 impl Answers for FullAnswers {
@@ -32,10 +43,7 @@ impl Answers for FullAnswers {
                 let stored = chain.final_block(&hash)?;
                 Ok(Some(stored.map_or_else(Vec::new, |stored| stored.block.encode())))
             }
-            RequestKind::Proof => {
-                let proof = hash_in(question).map(|hash| self.bodies.proof(&hash));
-                Ok(proof.map(|proof| proof.map_or_else(Vec::new, |proof| proof.to_vec())))
-            }
+            RequestKind::Proof => hash_in(question).map(|hash| self.proof(&hash)).transpose(),
             RequestKind::Code => match hash_in(question) {
                 Some(hash) => Ok(Some(blob(chain, &self.bodies, &hash)?)),
                 None => Ok(None),
@@ -51,6 +59,36 @@ impl Answers for FullAnswers {
             RequestKind::FraudProof => super::frauds::answer(chain, question),
             RequestKind::Block | RequestKind::Justification => Ok(None),
         }
+    }
+}
+
+impl FullAnswers {
+    /// The batch proof of a block that is being decided; empty if it is not to be had. That of another's block is made once, where
+    /// members need it whose maker may be gone.
+    fn proof(&self, hash: &Hash) -> Result<Vec<u8>, ChainError> {
+        if let Some(proof) = self.bodies.proof(hash) {
+            return Ok(proof.to_vec());
+        }
+        let block = self.bodies.body(hash);
+        let block = block.and_then(|bytes| Block::decode_all(&mut &bytes[..]).ok());
+        let (_, best) = self.chain.best();
+        let Some(block) = block.filter(|block| block.header.parent_hash == best) else {
+            return Ok(Vec::new());
+        };
+        let next = self.chain.next_height()?;
+        let is_witness = |seat: &Seat| seat.role == Role::Witness;
+        if !next.is_some_and(|next| next.committee.seats().iter().any(is_witness)) {
+            return Ok(Vec::new());
+        }
+        let made = self.making.lock();
+        if let Some(proof) = self.bodies.proof(hash) {
+            return Ok(proof.to_vec());
+        }
+        let Recorded { proof, blobs } = self.chain.prove(&block)?;
+        let proof = proof.encode();
+        self.bodies.put_proof(*hash, proof.clone().into(), blobs);
+        drop(made);
+        Ok(proof)
     }
 }
 

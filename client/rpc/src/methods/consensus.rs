@@ -1,17 +1,20 @@
 //! `quids_consensusState`, `quids_committee`, `quids_justification`, `quids_fraudProofs`: how blocks are decided, and by whom.
 
-use super::block_or_best;
-use super::registry::{Registered, Registry, method};
-use crate::error::{self, from_backend, from_runtime_call, undecodable};
+use super::registry::{Registered, Registry, method, subscription};
+use super::subscribe::{Feed, run_feed};
+use super::{Context, block_or_best, header_of};
+use crate::connection;
+use crate::error::{self, RpcError, from_backend, from_runtime_call, undecodable};
 use crate::json;
-use crate::spec::shapes::AT;
-use crate::spec::{Field, Method, Param, Schema};
-use crate::{BackendError, FraudNotice};
+use crate::spec::shapes::{AT, HEADER};
+use crate::spec::{Field, Method, Param, Schema, Subscription};
+use crate::{Backend, BackendError, FraudNotice, Notification};
 use codec::DecodeAll;
 use quids_api::{names, pobpc::NextHeight};
-use quids_core::AccountId20;
+use quids_core::{AccountId20, Hash, Header, Height};
 use quids_pobpc::{Justification, Role, Seat, SeatIndex};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const STATE: Schema = Schema::Named(
     "ConsensusState",
@@ -106,7 +109,30 @@ const BLOCK: Param = Param::optional("hash", Schema::Hash, "the block; the last 
 
 const ACCUSED: Param = Param::optional("block", Schema::Hash, "the invalid block; all if left out");
 
+const JUSTIFICATIONS: Subscription = Subscription {
+    name: "quids_subscribeJustifications",
+    aliases: &[],
+    unsubscribe: "quids_unsubscribeJustifications",
+    unsubscribe_aliases: &[],
+    notification: "quids_justification",
+    summary: "The last final block's header with the proof that it is final, then those of each block that becomes final, in order.",
+    params: &[],
+    item: Schema::Object(&[
+        Field::required("header", HEADER, ""),
+        Field::required(
+            "justification",
+            Schema::Nullable(&JUSTIFICATION),
+            "null if it came without, as block 0 does",
+        ),
+    ]),
+    errors: &[error::CLIENT],
+    is_unsafe: false,
+};
+
 pub fn register(registry: &mut Registry) -> Registered {
+    subscription(registry, &JUSTIFICATIONS, move |_, sink, context, extensions| {
+        run_feed(sink, context, connection::of(&extensions), move |_| Ok(FinalHeads))
+    })?;
     method(
         registry,
         const {
@@ -147,6 +173,11 @@ pub fn register(registry: &mut Registry) -> Registered {
             let at = block_or_best(node, arguments, "at")?;
             let answer = match node.call(at, names::POBPC_NEXT, &[]) {
                 Err(BackendError::UnknownApi(_)) => return Ok(Value::Null),
+                // A witness has no state, and knows who decides next.
+                Err(BackendError::Unavailable(_)) if at == node.best_hash() => {
+                    let state = node.consensus();
+                    return Ok(state.map_or(Value::Null, |state| committee(&state.next)));
+                }
                 answer => answer.map_err(from_runtime_call)?,
             };
             let next = Option::<NextHeight>::decode_all(&mut &answer[..]).map_err(|_| undecodable("committee"))?;
@@ -167,24 +198,7 @@ pub fn register(registry: &mut Registry) -> Registered {
         },
         |node, arguments| {
             let hash = block_or_best(node, arguments, "hash")?;
-            let Some(bytes) = node.justification(hash).map_err(from_backend)? else {
-                return Ok(Value::Null);
-            };
-            let proof = Justification::decode_all(&mut &bytes[..]).map_err(|_| undecodable("justification"))?;
-            let signatures = proof.signatures.iter().map(|(seat, signature)| {
-                json!({
-                    "seat": seat.0,
-                    "scheme": signature.scheme().name(),
-                    "signature": json::bytes(signature.as_bytes()),
-                })
-            });
-            Ok(json!({
-                "height": proof.height.0,
-                "round": proof.round.0,
-                "block": json::hash(&proof.block),
-                "signatures": signatures.collect::<Value>(),
-                "scale": json::bytes(&bytes),
-            }))
+            justification(node, hash)
         },
     )?;
     method(
@@ -204,6 +218,53 @@ pub fn register(registry: &mut Registry) -> Registered {
             Ok(asked.map(|notice| fraud_proof(&notice)).collect())
         },
     )
+}
+
+/// The proof that a block is final, or null.
+fn justification(node: &dyn Backend, block: Hash) -> Result<Value, RpcError> {
+    let Some(bytes) = node.justification(block).map_err(from_backend)? else {
+        return Ok(Value::Null);
+    };
+    let proof = Justification::decode_all(&mut &bytes[..]).map_err(|_| undecodable("justification"))?;
+    let signatures = proof.signatures.iter().map(|(seat, signature)| {
+        json!({
+            "seat": seat.0,
+            "scheme": signature.scheme().name(),
+            "signature": json::bytes(signature.as_bytes()),
+        })
+    });
+    Ok(json!({
+        "height": proof.height.0,
+        "round": proof.round.0,
+        "block": json::hash(&proof.block),
+        "signatures": signatures.collect::<Value>(),
+        "scale": json::bytes(&bytes),
+    }))
+}
+
+/// Final heads with what makes them final.
+struct FinalHeads;
+
+impl FinalHeads {
+    fn item(context: &Context, block: Hash, header: &Header) -> Result<Value, RpcError> {
+        Ok(json!({ "header": json::header(header), "justification": justification(&*context.backend, block)? }))
+    }
+}
+
+impl Feed for FinalHeads {
+    fn first(&mut self, context: &Arc<Context>) -> Result<(Height, Value), RpcError> {
+        let block = context.backend.finalised_hash();
+        let header = header_of(&*context.backend, block)?;
+        Ok((header.number, Self::item(context, block, &header)?))
+    }
+
+    fn wants(&self, block: &Notification) -> bool {
+        block.is_finalised
+    }
+
+    fn next(&mut self, context: &Arc<Context>, block: &Notification) -> Result<Option<Value>, RpcError> {
+        Self::item(context, block.hash, &block.header).map(Some)
+    }
 }
 
 fn fraud_proof(notice: &FraudNotice) -> Value {

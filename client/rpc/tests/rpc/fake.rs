@@ -6,6 +6,7 @@ use quids_api::evm::{EvmBlock, EvmOutcome, EvmTransaction, TraceOptions};
 use quids_api::*;
 use quids_core::*;
 use quids_crypto::{PublicKey, SignatureScheme};
+use quids_pobpc::{Justification, Round};
 use quids_rpc::*;
 use quids_txpool::{PoolError, hash_of};
 use serde_json::{Map, Value, json};
@@ -374,6 +375,20 @@ impl Backend for Fake {
             .get(height.0 as usize)
             .map(|block| block.header.hash()))
     }
+    /// Blocks of even height come with one.
+    fn justification(&self, hash: Hash) -> Result<Option<Vec<u8>>, BackendError> {
+        let header = self.header(hash)?;
+        let proof = header
+            .filter(|header| header.number.0.is_multiple_of(2))
+            .map(|header| Justification {
+                height: header.number,
+                round: Round(3),
+                block: hash,
+                signatures: Vec::new(),
+            });
+        Ok(proof.map(|proof| proof.encode()))
+    }
+
     fn header(&self, hash: Hash) -> Result<Option<Header>, BackendError> {
         Ok(self.block(hash).map(|block| block.header))
     }

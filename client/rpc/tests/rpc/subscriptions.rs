@@ -44,6 +44,30 @@ async fn heads_begin_with_the_current_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn final_heads_come_with_what_makes_them_final() {
+    let (server, fake) = start_default().await;
+    let mut ws = Ws::connect(server.local_addr()).await;
+    let id = ws.subscribe("quids_subscribeJustifications", json!([])).await;
+    let told = ws.notification("quids_justification", &id).await;
+    assert_eq!(
+        (&told["header"]["number"], &told["justification"]["height"]),
+        (&json!("0x2"), &json!(2))
+    );
+    for height in [3, 4] {
+        let header = fake.change(&[1], &[1]);
+        let told = ws.notification("quids_justification", &id).await;
+        assert_eq!(told["header"]["parentHash"], json!(format!("{:?}", header.parent_hash)));
+        match height {
+            3 => assert_eq!(told["justification"], Value::Null),
+            _ => {
+                assert_eq!(told["justification"]["block"], hash(&header));
+                assert_eq!(told["justification"]["round"], 3);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_version_is_told_when_it_changes() {
     let (server, fake) = start_default().await;
     let mut ws = Ws::connect(server.local_addr()).await;
