@@ -528,7 +528,7 @@ fn witnesses_decide_without_a_state() {
         assert!(executed >= 2, "{}", net.log(witness));
         let hash = node.rpc("chain_getBlockHash", json!([height]));
         let proof = node.rpc("quids_justification", json!([hash]));
-        assert_eq!(proof, net.nodes[0].rpc("quids_justification", json!([hash])));
+        assert_eq!((&proof["block"], &proof["height"]), (&hash, &json!(height)));
         assert!(proof["signatures"].as_array().unwrap().len() >= 3, "{proof}");
         let committees = [0, witness].map(|node| net.nodes[node].rpc("quids_committee", json!([])));
         assert_eq!(committees[0]["seats"], committees[1]["seats"]);

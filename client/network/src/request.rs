@@ -33,13 +33,15 @@ pub enum RequestKind {
     Code = 6,
     /// A proof of what is in a block's state.
     Proof = 7,
-    /// Which fraud proofs the peer has, or one of them.
+    /// A fraud proof.
     FraudProof = 8,
+    /// Which fraud proofs the peer has.
+    FraudProofs = 9,
 }
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Status,
         Self::Headers,
         Self::Block,
@@ -49,6 +51,7 @@ impl RequestKind {
         Self::Code,
         Self::Proof,
         Self::FraudProof,
+        Self::FraudProofs,
     ];
 
     /// As in metrics.
@@ -64,6 +67,7 @@ impl RequestKind {
             Self::Code => "code",
             Self::Proof => "proof",
             Self::FraudProof => "fraud_proof",
+            Self::FraudProofs => "fraud_proofs",
         }
     }
 
@@ -80,7 +84,7 @@ impl RequestKind {
     #[must_use]
     pub const fn answer_bytes_max(self) -> usize {
         match self {
-            Self::Status => 4 << 10,
+            Self::Status | Self::FraudProofs => 4 << 10,
             Self::Justification => 1 << 20,
             Self::Headers => 8 << 20,
             Self::Code | Self::Proof => 16 << 20,
@@ -93,7 +97,7 @@ impl RequestKind {
     #[must_use]
     pub const fn timeout(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Status | Self::Justification => 3,
+            Self::Status | Self::Justification | Self::FraudProofs => 3,
             Self::Proposal => 5,
             Self::Headers | Self::Block | Self::Code | Self::Proof => 10,
             Self::Blocks | Self::FraudProof => 20,

@@ -19,7 +19,7 @@ pub use error::ChainError;
 pub(crate) use execute::is_of_header;
 pub use execute::{Candidate, Proposal, Recorded, Refused};
 pub use fraud::{FRAUD_PROOF_BYTES_MAX, Fault, FraudKeeper, FraudProof, Frauds, NoFraud, Trusted, VerifiedFraud};
-pub(crate) use fraud::{describe, stored as stored_fraud};
+pub(crate) use fraud::{check_recent, describe, stored as stored_fraud};
 pub use genesis::{BuiltGenesis, first_height, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;

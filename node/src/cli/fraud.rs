@@ -5,9 +5,11 @@ use super::{
     data::{DataArgs, failed},
     output::{Report, hex0x, write_new},
 };
-use crate::chain::{FRAUD_PROOF_BYTES_MAX, FraudKeeper, FraudProof, describe};
+use crate::chain::{FRAUD_PROOF_BYTES_MAX, FraudProof, Frauds, describe, stored_fraud};
 use clap::Subcommand;
+use codec::Encode;
 use quids_core::Hash;
+use quids_metrics::Registry;
 use quids_pobpc::{Role, Seat, SeatIndex};
 use quids_rpc::FraudNotice;
 use serde_json::{Value, json};
@@ -71,15 +73,17 @@ pub fn run(command: FraudCommand) -> Result<(), CliError> {
     let mut report = Report::default();
     let json = match command {
         FraudCommand::List { data, json } => {
-            let known = data.open(false)?.frauds().known();
+            let db = data.database()?;
+            let known = Frauds::open(&db, &Registry::new(), false)?.known();
             let told: Vec<_> = known.iter().map(|notice| told(notice)).collect();
             let list: Vec<Value> = known.iter().map(|notice| notice_json(notice)).collect();
             report.both("fraud proofs", told.join("\n"), list);
             json
         }
         FraudCommand::Export { data, block, out, json } => {
-            let proof = data.open(false)?.fraud_proof(&block)?;
-            let proof = proof.ok_or_else(|| none(&block))?;
+            let stored = stored_fraud(&data.database()?, &block)?;
+            let (proof, _) = stored.ok_or_else(|| none(&block))?;
+            let proof = proof.encode();
             write_new(&out, |file| {
                 file.write_all(&proof).map_err(CliError::file("write", &out))
             })?;

@@ -18,11 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How far a block is; `O` is what executing it came to.
 pub enum Stage<O> {
-    /// Its body is wanted; these were asked for it, the last one then, if an answer is awaited.
-    Wanted {
-        asked: Vec<PeerId>,
-        awaited: Option<Instant>,
-    },
+    /// Its body is wanted; since then an answer is awaited, if one is.
+    Wanted { awaited: Option<Instant> },
     /// It is here, and waits to be executed or is.
     Here,
     /// It was executed.
@@ -30,14 +27,21 @@ pub enum Stage<O> {
     /// Its body, if that had to be executed to see it.
     Invalid(Option<Box<Block>>),
     /// This node could not tell.
-    Unknown(Box<Block>),
+    Unknown(Box<Waiting>),
+}
+
+/// A block that is to be executed.
+#[derive(Debug, PartialEq)]
+pub struct Waiting {
+    pub block: Block,
+    /// Who gave it; `None` if an earlier process had it.
+    pub from: Option<PeerId>,
+    /// Whether it is in the journal.
+    pub is_kept: bool,
 }
 
 impl<O> Stage<O> {
-    const WANTED: Self = Self::Wanted {
-        asked: Vec::new(),
-        awaited: None,
-    };
+    const WANTED: Self = Self::Wanted { awaited: None };
 }
 
 struct Known<O> {
@@ -48,6 +52,8 @@ struct Known<O> {
     told: BTreeSet<Round>,
     /// Who sent a proposal of it.
     senders: VecDeque<PeerId>,
+    /// Who was asked for its body since all were.
+    asked: Vec<PeerId>,
 }
 
 impl<O> From<Stage<O>> for Known<O> {
@@ -57,6 +63,7 @@ impl<O> From<Stage<O>> for Known<O> {
             rounds: BTreeSet::new(),
             told: BTreeSet::new(),
             senders: VecDeque::new(),
+            asked: Vec::new(),
         }
     }
 }
@@ -162,23 +169,21 @@ impl<O> Candidates<O> {
         blocks.map(|(hash, _)| *hash).collect()
     }
 
-    /// Those that this node could not tell about; they are here again then, to be executed once more.
-    pub fn retry(&mut self) -> Vec<(Hash, Block)> {
-        let mut again = Vec::new();
-        for (hash, known) in &mut self.0 {
-            if let Stage::Unknown(_) = known.stage
-                && let Stage::Unknown(block) = std::mem::replace(&mut known.stage, Stage::Here)
-            {
-                again.push((*hash, *block));
+    /// A block that this node could not tell about is here again, to be executed once more.
+    pub fn retry(&mut self, block: &Hash) -> Option<Waiting> {
+        let known = self.0.get_mut(block)?;
+        match std::mem::replace(&mut known.stage, Stage::Here) {
+            Stage::Unknown(waiting) => Some(*waiting),
+            other => {
+                known.stage = other;
+                None
             }
         }
-        again
     }
 
-    /// What this peer gave was not it: others are asked.
-    pub fn wrong_body(&mut self, block: &Hash, from: Option<PeerId>) {
-        let asked = from.into_iter().collect();
-        self.set(block, Stage::Wanted { asked, awaited: None });
+    /// What came as its body is none: others are asked.
+    pub fn wrong_body(&mut self, block: &Hash) {
+        self.set(block, Stage::WANTED);
     }
 
     /// Bodies that are wanted while nobody is being asked, or takes too long.
@@ -194,9 +199,10 @@ impl<O> Candidates<O> {
     /// Whom to ask for a body next: who proposed it, then all others, then from the beginning.
     pub fn ask(&mut self, block: &Hash, peers: &[PeerId], now: Instant) -> Option<PeerId> {
         let known = self.0.get_mut(block)?;
-        let Stage::Wanted { asked, awaited } = &mut known.stage else {
+        let Stage::Wanted { awaited } = &mut known.stage else {
             return None;
         };
+        let asked = &mut known.asked;
         let is_there = |peer: &&PeerId| peers.contains(peer);
         let candidates = known.senders.iter().filter(is_there).chain(peers);
         let next = candidates.copied().find(|peer| !asked.contains(peer));
@@ -213,7 +219,7 @@ impl<O> Candidates<O> {
     /// Nobody is being asked any more.
     pub fn not_answered(&mut self, block: &Hash) {
         if let Some(Known {
-            stage: Stage::Wanted { awaited, .. },
+            stage: Stage::Wanted { awaited },
             ..
         }) = self.0.get_mut(block)
         {
@@ -260,6 +266,25 @@ mod tests {
         assert_eq!(candidates.of_round(Round(3)), [hash(1)]);
     }
 
+    /// Two that give wrong bodies do not keep a third from being asked.
+    #[test]
+    fn a_wrong_body_is_asked_for_elsewhere() {
+        let peers: Vec<_> = (0..3).map(|seed| NodeKey::from_seed([seed; 32]).peer_id()).collect();
+        let now = Instant::now();
+        let mut candidates = Candidates::<()>::default();
+        for sender in &peers[..2] {
+            assert!(candidates.proposed(hash(1), Round(0), Round(0), Some(*sender)));
+        }
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            asked.extend(candidates.ask(&hash(1), &peers, now));
+            candidates.set(&hash(1), Stage::Here);
+            candidates.wrong_body(&hash(1));
+            assert_eq!(candidates.wanted(now), [hash(1)]);
+        }
+        assert_eq!(asked, peers);
+    }
+
     #[test]
     fn a_member_that_proposes_much_crowds_nobody_out() {
         let mut candidates = Candidates::<()>::default();
@@ -299,14 +324,17 @@ mod tests {
             },
             extrinsics: Vec::new(),
         };
-        for stage in [Stage::Here, Stage::Unknown(Box::new(block.clone()))] {
+        let waiting = || Waiting {
+            block: block.clone(),
+            from: None,
+            is_kept: false,
+        };
+        for stage in [Stage::Here, Stage::Unknown(Box::new(waiting()))] {
             candidates.set(&hash(3), stage);
             assert_eq!(candidates.verdict(&hash(3), Round(0), 0), None);
         }
-        assert_eq!(
-            (candidates.retry(), candidates.retry()),
-            (vec![(hash(3), block)], vec![])
-        );
+        assert_eq!(candidates.retry(&hash(3)), Some(waiting()));
+        assert!(candidates.retry(&hash(3)).is_none() && matches!(candidates.stage(&hash(3)), Some(Stage::Here)));
         candidates.set(&hash(3), Stage::Invalid(None));
         assert_eq!(candidates.verdict(&hash(3), Round(1), 0), None, "not proposed in it");
         assert_eq!(candidates.verdict(&hash(3), Round(0), 0), Some(false));

@@ -1,17 +1,21 @@
 //! Answers to what peers ask for.
 
-use super::Answers;
+use super::{Answers, frauds};
 use crate::{
     chain::{Chain, ChainError, FinalBlock, FinalHeader, Recorded},
     consensus::{BLOCKS_BYTES, BLOCKS_MAX, BlocksRequest, Bodies},
 };
 use codec::{DecodeAll, Encode};
 use parking_lot::Mutex;
+use quids_api::pobpc::NextCommittee;
 use quids_core::{Block, Hash, well_known_keys};
 use quids_network::RequestKind;
 use quids_pobpc::{Role, Seat};
-use quids_state::StateBackend;
+use quids_state::{StateBackend, StateStore};
 use std::sync::Arc;
+
+/// Headers of one answer for which the runtime is asked.
+const ASKED_MAX: usize = 16;
 
 /// Those of a node with the state.
 pub struct FullAnswers {
@@ -56,7 +60,8 @@ impl Answers for FullAnswers {
                 Ok(question) => Ok(Some(final_headers(chain, question)?.encode())),
                 Err(_) => Ok(None),
             },
-            RequestKind::FraudProof => super::frauds::answer(chain, question),
+            RequestKind::FraudProof => frauds::answer(chain, question),
+            RequestKind::FraudProofs => Ok(Some(frauds::list(chain))),
             RequestKind::Block | RequestKind::Justification => Ok(None),
         }
     }
@@ -118,19 +123,24 @@ fn final_blocks(chain: &Chain, question: BlocksRequest) -> Result<Vec<FinalBlock
     })
 }
 
-/// Who decides next goes with a header where it is not as after the one before it in the answer.
+/// Who decides next goes with a header where its parent's header names others, and is asked of the runtime there: as often as is reasonable.
 fn final_headers(chain: &Chain, question: BlocksRequest) -> Result<Vec<FinalHeader>, ChainError> {
-    let mut before = None;
+    let mut asked = 0;
     row(chain, question, |hash| {
+        let header = chain.header(hash)?;
         let Some(justification) = chain.justification(&hash)? else {
             return Ok(None);
         };
-        let Some(next) = chain.next_height_at(hash)? else {
-            return Ok(None);
+        let parent = chain.header(header.parent_hash)?;
+        let next = match NextCommittee::of(&header) == NextCommittee::of(&parent) {
+            true => None,
+            // Of states that are pruned nobody can be asked.
+            false if asked == ASKED_MAX || header.number < chain.database().oldest() => return Ok(None),
+            false => chain.next_height_at(hash)?,
         };
-        let next = (before.as_ref() != Some(&next)).then(|| before.insert(next).clone());
+        asked += usize::from(next.is_some());
         Ok(Some(FinalHeader {
-            header: chain.header(hash)?,
+            header,
             justification,
             next,
         }))

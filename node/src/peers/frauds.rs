@@ -1,11 +1,12 @@
 //! Fraud proofs among peers. Nobody is sent one: each asks now and then which there are, and takes one at a time, about blocks whose
 //! parents it has.
 
+use super::hash_in;
 use crate::{
     chain::{ChainError, FraudKeeper},
     frames::decode_within,
 };
-use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode};
 use quids_core::{Hash, Height};
 use quids_db::FRAUD_PROOFS_MAX;
 use quids_network::{Network, Offence, PeerId, RequestError, RequestKind};
@@ -18,24 +19,11 @@ use tokio::task::JoinSet;
 
 /// How often all peers are asked.
 const PERIOD: Duration = Duration::from_secs(4);
-/// How long a peer may take to say which it has.
-const WHICH_WITHIN: Duration = Duration::from_secs(3);
 /// How long a proof that was worth nothing to this node is not asked for again where it came from, and so many of them at most.
 const USELESS_FOR: Duration = Duration::from_secs(600);
 const USELESS_MAX: usize = 1024;
 /// What a list may take in memory.
 const LIST_MEMORY_MAX: usize = 4 << 10;
-
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum FraudQuestion {
-    /// Which there are: the answer is a `Vec<FraudHint>`, at most [`FRAUD_PROOFS_MAX`].
-    #[codec(index = 0)]
-    Which,
-    /// The one about this block: the answer is a `FraudProof`, or nothing.
-    #[codec(index = 1)]
-    About(Hash),
-}
 
 /// That there is a fraud proof; nothing is proven by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
@@ -46,21 +34,21 @@ pub struct FraudHint {
     pub parent: Hash,
 }
 
-/// `None`: the question is none.
-pub fn answer(chain: &dyn FraudKeeper, question: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
-    match FraudQuestion::decode_all(&mut &question[..]) {
-        Ok(FraudQuestion::Which) => {
-            let known = chain.frauds().known().into_iter().take(FRAUD_PROOFS_MAX);
-            let hints = known.map(|notice| FraudHint {
-                block: notice.block,
-                number: notice.number,
-                parent: notice.parent,
-            });
-            Ok(Some(hints.collect::<Vec<_>>().encode()))
-        }
-        Ok(FraudQuestion::About(block)) => Ok(Some(chain.fraud_proof(&block)?.unwrap_or_default())),
-        Err(_) => Ok(None),
-    }
+/// Which there are: a `Vec<FraudHint>`, at most [`FRAUD_PROOFS_MAX`].
+pub fn list(keeper: &dyn FraudKeeper) -> Vec<u8> {
+    let known = keeper.frauds().known().into_iter().take(FRAUD_PROOFS_MAX);
+    let hints = known.map(|notice| FraudHint {
+        block: notice.block,
+        number: notice.number,
+        parent: notice.parent,
+    });
+    hints.collect::<Vec<_>>().encode()
+}
+
+/// The one about the block that is asked for, or nothing. `None`: the question is none.
+pub fn answer(keeper: &dyn FraudKeeper, question: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
+    let proof = hash_in(question).map(|block| keeper.fraud_proof(&block));
+    Ok(proof.transpose()?.map(Option::unwrap_or_default))
 }
 
 /// Asks all peers again and again. To be aborted.
@@ -79,7 +67,10 @@ pub async fn keep_asking(chain: Arc<dyn FraudKeeper>, network: Network) {
             let Some(block) = hints.iter().find(is_new).map(|hint| hint.block) else {
                 continue;
             };
-            if useless.len() < USELESS_MAX && !take_in(&chain, &network, peer, block).await {
+            if !take_in(&chain, &network, peer, block).await {
+                if useless.len() >= USELESS_MAX {
+                    useless.clear();
+                }
                 useless.insert((peer, block), now);
             }
         }
@@ -89,17 +80,24 @@ pub async fn keep_asking(chain: Arc<dyn FraudKeeper>, network: Network) {
 /// What all peers say that they have.
 async fn hints(network: &Network) -> Vec<(PeerId, Vec<FraudHint>)> {
     let mut asked = JoinSet::new();
-    for peer in network.peers() {
+    let peers = network.peers();
+    let is_validator: Vec<_> = peers
+        .iter()
+        .filter(|peer| peer.validator.is_some())
+        .map(|peer| peer.id)
+        .collect();
+    for peer in peers {
         let network = network.clone();
         asked.spawn(async move { (peer.id, which(&network, peer.id).await) });
     }
-    asked.join_all().await
+    let mut hints = asked.join_all().await;
+    // Those of strangers come last, whoever was quicker.
+    hints.sort_by_key(|(peer, _)| !is_validator.contains(peer));
+    hints
 }
 
 async fn which(network: &Network, peer: PeerId) -> Vec<FraudHint> {
-    let question = FraudQuestion::Which.encode();
-    let asked = network.request(peer, RequestKind::FraudProof, question);
-    let Ok(Ok(answer)) = tokio::time::timeout(WHICH_WITHIN, asked).await else {
+    let Ok(answer) = network.request(peer, RequestKind::FraudProofs, Vec::new()).await else {
         return Vec::new();
     };
     let hints = decode_within::<Vec<FraudHint>>(&answer, LIST_MEMORY_MAX).ok();
@@ -120,8 +118,7 @@ fn is_wanted(chain: &dyn FraudKeeper, hint: &FraudHint) -> bool {
 
 /// Fetches one and judges it. False if there is no use in fetching it from there again soon.
 async fn take_in(chain: &Arc<dyn FraudKeeper>, network: &Network, peer: PeerId, block: Hash) -> bool {
-    let question = FraudQuestion::About(block).encode();
-    let bytes = match network.request(peer, RequestKind::FraudProof, question).await {
+    let bytes = match network.request(peer, RequestKind::FraudProof, block.encode()).await {
         Ok(bytes) if !bytes.is_empty() => bytes,
         // It may have too much to do.
         Err(error) if error != RequestError::Timeout => return true,

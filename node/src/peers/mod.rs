@@ -2,12 +2,11 @@
 //! consensus are handed over to `consensus`.
 
 mod answers;
-mod frauds;
+pub mod frauds;
 mod heads;
 mod transactions;
 
 pub use answers::{FullAnswers, hash_in};
-pub use frauds::answer as answer_of_frauds;
 pub use heads::Heads;
 
 use crate::{
@@ -201,7 +200,7 @@ impl Answering {
     /// What is dropped is refused.
     fn answer(&self, kind: RequestKind, question: Vec<u8>, answer: Answer) {
         let permits = match kind {
-            RequestKind::Proposal | RequestKind::Status | RequestKind::Proof => &self.urgent,
+            RequestKind::Proposal | RequestKind::Status | RequestKind::Proof | RequestKind::Code => &self.urgent,
             _ => &self.usual,
         };
         let Ok(permit) = permits.clone().try_acquire_owned() else {

@@ -4,7 +4,7 @@ use super::Witness;
 use crate::{
     chain::ChainError,
     consensus::{Bodies, Ledger},
-    peers::{Answers, answer_of_frauds, hash_in},
+    peers::{Answers, frauds, hash_in},
 };
 use codec::Encode;
 use quids_core::Hash;
@@ -20,7 +20,8 @@ impl Answers for WitnessAnswers {
     fn answer(&self, kind: RequestKind, question: &[u8]) -> Result<Option<Vec<u8>>, ChainError> {
         let find: fn(&Bodies, &Hash) -> Option<Arc<[u8]>> = match kind {
             RequestKind::Status => return Ok(Some(self.ledger.best().encode())),
-            RequestKind::FraudProof => return answer_of_frauds(&*self.ledger, question),
+            RequestKind::FraudProof => return frauds::answer(&*self.ledger, question),
+            RequestKind::FraudProofs => return Ok(Some(frauds::list(&*self.ledger))),
             RequestKind::Proposal => Bodies::body,
             RequestKind::Proof => Bodies::proof,
             RequestKind::Code => Bodies::blob,

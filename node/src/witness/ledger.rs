@@ -1,9 +1,10 @@
 //! What a witness knows of the chain: the last header, and who decides the next block.
 
-use super::proofs::Proofs;
+use super::proofs::{Proofs, Wanted};
 use crate::{
     chain::{
-        ChainError, FinalHeader, FraudKeeper, FraudProof, Frauds, NoFraud, Stateless, Trusted, Witnessed, stored_fraud,
+        ChainError, FinalHeader, FraudKeeper, FraudProof, Frauds, NoFraud, Stateless, Trusted, Witnessed, check_recent,
+        stored_fraud,
     },
     consensus::{BlockWish, BroughtIn, Executed, Ledger},
     peers::Validators,
@@ -26,8 +27,9 @@ use tokio::sync::broadcast;
 pub(super) const NEXT: &[u8] = b"witness/next";
 /// Notifications that a slow subscriber may be behind before it misses some.
 const NOTIFICATIONS_MAX: usize = 256;
-/// The longest interval that is taken from a peer: no header commits to it.
-const INTERVAL_MS_MAX: u64 = 60_000;
+/// The shortest and the longest interval that a chain can have: no header commits to it.
+const INTERVAL_MS_MIN: u64 = 50;
+const INTERVAL_MS_MAX: u64 = 600_000;
 
 /// See the module.
 pub struct Witness {
@@ -117,14 +119,16 @@ impl Witness {
             return Err(NoFraud::UnknownParent { number, hash });
         }
         let last = self.last.read().clone();
+        check_recent(number, last.header.number)?;
         let trusted = Trusted {
             genesis: self.genesis,
             parent: hash,
             // Who decided block 1 is not known later.
             first: (last.header.number == Height::ZERO).then(|| NextCommittee::from(&last.next)),
         };
-        let blobs: Arc<dyn Blobs> = self.proofs.bodies.clone();
-        let fraud = self.stateless.verify_fraud(&trusted, proof, &blobs)?;
+        // Others have the runtime's code and no other value, so that is all that counts here.
+        let nothing: Arc<dyn Blobs> = Arc::new(());
+        let fraud = self.stateless.verify_fraud(&trusted, proof, &nothing)?;
         Ok(self.frauds.put(&self.db, &fraud)?)
     }
 
@@ -156,14 +160,16 @@ fn verified(last: &Header, deciding: &NextHeight, item: &FinalHeader, genesis: &
     justification
         .verify(genesis, &deciding.committee, deciding.threshold, &quids_crypto::verify)
         .map_err(|error| error.to_string())?;
-    let next = match next {
-        None => deciding.clone(),
-        Some(next) => NextHeight {
-            // What the header does not commit to is not known before a block is executed.
-            max_transactions: u32::MAX,
-            batch_interval_ms: next.batch_interval_ms.min(INTERVAL_MS_MAX),
-            ..next.clone()
-        },
+    let next = next.as_ref().unwrap_or(deciding);
+    if next.accounts.len() != next.committee.seats().len() {
+        let (accounts, seats) = (next.accounts.len(), next.committee.seats().len());
+        return Err(format!("{accounts} accounts are given for {seats} seats"));
+    }
+    let next = NextHeight {
+        // What the header does not commit to is not known before a block is executed.
+        max_transactions: u32::MAX,
+        batch_interval_ms: next.batch_interval_ms.clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX),
+        ..next.clone()
     };
     let (stated, given) = (NextCommittee::of(header), NextCommittee::from(&next));
     if stated != Some(given) {
@@ -201,9 +207,14 @@ impl Ledger for Witness {
             _ => None,
         });
         let author = author.and_then(|author| Self::key_of(&last.next, &author));
-        let witnessed = self
-            .proofs
-            .execute(&self.stateless, &last.header, block, author.as_ref())?;
+        let parent = last.header.hash();
+        let wanted = Wanted {
+            parent: &last.header,
+            block,
+            author: author.as_ref(),
+            is_wanted: &|| self.best().1 == parent,
+        };
+        let witnessed = self.proofs.execute(&self.stateless, &wanted)?;
         Ok(Executed {
             timestamp_ms: witnessed.timestamp_ms,
             extrinsics: block.extrinsics.len(),
@@ -273,5 +284,129 @@ impl FraudKeeper for Witness {
 
     fn fraud_proof(&self, block: &Hash) -> Result<Option<Vec<u8>>, ChainError> {
         Ok(stored_fraud(&self.db, block)?.map(|(proof, _)| proof.encode()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quids_api::pobpc::POBPC_ENGINE_ID;
+    use quids_core::Digest;
+    use quids_crypto::{KeyPair, SignatureScheme};
+    use quids_pobpc::{Ballot, Committee, Role, Round, Seat, SeatIndex, Threshold};
+
+    const GENESIS: Hash = Hash::repeat_byte(7);
+
+    fn key(number: u8) -> KeyPair {
+        KeyPair::from_seed(SignatureScheme::Falcon512, &[number; 32]).unwrap()
+    }
+
+    /// Four of them, from this number on.
+    fn next(first: u8) -> NextHeight {
+        let seat = |number| Seat {
+            key: key(number).public().clone(),
+            role: Role::Full,
+        };
+        NextHeight {
+            committee: Committee::new((first..first + 4).map(seat).collect()).unwrap(),
+            accounts: (first..first + 4).map(|number| AccountId20([number; 20])).collect(),
+            threshold: Threshold::DEFAULT,
+            batch_interval_ms: 1000,
+            max_transactions: 100,
+        }
+    }
+
+    fn header(parent: &Header, next: &NextHeight) -> Header {
+        Header {
+            parent_hash: parent.hash(),
+            number: parent.number.next().unwrap(),
+            state_root: Hash::repeat_byte(1),
+            extrinsics_root: Hash::repeat_byte(2),
+            digest: Digest {
+                logs: vec![DigestItem::Consensus(
+                    POBPC_ENGINE_ID,
+                    NextCommittee::from(next).encode(),
+                )],
+            },
+        }
+    }
+
+    /// Signed by these seats of the four from `first` on.
+    fn signed(header: &Header, first: u8, seats: &[u16]) -> Justification {
+        let mut this = Justification {
+            height: header.number,
+            round: Round(2),
+            block: header.hash(),
+            signatures: Vec::new(),
+        };
+        let message = this.vote().signed_bytes(&GENESIS);
+        let sign = |seat: &u16| (SeatIndex(*seat), key(first + *seat as u8).sign(&message));
+        this.signatures = seats.iter().map(sign).collect();
+        this
+    }
+
+    fn genesis() -> Header {
+        Header {
+            parent_hash: Hash::zero(),
+            number: Height::ZERO,
+            state_root: Hash::zero(),
+            extrinsics_root: Hash::zero(),
+            digest: Digest::default(),
+        }
+    }
+
+    #[test]
+    fn a_header_is_taken_only_with_what_makes_it_final() {
+        let (last, now, then) = (genesis(), next(1), next(5));
+        let right = || {
+            let header = header(&last, &then);
+            FinalHeader {
+                justification: signed(&header, 1, &[0, 1, 3]),
+                header,
+                next: Some(then.clone()),
+            }
+        };
+        let taken = verified(&last, &now, &right(), &GENESIS).unwrap();
+        // What no header commits to is not believed.
+        let unbounded = u32::MAX;
+        assert_eq!(
+            (taken.committee, taken.max_transactions),
+            (then.committee.clone(), unbounded)
+        );
+        // Who decided goes on where nothing else is given and the header says so.
+        let stays = header(&last, &now);
+        let item = FinalHeader {
+            justification: signed(&stays, 1, &[1, 2, 3]),
+            header: stays,
+            next: None,
+        };
+        assert_eq!(verified(&last, &now, &item, &GENESIS).unwrap().committee, now.committee);
+        type Change = fn(&mut FinalHeader);
+        let wrong: [(&str, Change); 9] = [
+            ("no child", |item| item.header.parent_hash = Hash::repeat_byte(9)),
+            ("no child", |item| item.header.number = Height(2)),
+            ("is for block", |item| item.justification.height = Height(2)),
+            ("is for block", |item| item.header.state_root = Hash::zero()),
+            ("", |item| item.justification = signed(&item.header, 1, &[0, 1])),
+            ("", |item| item.justification = signed(&item.header, 5, &[0, 1, 2])),
+            ("as deciding next", |item| item.next = None),
+            ("as deciding next", |item| item.next = Some(next(9))),
+            ("accounts are given", |item| {
+                item.next.as_mut().unwrap().accounts.push(AccountId20([0; 20]));
+            }),
+        ];
+        for (at, (reason, change)) in wrong.into_iter().enumerate() {
+            let mut item = right();
+            change(&mut item);
+            let error = verified(&last, &now, &item, &GENESIS).unwrap_err();
+            assert!(error.contains(reason), "{at}: {error}");
+        }
+        // Another chain's.
+        verified(&last, &now, &right(), &Hash::zero()).unwrap_err();
+        for (given, kept) in [(0, INTERVAL_MS_MIN), (1000, 1000), (u64::MAX, INTERVAL_MS_MAX)] {
+            let mut item = right();
+            item.next.as_mut().unwrap().batch_interval_ms = given;
+            assert_eq!(verified(&last, &now, &item, &GENESIS).unwrap().batch_interval_ms, kept);
+        }
     }
 }

@@ -8,7 +8,7 @@ use codec::{DecodeAll, Encode};
 use quids_core::{Block, Hash, Header};
 use quids_crypto::{PublicKey, blake3_256};
 use quids_network::{Network, Offence, PeerId, RequestKind};
-use quids_state::{BatchProof, Blobs};
+use quids_state::{BatchProof, Blobs, ProofState};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -17,8 +17,11 @@ use tokio::runtime::Handle;
 
 /// How long a block's proof and values are asked for: after that there is no verdict for now.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long one peer may take, that others are asked in time.
-const ONE: Duration = Duration::from_millis(1500);
+/// How long whoever made the block may take, and how long any other, that more are asked in time.
+const MAKER: Duration = Duration::from_millis(2500);
+const OTHER: Duration = Duration::from_millis(1000);
+/// Values that are fetched at once because a proof says that the block reads them; the others when it does.
+const AHEAD_MAX: usize = 32;
 /// Values that one block may need and this node lacks: more than a block's weight reads.
 const BLOBS_MAX: usize = 4096;
 
@@ -29,33 +32,53 @@ pub struct Proofs {
     pub runtime: Handle,
 }
 
+/// A block that is to be executed as a child of this one, as long as that is wanted.
+pub struct Wanted<'a> {
+    pub parent: &'a Header,
+    pub block: &'a Block,
+    /// Whose block it is: asked first.
+    pub author: Option<&'a PublicKey>,
+    pub is_wanted: &'a dyn Fn() -> bool,
+}
+
+/// Why these bytes are of no use. It says nothing about the block.
+enum Useless {
+    /// Whoever gave them is to blame.
+    Bad(String),
+    /// They need a value that nobody gives.
+    NoBlob,
+}
+
 impl Proofs {
-    /// Executes a child of this block on a proof that somebody gives. Whoever made the block is asked first.
-    pub fn execute(
-        &self,
-        stateless: &Stateless,
-        parent: &Header,
-        block: &Block,
-        author: Option<&PublicKey>,
-    ) -> Result<Witnessed, ChainError> {
-        let hash = block.header.hash();
+    /// Executes a block on a proof that somebody gives.
+    pub fn execute(&self, stateless: &Stateless, wanted: &Wanted<'_>) -> Result<Witnessed, ChainError> {
+        let hash = wanted.block.header.hash();
         let until = Instant::now() + PATIENCE;
+        // Only what served before is kept.
         if let Some(bytes) = self.bodies.proof(&hash)
-            && let Ok(outcome) = self.execute_on(stateless, parent, block, &bytes, until)
+            && let Ok(outcome) = self.execute_on(stateless, wanted, &bytes, until)
         {
             return outcome;
         }
-        for peer in self.peers(author) {
-            let Some(bytes) = self.ask(peer, RequestKind::Proof, &hash, until) else {
+        for (peer, patience) in self.peers(wanted.author) {
+            if !(wanted.is_wanted)() {
+                break;
+            }
+            let Some(bytes) = self.ask(peer, RequestKind::Proof, &hash, until.min(Instant::now() + patience)) else {
                 continue;
             };
-            match self.execute_on(stateless, parent, block, &bytes, until) {
+            match self.execute_on(stateless, wanted, &bytes, until) {
                 Ok(outcome) => {
-                    self.bodies.put_proof(hash, bytes.into(), []);
+                    if matches!(outcome, Ok(_) | Err(ChainError::InvalidBlock { .. })) {
+                        self.bodies.put_proof(hash, bytes.into(), []);
+                    }
                     return outcome;
                 }
-                Err(error) => {
-                    tracing::debug!("{peer} gave as the proof of block {hash:?}: {error}");
+                Err(Useless::NoBlob) => {
+                    tracing::debug!("{peer} gave a proof of block {hash:?} that needs a value which nobody gives");
+                }
+                Err(Useless::Bad(reason)) => {
+                    tracing::debug!("{peer} gave as the proof of block {hash:?}: {reason}");
                     self.network.report(peer, Offence::WrongAnswer);
                 }
             }
@@ -63,39 +86,43 @@ impl Proofs {
         Err(ChainError::NoProof(hash))
     }
 
-    /// The error: these bytes are no proof of what the block needs.
     fn execute_on(
         &self,
         stateless: &Stateless,
-        parent: &Header,
-        block: &Block,
+        wanted: &Wanted<'_>,
         bytes: &[u8],
         until: Instant,
-    ) -> Result<Result<Witnessed, ChainError>, String> {
-        let proof = BatchProof::decode_all(&mut &*bytes).map_err(|error| error.to_string())?;
+    ) -> Result<Result<Witnessed, ChainError>, Useless> {
+        let bad = |error: &dyn ToString| Useless::Bad(error.to_string());
+        let proof = BatchProof::decode_all(&mut &*bytes).map_err(|error| bad(&error))?;
         let blobs: Arc<dyn Blobs> = self.bodies.clone();
+        // Marks are anybody's: what they name in vain is no reason to give up.
+        let state = ProofState::open(wanted.parent.state_root, &proof, blobs.clone()).map_err(|error| bad(&error))?;
+        for hash in state.missing_blobs().iter().take(AHEAD_MAX) {
+            self.fetch(hash, until);
+        }
+        drop(state);
         for _ in 0..BLOBS_MAX {
-            match stateless.check(parent, block, &proof, &blobs) {
+            match stateless.check(wanted.parent, wanted.block, &proof, &blobs) {
                 Ok(witnessed) => return Ok(Ok(witnessed)),
                 Err(StatelessError::Block(error)) => return Ok(Err(error)),
                 Err(StatelessError::Missing(hashes)) => {
-                    for hash in hashes {
-                        if !self.fetch(&hash, until) {
-                            return Ok(Err(ChainError::NoProof(block.header.hash())));
-                        }
+                    if !hashes.iter().all(|hash| self.fetch(hash, until)) {
+                        return Err(Useless::NoBlob);
                     }
                 }
                 Err(error @ (StatelessError::Proof(_) | StatelessError::Incomplete(_) | StatelessError::NoCode)) => {
-                    return Err(error.to_string());
+                    return Err(bad(&error));
                 }
             }
         }
-        Ok(Err(ChainError::NoProof(block.header.hash())))
+        Err(Useless::NoBlob)
     }
 
     /// Gets a value by its hash; whether it is there then.
     fn fetch(&self, hash: &Hash, until: Instant) -> bool {
-        self.peers(None).into_iter().any(|peer| {
+        self.peers(None).into_iter().any(|(peer, patience)| {
+            let until = until.min(Instant::now() + patience);
             let Some(bytes) = self.ask(peer, RequestKind::Code, hash, until) else {
                 return false;
             };
@@ -108,20 +135,19 @@ impl Proofs {
         })
     }
 
-    /// Validators first, and among those the one with this key.
-    fn peers(&self, first: Option<&PublicKey>) -> Vec<PeerId> {
+    /// Validators first, and among those the one with this key; and how long each may take.
+    fn peers(&self, maker: Option<&PublicKey>) -> Vec<(PeerId, Duration)> {
         let mut peers = self.network.peers();
-        peers.sort_by_key(|peer| match &peer.validator {
-            Some(key) if Some(key) == first => 0,
-            Some(_) => 1,
-            None => 2,
-        });
-        peers.into_iter().map(|peer| peer.id).collect()
+        let is_maker = |key: &Option<PublicKey>| maker.is_some() && key.as_ref() == maker;
+        peers.sort_by_key(|peer| (!is_maker(&peer.validator), peer.validator.is_none()));
+        let patience = |key| if is_maker(key) { MAKER } else { OTHER };
+        let peers = peers.iter().map(|peer| (peer.id, patience(&peer.validator)));
+        peers.collect()
     }
 
     /// What a peer gives, if it gives anything in time.
     fn ask(&self, peer: PeerId, kind: RequestKind, hash: &Hash, until: Instant) -> Option<Vec<u8>> {
-        let left = until.checked_duration_since(Instant::now())?.min(ONE);
+        let left = until.checked_duration_since(Instant::now())?;
         let request = self.network.request(peer, kind, hash.encode());
         let answer = self
             .runtime

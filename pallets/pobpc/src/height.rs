@@ -205,8 +205,7 @@ impl<T: Config> Pallet<T> {
 
     /// What the block after this one has to say, if this validator makes it; `None` where all sit at every height.
     pub fn to_say(account: &AccountId20) -> Option<ToSay> {
-        let count = CurrentParameters::<T>::get().witness_count;
-        if Active::<T>::get().len() <= count.into() {
+        if !SelectAnew::<T>::get() {
             return None;
         }
         let next = pallet_system::Number::<T>::get().next()?;

@@ -17,7 +17,7 @@ pub struct Parameters {
     pub witness_count: u16,
     /// The share of a committee that decides, in millionths.
     pub consensus_threshold: Threshold,
-    /// At every so many heights all validators sit; 0 for never.
+    /// At every so many heights all validators sit, with a vote each whatever their bonds; 0 for never.
     pub checkpoint_interval: u32,
 }
 
@@ -61,7 +61,7 @@ impl Default for Parameters {
             batch_interval: 1000,
             witness_count: 7,
             consensus_threshold: Threshold::DEFAULT,
-            checkpoint_interval: 100,
+            checkpoint_interval: 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Making a fraud proof, where the parent's state is; and taking in those of others.
 
 use super::{
-    FRAUD_PROOF_BYTES_MAX, FraudKeeper, FraudProof, Frauds, NoFraud, Trusted, VerifiedFraud,
+    FRAUD_PROOF_BYTES_MAX, FraudKeeper, FraudProof, Frauds, NoFraud, Trusted, VerifiedFraud, check_recent,
     keep::stored,
     verify::{Outcome, outcome},
 };
@@ -72,6 +72,8 @@ impl Chain {
             first: Some(NextCommittee::from(&next)),
         };
         let code: Arc<dyn Blobs> = Arc::new(recorder.blobs(&is_code));
+        // As others read it.
+        let proof = FraudProof::decode(&proof.encode())?;
         self.stateless().verify_fraud(&trusted, proof, &code)
     }
 
@@ -86,6 +88,7 @@ impl Chain {
         if !self.has_at(number, hash)? {
             return Err(NoFraud::UnknownParent { number, hash });
         }
+        check_recent(number, self.best().0)?;
         let (number, child) = (proof.block.header.number, proof.hash());
         if self.has_at(number, child)? {
             return Err(NoFraud::Executed { number, hash: child });

@@ -52,8 +52,14 @@ impl Frauds {
             )?,
         };
         for found in db.fraud_proofs()? {
-            let Some((proof, fault)) = stored(db, &found.block)? else {
-                continue;
+            let (proof, fault) = match stored(db, &found.block) {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => {
+                    tracing::error!("the fraud proof of block {:?} cannot be read: {error}", found.block);
+                    continue;
+                }
             };
             let (number, parent) = (proof.block.header.number, &proof.parent);
             let is_of_chain = db.hash_at(parent.number)? == Some(parent.hash());
@@ -79,7 +85,10 @@ impl Frauds {
         let (proof, fault) = (fraud.proof().clone(), fraud.fault().to_string());
         let notice = notice(&proof, fault.clone(), false);
         let block = notice.block;
-        if self.known.lock().iter().any(|known| known.block == block) {
+        let known = self.known.lock().iter().find(|known| known.block == block).cloned();
+        if let Some(known) = known {
+            // It may have been met first where its parent was not stored yet.
+            self.stop_for(known);
             return Ok(());
         }
         if !db.store_fraud_proof(&block, &Stored { proof, fault }.encode())? {
@@ -93,7 +102,13 @@ impl Frauds {
         let notice = Arc::new(notice);
         tracing::error!("{}", describe(&notice));
         self.known.lock().push(notice.clone());
-        if notice.is_dismissed || !is_of_chain {
+        if is_of_chain {
+            self.stop_for(notice);
+        }
+    }
+
+    fn stop_for(&self, notice: Arc<FraudNotice>) {
+        if notice.is_dismissed {
             return;
         }
         self.halt.send_if_modified(|halt| {

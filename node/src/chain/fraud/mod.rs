@@ -61,6 +61,18 @@ impl FraudProof {
     }
 }
 
+/// Blocks from the accused one's parent to the last for which a node still stops: as long as evidence counts on chain and bonds are
+/// held. Who once were a committee and have nothing to lose any more do not stop anybody.
+const RECENT: Height = Height(12_800);
+
+/// An error if the parent of an accused block is too far below the last one.
+pub(crate) fn check_recent(parent: Height, best: Height) -> Result<(), NoFraud> {
+    match best.saturating_sub(parent) <= RECENT {
+        true => Ok(()),
+        false => Err(NoFraud::Old { parent, best }),
+    }
+}
+
 /// Who keeps the fraud proofs of a chain, with its states or without.
 pub trait FraudKeeper: Send + Sync + 'static {
     fn frauds(&self) -> &Frauds;
@@ -102,6 +114,8 @@ pub enum NoFraud {
     OtherBlock { found: Hash, asked: Hash },
     #[error("the parent, block {number} ({hash:?}), is none of this chain")]
     UnknownParent { number: Height, hash: Hash },
+    #[error("it is about a child of block {parent}, too long before the last one, {best}, to stop for it")]
+    Old { parent: Height, best: Height },
     #[error("this node executed block {number} ({hash:?}) and found it right")]
     Executed { number: Height, hash: Hash },
     #[error("block {number} ({hash:?}) is no child of block {parent}")]
@@ -152,6 +166,7 @@ impl NoFraud {
             | Self::NoRuntime
             | Self::Right => true,
             Self::UnknownParent { .. }
+            | Self::Old { .. }
             | Self::Executed { .. }
             | Self::NoCode(_)
             | Self::NotJudged(_)

@@ -86,8 +86,12 @@ impl<L: Ledger> Task<L> {
             return self.tell_verdicts(hash);
         }
         self.candidates.set(&hash, Stage::Here);
-        let from = Some(from);
-        self.waiting.push_back((hash, Waiting { block, from }));
+        let waiting = Waiting {
+            block,
+            from: Some(from),
+            is_kept: false,
+        };
+        self.waiting.push_back((hash, waiting));
         self.check_next();
         Ok(())
     }
@@ -100,12 +104,14 @@ impl<L: Ledger> Task<L> {
         (block.header.hash() == hash && block.extrinsics.len() <= extrinsics_max).then_some(block)
     }
 
-    /// Executes what waits for it, one block at a time.
+    /// Executes what waits for it, one block at a time, those of the round first.
     pub(super) fn check_next(&mut self) {
         if self.is_checking {
             return;
         }
-        let Some((hash, waiting)) = self.waiting.pop_front() else {
+        let of_round = self.candidates.of_round(self.round);
+        let first = self.waiting.iter().position(|(hash, _)| of_round.contains(hash));
+        let Some((hash, waiting)) = self.waiting.remove(first.unwrap_or_default()) else {
             return;
         };
         self.is_checking = true;
@@ -141,12 +147,14 @@ impl<L: Ledger> Task<L> {
         &mut self,
         hash: Hash,
         outcome: Result<Executed<L::Outcome>, ChainError>,
-        Waiting { block, from }: Waiting,
+        waiting: Waiting,
     ) -> Result<(), ConsensusError> {
+        let Waiting { block, from, is_kept } = waiting;
         let stage = match outcome {
             Ok(executed) => {
                 self.bodies.put(hash, block.encode().into());
-                if from.is_some() {
+                // Before the engine hears of it.
+                if !is_kept {
                     self.keep(self.candidates.rounds(&hash), block)?;
                 }
                 Stage::Executed(Box::new(executed))
@@ -157,12 +165,12 @@ impl<L: Ledger> Task<L> {
                 if let Some(from) = from {
                     self.network.report(from, Offence::WrongAnswer);
                 }
-                self.candidates.wrong_body(&hash, from);
+                self.candidates.wrong_body(&hash);
                 return Ok(());
             }
             Err(error) if error.is_local() => {
                 tracing::warn!("no verdict on block {hash:?}: {error}");
-                Stage::Unknown(Box::new(block))
+                Stage::Unknown(Box::new(Waiting { block, from, is_kept }))
             }
             Err(error) => {
                 tracing::warn!("a block is proposed that is invalid: {error}");
@@ -179,10 +187,12 @@ impl<L: Ledger> Task<L> {
         Ok(kept.map_err(Halt::from)?)
     }
 
-    /// Executes once more what this node could not tell about.
-    pub(super) fn check_again(&mut self) {
-        for (hash, block) in self.candidates.retry() {
-            self.waiting.push_back((hash, Waiting { block, from: None }));
+    /// Executes once more which of these this node could not tell about.
+    pub(super) fn check_again(&mut self, blocks: Vec<Hash>) {
+        for hash in blocks {
+            if let Some(waiting) = self.candidates.retry(&hash) {
+                self.waiting.push_back((hash, waiting));
+            }
         }
         self.check_next();
     }

@@ -12,16 +12,24 @@ use crate::{
 use codec::Encode;
 use quids_core::Height;
 use quids_network::{Offence, PeerId, RequestError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What an answer may take in memory: short extrinsics take more there than on the wire.
 const BLOCKS_MEMORY_MAX: usize = 192 << 20;
+
+/// How often it is tried to execute a decided block that this node could not tell about.
+const EXECUTE_AGAIN: Duration = Duration::from_secs(1);
 
 impl<L: Ledger> Task<L> {
     /// Asks for what is missing.
     pub(super) fn look(&mut self) {
         for block in self.candidates.wanted(Instant::now()) {
             self.fetch(block);
+        }
+        let undelivered = self.undelivered.as_ref().map(|justification| justification.block);
+        if let Some(block) = undelivered.filter(|_| self.executed_again.elapsed() >= EXECUTE_AGAIN) {
+            self.executed_again = Instant::now();
+            self.check_again(vec![block]);
         }
         for bytes in std::mem::take(&mut self.unsent) {
             self.publish(bytes);

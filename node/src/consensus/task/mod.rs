@@ -5,7 +5,7 @@ mod missed;
 
 use super::{
     Incoming, Parts,
-    candidates::{Candidates, Stage},
+    candidates::{Candidates, Stage, Waiting},
     catch_up::CatchUp,
     disk::Disk,
     ledger::{BroughtIn, Executed, Ledger},
@@ -95,13 +95,6 @@ enum Done<O> {
 /// What executing a block came to, and the block.
 type Judged<O> = (Result<Executed<O>, ChainError>, Waiting);
 
-/// A block that is to be executed.
-struct Waiting {
-    block: Block,
-    /// Who gave it; `None` if it was in the journal.
-    from: Option<PeerId>,
-}
-
 /// See the module.
 pub struct Task<L: Ledger> {
     ledger: Arc<L>,
@@ -127,8 +120,9 @@ pub struct Task<L: Ledger> {
     is_checking: bool,
     /// Verified messages of the height, until it begins.
     ready: Vec<Message>,
-    /// A decision whose block is not executed yet.
+    /// A decision whose block is not executed yet, and when that was tried last.
     undelivered: Option<Justification>,
+    executed_again: Instant,
     /// When the height began.
     begun: Instant,
     /// Messages that the network had no room for.
@@ -227,6 +221,7 @@ impl<L: Ledger> Task<L> {
             is_checking: false,
             ready: Vec::new(),
             undelivered: None,
+            executed_again: Instant::now(),
             begun: Instant::now(),
             unsent: VecDeque::new(),
             early: Vec::new(),
@@ -277,7 +272,12 @@ impl<L: Ledger> Task<L> {
             for round in rounds {
                 self.candidates.proposed(hash, round, round, None);
             }
-            self.waiting.push_back((hash, Waiting { block, from: None }));
+            let waiting = Waiting {
+                block,
+                from: None,
+                is_kept: true,
+            };
+            self.waiting.push_back((hash, waiting));
         }
         self.check_next();
         Ok(())
@@ -463,7 +463,7 @@ impl<L: Ledger> Task<L> {
                     for block in self.candidates.of_round(round) {
                         self.tell_verdict(block, round)?;
                     }
-                    self.check_again();
+                    self.check_again(self.candidates.of_round(round));
                 }
                 Output::Decided(decision) => self.on_decided(*decision)?,
             }
@@ -542,7 +542,7 @@ impl<L: Ledger> Task<L> {
             }
             Some(Stage::Here | Stage::Unknown(_)) => {
                 tracing::warn!("block {} is decided, but not executed yet", self.height);
-                self.check_again();
+                self.executed_again = Instant::now();
             }
             // Others have it, with the proof.
             _ => tracing::warn!("block {} is decided, but its body is not here yet", self.height),

@@ -35,7 +35,7 @@ fn the_parameters_are_the_specifications() {
         witness_count,
         consensus_threshold.millionths(),
     );
-    assert_eq!((numbers, checkpoint_interval), ((100, 1000, 7, 670_000), 100));
+    assert_eq!((numbers, checkpoint_interval), ((100, 1000, 7, 670_000), 0));
 }
 
 #[test]
