@@ -59,7 +59,7 @@ impl Frauds {
             let is_of_chain = db.hash_at(parent.number)? == Some(parent.hash());
             let is_taken = db.hash_at(number)? == Some(found.block);
             let notice = notice(&proof, fault, found.is_dismissed);
-            this.add(notice, is_of_chain && !is_taken);
+            this.add(&mut this.known.lock(), notice, is_of_chain && !is_taken);
         }
         Ok(this)
     }
@@ -79,20 +79,22 @@ impl Frauds {
         let (proof, fault) = (fraud.proof().clone(), fraud.fault().to_string());
         let notice = notice(&proof, fault.clone(), false);
         let block = notice.block;
-        if self.known.lock().iter().any(|known| known.block == block) {
+        // Until it is on the disk: another one may come at the same time.
+        let mut known = self.known.lock();
+        if known.iter().any(|known| known.block == block) {
             return Ok(());
         }
         if !db.store_fraud_proof(&block, &Stored { proof, fault }.encode())? {
             tracing::warn!("the fraud proof of {block:?} is not kept: {FRAUD_PROOFS_MAX} are, or it is");
         }
-        self.add(notice, true);
+        self.add(&mut known, notice, true);
         Ok(())
     }
 
-    fn add(&self, notice: FraudNotice, is_of_chain: bool) {
+    fn add(&self, known: &mut Vec<Arc<FraudNotice>>, notice: FraudNotice, is_of_chain: bool) {
         let notice = Arc::new(notice);
         tracing::error!("{}", describe(&notice));
-        self.known.lock().push(notice.clone());
+        known.push(notice.clone());
         if notice.is_dismissed || !is_of_chain {
             return;
         }
