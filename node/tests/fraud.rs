@@ -496,7 +496,12 @@ fn a_node_that_knows_of_a_fraud_stays_stopped_until_its_operator_dismisses_it() 
     let (hash, bytes) = {
         let chain = validators.open(folder.path());
         validators.go_on(&chain, Vec::new());
-        accused(&validators, &chain, Vec::new(), wrong_root)
+        // As a member does that found it invalid, and hears that the others decided it.
+        let (mut block, _) = made(&chain, transfers(&chain, 1));
+        wrong_root(&chain, &mut block);
+        let (hash, justification) = (block.header.hash(), validators.sign(&chain, &block, &[1, 2, 3]));
+        chain.chain.accuse_decided(&block, &justification);
+        (hash, chain.chain.fraud_proof(&hash).unwrap().unwrap())
     };
     let chain = validators.open(folder.path());
     let known = chain.chain.frauds().known();

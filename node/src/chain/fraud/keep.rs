@@ -65,7 +65,7 @@ impl Frauds {
             let is_of_chain = db.hash_at(parent.number)? == Some(parent.hash());
             let is_taken = executes && db.hash_at(number)? == Some(found.block);
             let notice = notice(&proof, fault, found.is_dismissed);
-            this.add(notice, is_of_chain && !is_taken);
+            this.add(&mut this.known.lock(), notice, is_of_chain && !is_taken);
         }
         Ok(this)
     }
@@ -85,23 +85,24 @@ impl Frauds {
         let (proof, fault) = (fraud.proof().clone(), fraud.fault().to_string());
         let notice = notice(&proof, fault.clone(), false);
         let block = notice.block;
-        let known = self.known.lock().iter().find(|known| known.block == block).cloned();
-        if let Some(known) = known {
+        // Until it is on the disk: another one may come at the same time.
+        let mut known = self.known.lock();
+        if let Some(known) = known.iter().find(|known| known.block == block) {
             // It may have been met first where its parent was not stored yet.
-            self.stop_for(known);
+            self.stop_for(known.clone());
             return Ok(());
         }
         if !db.store_fraud_proof(&block, &Stored { proof, fault }.encode())? {
             tracing::warn!("the fraud proof of {block:?} is not kept: {FRAUD_PROOFS_MAX} are, or it is");
         }
-        self.add(notice, true);
+        self.add(&mut known, notice, true);
         Ok(())
     }
 
-    fn add(&self, notice: FraudNotice, is_of_chain: bool) {
+    fn add(&self, known: &mut Vec<Arc<FraudNotice>>, notice: FraudNotice, is_of_chain: bool) {
         let notice = Arc::new(notice);
         tracing::error!("{}", describe(&notice));
-        self.known.lock().push(notice.clone());
+        known.push(notice.clone());
         if is_of_chain {
             self.stop_for(notice);
         }

@@ -13,7 +13,7 @@ use quids_api::{names, pobpc::NextCommittee};
 use quids_core::{Block, Hash};
 use quids_executor::Runtime;
 use quids_pobpc::{Seat, SeatIndex};
-use quids_state::{BackendError, Blobs, Overlay, ProofState, StateBackend};
+use quids_state::{BackendError, Blobs, ProofState, StateBackend};
 use std::sync::Arc;
 
 /// What a verifier knows of the chain.
@@ -75,23 +75,28 @@ impl Stateless {
             // That this node cannot load it is no fault of the block.
             StatelessError::Block(error) => NoFraud::NotJudged(error),
         })?;
+        let judged = self.judged(&runtime, &state, block);
+        // Whatever the runtime made of what the proof does not show, it is no verdict.
+        match state.failure() {
+            Some(BackendError::NoBlob(hash)) if hash == runtime.code_hash() => Err(NoFraud::NoCode(hash)),
+            Some(error) => Err(NoFraud::Incomplete(error)),
+            None => judged,
+        }
+    }
+
+    /// As far as the state is there.
+    fn judged(&self, runtime: &Runtime, state: &Arc<ProofState>, block: &Block) -> Result<Fault, NoFraud> {
+        let other_body = other_body(runtime, state, &self.signatures, block).map_err(NoFraud::NotJudged)?;
+        if let Some(reason) = other_body {
+            return Err(NoFraud::OtherBody(reason));
+        }
         let beside = || overlay(Arc::new(state.afresh()), &self.signatures);
-        let verified = verify_signatures(&self.signatures, &runtime, &beside, &block.header, &block.extrinsics);
+        let verified = verify_signatures(&self.signatures, runtime, &beside, &block.header, &block.extrinsics);
         if let Err(error) = verified {
             tracing::debug!("signatures are verified one by one: {error}");
         }
-        let outcome = outcome(&runtime, &state, &self.signatures, block);
-        // Whatever the runtime made of what the proof does not show, it is no verdict.
-        match state.failure() {
-            Some(BackendError::NoBlob(hash)) if hash == runtime.code_hash() => return Err(NoFraud::NoCode(hash)),
-            Some(error) => return Err(NoFraud::Incomplete(error)),
-            None => {}
-        }
-        match outcome.map_err(NoFraud::NotJudged)? {
-            Outcome::Wrong(fault) => Ok(fault),
-            Outcome::Right => Err(NoFraud::Right),
-            Outcome::OtherBody(reason) => Err(NoFraud::OtherBody(reason)),
-        }
+        let fault = fault_of(runtime, state, &self.signatures, block).map_err(NoFraud::NotJudged)?;
+        fault.ok_or(NoFraud::Right)
     }
 }
 
@@ -129,37 +134,38 @@ fn check_signed(trusted: &Trusted, proof: &FraudProof) -> Result<(), NoFraud> {
     Ok(())
 }
 
-/// What a block comes to that was signed.
-pub(super) enum Outcome {
-    Right,
-    Wrong(Fault),
-    /// Nothing is known of the block: somebody gave it other extrinsics.
-    OtherBody(&'static str),
-}
-
-/// Executes a block on its parent's state, or as much as there is of it. An error says nothing about the block.
-pub(super) fn outcome<B: StateBackend>(
+/// Why these are not the extrinsics that the header commits to; `None`: they are. Others prove nothing: anybody may give them.
+pub(super) fn other_body<B: StateBackend>(
     runtime: &Runtime,
     state: &Arc<B>,
     signatures: &Arc<VerifiedSignatures>,
     block: &Block,
-) -> Result<Outcome, ChainError> {
-    let overlay = || -> Overlay<Arc<B>> { overlay(state.clone(), signatures) };
+) -> Result<Option<&'static str>, ChainError> {
     let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
-    let output = runtime.call(&mut overlay(), api, &block.extrinsics.encode())?;
+    let mut state = overlay(state.clone(), signatures);
+    let output = runtime.call(&mut state, api, &block.extrinsics.encode())?;
     let commitment = Decode::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
-    if let Err(reason) = is_of_header(&block.header, &commitment) {
-        return Ok(Outcome::OtherBody(reason));
-    }
-    let executed = Execution::begin(runtime, overlay(), &block.header, None).and_then(|mut execution| {
+    Ok(is_of_header(&block.header, &commitment).err())
+}
+
+/// Executes a block with its own extrinsics on its parent's state, or as much as there is of it: what is wrong with it, if anything is.
+/// An error says nothing about the block.
+pub(super) fn fault_of<B: StateBackend>(
+    runtime: &Runtime,
+    state: &Arc<B>,
+    signatures: &Arc<VerifiedSignatures>,
+    block: &Block,
+) -> Result<Option<Fault>, ChainError> {
+    let state = overlay(state.clone(), signatures);
+    let executed = Execution::begin(runtime, state, &block.header, None).and_then(|mut execution| {
         execution.apply_all(block)?;
         execution.finish(Asked::Nothing)
     });
     match executed {
-        Ok(executed) if executed.header == block.header => Ok(Outcome::Right),
-        Ok(executed) => Ok(Outcome::Wrong(Fault::Header(Box::new(executed.header)))),
-        Err(ChainError::InvalidBlock { reason, .. }) => Ok(Outcome::Wrong(Fault::Refused(reason))),
-        Err(ChainError::Executor(error)) if error.is_verdict() => Ok(Outcome::Wrong(Fault::Failed(error.to_string()))),
+        Ok(executed) if executed.header == block.header => Ok(None),
+        Ok(executed) => Ok(Some(Fault::Header(Box::new(executed.header)))),
+        Err(ChainError::InvalidBlock { reason, .. }) => Ok(Some(Fault::Refused(reason))),
+        Err(ChainError::Executor(error)) if error.is_verdict() => Ok(Some(Fault::Failed(error.to_string()))),
         Err(error) => Err(error),
     }
 }
