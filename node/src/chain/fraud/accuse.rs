@@ -3,7 +3,7 @@
 use super::{
     FRAUD_PROOF_BYTES_MAX, FraudKeeper, FraudProof, Frauds, NoFraud, Trusted, VerifiedFraud, check_recent,
     keep::stored,
-    verify::{fault_of, other_body},
+    verify::{check_body, fault_of},
 };
 use crate::chain::{Chain, ChainError, Stateless, execute::Parent};
 use codec::Encode;
@@ -48,9 +48,7 @@ impl Chain {
         let recorder = Arc::new(Recorder::new(parent.state.clone()));
         // So that the proof shows which code runs on it.
         recorder.get(well_known_keys::CODE).map_err(ChainError::from)?;
-        if let Some(reason) = other_body(&parent.runtime, &recorder, &self.signatures, block)? {
-            return Err(NoFraud::OtherBody(reason));
-        }
+        check_body(&parent.runtime, &recorder, &self.signatures, block)?;
         fault_of(&parent.runtime, &recorder, &self.signatures, block)?.ok_or(NoFraud::Right)?;
         // Whoever verifies has the runtime, and nothing else of this state.
         let is_code = |key: &[u8], _: &[u8]| key == well_known_keys::CODE;

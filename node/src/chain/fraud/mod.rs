@@ -129,7 +129,7 @@ pub enum NoFraud {
     #[error("the signatures prove nothing: {0}")]
     Signatures(#[from] JustificationError),
     #[error("the extrinsics are not those of the header: {0}")]
-    OtherBody(&'static str),
+    OtherBody(String),
     #[error("the batch proof is none: {0}")]
     Proof(#[from] BadBatchProof),
     #[error("the batch proof does not show all that the block needs: {0}")]

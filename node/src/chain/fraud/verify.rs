@@ -4,12 +4,11 @@
 use super::{Fault, FraudProof, NoFraud, signers};
 use crate::chain::{
     ChainError, Stateless, StatelessError, VerifiedSignatures,
-    execute::{is_of_header, verify_signatures},
+    execute::{has_its_extrinsics, verify_signatures},
     execution::{Asked, Execution},
     overlay,
 };
-use codec::{Decode, Encode};
-use quids_api::{names, pobpc::NextCommittee};
+use quids_api::pobpc::NextCommittee;
 use quids_core::{Block, Hash};
 use quids_executor::Runtime;
 use quids_pobpc::{Seat, SeatIndex};
@@ -86,10 +85,7 @@ impl Stateless {
 
     /// As far as the state is there.
     fn judged(&self, runtime: &Runtime, state: &Arc<ProofState>, block: &Block) -> Result<Fault, NoFraud> {
-        let other_body = other_body(runtime, state, &self.signatures, block).map_err(NoFraud::NotJudged)?;
-        if let Some(reason) = other_body {
-            return Err(NoFraud::OtherBody(reason));
-        }
+        check_body(runtime, state, &self.signatures, block)?;
         let beside = || overlay(Arc::new(state.afresh()), &self.signatures);
         let verified = verify_signatures(&self.signatures, runtime, &beside, &block.header, &block.extrinsics);
         if let Err(error) = verified {
@@ -134,18 +130,17 @@ fn check_signed(trusted: &Trusted, proof: &FraudProof) -> Result<(), NoFraud> {
     Ok(())
 }
 
-/// Why these are not the extrinsics that the header commits to; `None`: they are. Others prove nothing: anybody may give them.
-pub(super) fn other_body<B: StateBackend>(
+/// That these are the extrinsics that the header commits to. Others prove nothing: anybody may give them.
+pub(super) fn check_body<B: StateBackend>(
     runtime: &Runtime,
     state: &Arc<B>,
     signatures: &Arc<VerifiedSignatures>,
     block: &Block,
-) -> Result<Option<&'static str>, ChainError> {
-    let api = names::BLOCK_BUILDER_COMMIT_EXTRINSICS;
-    let mut state = overlay(state.clone(), signatures);
-    let output = runtime.call(&mut state, api, &block.extrinsics.encode())?;
-    let commitment = Decode::decode(&mut &output[..]).map_err(ChainError::decode(api))?;
-    Ok(is_of_header(&block.header, &commitment).err())
+) -> Result<(), NoFraud> {
+    match has_its_extrinsics(runtime, overlay(state.clone(), signatures), block) {
+        Err(ChainError::OtherBody { reason, .. }) => Err(NoFraud::OtherBody(reason)),
+        checked => checked.map_err(NoFraud::NotJudged),
+    }
 }
 
 /// Executes a block with its own extrinsics on its parent's state, or as much as there is of it: what is wrong with it, if anything is.
