@@ -56,7 +56,7 @@ pub async fn keep_asking(chain: Arc<dyn FraudKeeper>, network: Network) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut useless = HashMap::new();
-    // One that is enough to stop is asked for no others.
+    // With as many as are kept there is nothing to ask for.
     while chain.frauds().known().len() < FRAUD_PROOFS_MAX {
         ticks.tick().await;
         let now = Instant::now();
