@@ -17,7 +17,7 @@ const CLEARED_BATCH_BYTES: usize = 1024 * 1024;
 const LEVELS: usize = 7;
 
 /// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
-const CHECKSUM_LEN: usize = 8;
+pub(crate) const CHECKSUM_LEN: usize = 8;
 
 pub(crate) struct Raw {
     pub(crate) db: DB,
@@ -27,7 +27,7 @@ pub(crate) struct Raw {
     pub(crate) sync: bool,
 }
 
-fn checksum(column: Column, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
+pub(crate) fn checksum(column: Column, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(column.name().as_bytes());
     hasher.update(&(key.len() as u64).to_le_bytes());
