@@ -4,7 +4,7 @@
 use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
 use rocksdb::{
-    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBPinnableSlice, DBRawIterator, Direction,
+    BottommostLevelCompaction, Cache, ColumnFamily, CompactOptions, DB, DBPinnableSlice, DBRawIterator, Direction,
     FlushOptions, IngestExternalFileOptions, IteratorMode, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
     properties::{self, BACKGROUND_ERRORS},
 };
@@ -21,6 +21,8 @@ pub(crate) const CHECKSUM_LEN: usize = 8;
 
 pub(crate) struct Raw {
     pub(crate) db: DB,
+    /// Blocks of all columns.
+    pub(crate) cache: Cache,
     /// Whether new files are compressed.
     pub(crate) enable_compression: bool,
     /// Whether `sync` does anything.
@@ -161,6 +163,15 @@ impl Raw {
         }
         Self::ended(&entries, column)?;
         self.write(batch)
+    }
+
+    /// Makes a column again, without anything in it, whatever its files are like. A process that ends meanwhile leaves it as it
+    /// was, or gone, and then opening makes it.
+    pub(crate) fn remake(&mut self, column: Column) -> Result<(), DbError> {
+        let failed = |error: rocksdb::Error| DbError::Write(error.to_string());
+        self.db.drop_cf(column.name()).map_err(failed)?;
+        let options = column.live_options(&self.cache, self.enable_compression);
+        self.db.create_cf(column.name(), &options).map_err(failed)
     }
 
     /// An error if a walk ended before the column did.

@@ -267,7 +267,7 @@ impl Database {
         Ok(until)
     }
 
-    fn put_oldest(&self, batch: &mut WriteBatch, oldest: Height) -> Result<(), DbError> {
+    pub(crate) fn put_oldest(&self, batch: &mut WriteBatch, oldest: Height) -> Result<(), DbError> {
         self.raw
             .put_checked(batch, Column::Meta, meta::OLDEST_STATE, &oldest.encode())
     }
@@ -307,7 +307,7 @@ impl Database {
     }
 
     /// Gives up the states before this height, in one batch: what led back to them goes, damaged or not.
-    pub(crate) fn forget_states_before(&self, height: Height) -> Result<(), DbError> {
+    pub(crate) fn forget_diffs_until(&self, height: Height) -> Result<(), DbError> {
         let mut batch = WriteBatch::default();
         let end = height.0.checked_add(1).map(|end| end.to_be_bytes().to_vec());
         let mut diffs = self.raw.iterator_until(Column::Diffs, end)?;
@@ -318,11 +318,16 @@ impl Database {
         }
         let oldest = self.oldest().max(height);
         self.put_oldest(&mut batch, oldest)?;
-        self.state_tip.begin(self.state_tip.get(), oldest);
         self.raw.write(batch)?;
+        self.oldest_is(oldest);
+        Ok(())
+    }
+
+    /// From now on the least height whose state can be read. Nobody else reads or writes.
+    pub(crate) fn oldest_is(&self, oldest: Height) {
+        self.state_tip.begin(self.state_tip.get(), oldest);
         self.states.forget_diffs();
         self.state_tip.end();
-        Ok(())
     }
 
     /// As [`Self::delete_diff`], of one that nobody reads any more: if it is damaged, that must not stop the chain. Its rows
