@@ -589,6 +589,64 @@ fn a_database_is_verified() {
     assert!(error.contains("damaged or missing"), "{error}");
 }
 
+/// Each file in turn is gone: what can be made again is, and the past is given up only if that is asked for.
+#[test]
+fn a_file_that_is_gone_costs_no_more_than_is_asked_for() {
+    let folder = some_chain();
+    done(folder.path(), &["db", "compact"]);
+    let db = folder.path().join("chains/dev/db");
+    let files: Vec<_> = fs::read_dir(&db).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let is_table = |path: &Path| path.extension().is_some_and(|extension| extension == "sst");
+    let mut seen = std::collections::BTreeSet::new();
+    for gone in files.iter().filter(|path| is_table(path)) {
+        let copy = tempfile::tempdir().unwrap();
+        let to = copy.path().join("chains/dev/db");
+        fs::create_dir_all(&to).unwrap();
+        for file in files.iter().filter(|file| *file != gone) {
+            fs::copy(file, to.join(file.file_name().unwrap())).unwrap();
+        }
+        refused(copy.path(), &["db", "info"], &["cannot be read", "`quids db verify`"]);
+        let told = quids(copy.path(), &["db", "verify", "--json"]);
+        let Ok(told) = serde_json::from_slice::<Value>(&told.stdout) else {
+            // Without what it holds nothing can be told.
+            assert!(String::from_utf8_lossy(&told.stderr).contains("meta"), "{told:?}");
+            seen.insert("meta".to_owned());
+            continue;
+        };
+        let column = told["damages"][0]["column"].as_str().unwrap().to_owned();
+        let repaired = quids(copy.path(), &["db", "verify", "--repair", "--json"]);
+        let report: Value = serde_json::from_slice(&repaired.stdout).unwrap();
+        match &*column {
+            "numbers" | "branches" | "changes" => {
+                assert!(repaired.status.success(), "{report}");
+                assert_eq!(report["left"], 0, "{report}");
+            }
+            "diffs" => {
+                assert!(!repaired.status.success(), "{report}");
+                let remedy = report["would_take"][0].as_str().unwrap();
+                assert!(remedy.contains("--give-up-history"), "{report}");
+                assert_ne!(report["left"], 0, "{report}");
+                let given_up = done(copy.path(), &["db", "verify", "--repair", "--give-up-history"]);
+                assert_eq!(given_up["left"], 0, "{given_up}");
+            }
+            _ => {
+                assert!(!repaired.status.success(), "{report}");
+                assert_ne!(report["left"], 0, "{report}");
+                seen.insert(column);
+                continue;
+            }
+        }
+        assert_eq!(done(copy.path(), &["db", "verify"])["damaged"], 0, "{column}");
+        seen.insert(column);
+    }
+    for column in [
+        "meta", "headers", "numbers", "branches", "changes", "diffs", "state", "bodies",
+    ] {
+        assert!(seen.contains(column), "{column} of {seen:?}");
+    }
+    refused(folder.path(), &["db", "verify", "--give-up-history"], &["--repair"]);
+}
+
 #[test]
 fn a_database_is_counted_pruned_and_written_anew() {
     let folder = some_chain();

@@ -67,6 +67,8 @@ pub struct Figures {
     pub trie_ratio: Samples,
     /// Microseconds of wall time per transfer: the disk decides.
     pub database: Samples,
+    /// The same of all steps in WASM, one after the other: execution, both roots, database.
+    pub sequential: Samples,
     pub block_bytes: usize,
     pub changed: usize,
     pub nodes: usize,
@@ -111,6 +113,7 @@ pub fn size(accounts: usize, options: &Options, engines: &mut [Engine; 2]) -> Re
     let mut parent = genesis;
     for run in 0..options.runs {
         let mut seconds = [[0.0; 2]; 2];
+        let mut in_wasm = 0.0;
         for turn in 0..2 {
             let which = (turn + run) % 2;
             let flat = execute(&mut engines[which], &flat, &header, &transfers, false)?;
@@ -129,10 +132,15 @@ pub fn size(accounts: usize, options: &Options, engines: &mut [Engine; 2]) -> Re
             of.finalization.push(per_transfer(finalization));
             of.root.push(per_transfer(root));
             seconds[which] = [flat.steps.execution.cpu.as_secs_f64(), execution.cpu.as_secs_f64()];
+            if which == 0 {
+                let all = execution + commitment + finalization + root;
+                in_wasm = micros(all.wall, transfers.len());
+            }
             if turn == 1 {
                 parent = store_block(&sink, parent, outcome, &transfers, &mut figures)?;
             }
         }
+        figures.sequential.push(in_wasm + figures.database.last());
         figures.flat_ratio.push(seconds[0][0] / seconds[1][0]);
         figures.trie_ratio.push(seconds[0][1] / seconds[1][1]);
     }
@@ -174,6 +182,7 @@ fn check(
         flat_ratio: Samples::default(),
         trie_ratio: Samples::default(),
         database: Samples::default(),
+        sequential: Samples::default(),
         block_bytes: transfers.iter().map(Vec::len).sum(),
         changed: outcome.commit.values.len(),
         nodes: branches(&outcome.commit).count(),
@@ -288,7 +297,7 @@ impl Figures {
             "accounts": self.accounts, "transfers": self.transfers, "senders": self.senders,
             "wasm": self.engines[0].json(self), "native": self.engines[1].json(self),
             "flat_wasm_of_native": self.flat_ratio.json(), "trie_wasm_of_native": self.trie_ratio.json(),
-            "database": self.database.json(), "block_bytes": self.block_bytes, "changed_keys": self.changed,
+            "database": self.database.json(), "sequential": self.sequential.json(), "block_bytes": self.block_bytes, "changed_keys": self.changed,
             "nodes": self.nodes, "node_bytes": self.node_bytes,
         })
     }

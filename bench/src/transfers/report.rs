@@ -16,6 +16,8 @@ const RATIO_MAX: f64 = 2.0;
 const EXECUTION_MAX: f64 = 15.0;
 /// Microseconds of root and database commit per transfer.
 const COMMIT_MAX: f64 = 20.0;
+/// Transfers a second, one block after the other: execution, roots, database.
+const SEQUENTIAL_MIN: f64 = 20_000.0;
 /// Host calls per transfer.
 const CALLS_MAX: f64 = 12.0;
 
@@ -80,6 +82,11 @@ pub fn size(figures: &Figures) {
         "database, fsync included (wall)",
         figures.database.shown(2)
     );
+    println!(
+        "  {:<40} {:>22}",
+        "all of that in WASM (wall)",
+        figures.sequential.shown(2)
+    );
     let kib = |bytes: usize| bytes / 1024;
     println!(
         "  a block: {changed} changed keys, {nodes} nodes of {} KiB, {} KiB of transactions",
@@ -123,6 +130,11 @@ pub fn size(figures: &Figures) {
         COMMIT_MAX,
     );
     floor("host calls per transfer", sum.0, CALLS_MAX);
+    let per_second = 1e6 / figures.sequential.median();
+    println!(
+        "  transfers a second, one block after the other: {per_second:.0} of at least {SEQUENTIAL_MIN} {}",
+        verdict(per_second >= SEQUENTIAL_MIN)
+    );
 }
 
 /// FRAME's figures, which were not measured here and now.

@@ -5,6 +5,7 @@ use crate::{
     crash::crash_point,
     database::{ChainTip, Database, meta},
     error::DbError,
+    state::state_bytes,
 };
 use codec::Encode;
 use quids_api::evm::EvmBlock;
@@ -15,6 +16,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// The most blocks that are taken back at once: their entries go in one batch, which lies in memory.
 const TAKEN_BACK_MAX: u32 = 100_000;
+
+/// What the batch of a block has at least: header, sums, and records of its own.
+const BLOCK_BYTES_LEAST: usize = 4096;
 
 /// Memory for nodes while blocks are taken back.
 const TAKING_BACK_CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -99,7 +103,7 @@ impl Database {
             }
             self.check_follows(&block.header)?;
             let number = block.header.number;
-            let mut batch = WriteBatch::default();
+            let mut batch = WriteBatch::with_capacity_bytes(capacity_bytes(&block));
             let evm = block.evm.take();
             self.put_block(&mut batch, &block, hash, evm)?;
             self.put_state(&mut batch, number, &block.state)?;
@@ -278,23 +282,26 @@ impl Database {
         let (start, size) = (Instant::now(), batch.size_in_bytes());
         crash_point("db-before-write");
         let is_other = self.state_tip.begin(state_tip, oldest);
-        // From here on until the end nothing is remembered: whoever knows the block already must not meet values from
-        // before it.
-        self.states.forget(&commit);
+        // From here on until the end nothing that is read is remembered. Values from before the block may stay until they are
+        // replaced: no view of it can be made before the end, and others look for the past.
         if is_past_cache {
             self.states.forget_values();
         }
         // Writing and syncing are two steps so that a test can end the process between them.
         let written = self.raw.write(batch).and_then(|()| {
             crash_point("db-before-sync");
-            self.raw.sync()
+            // What is in memory follows while the disk is waited for; nobody is told before both are done.
+            std::thread::scope(|scope| {
+                let synced = scope.spawn(|| self.raw.sync());
+                self.states.follow(&commit);
+                synced.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
         });
         crash_point("db-after-sync");
         if let Err(error) = written {
             *stopped = Some(error.to_string());
             return Err(error);
         }
-        self.states.follow(&commit);
         if is_other {
             self.states.forget_diffs();
         }
@@ -339,6 +346,16 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// About the bytes of a block's batch: one that grows is copied each time.
+fn capacity_bytes(block: &BlockCommit) -> usize {
+    let body: usize = block.body.iter().map(|OpaqueExtrinsic(bytes)| bytes.len()).sum();
+    let aux = block.aux.iter();
+    let aux: usize = aux
+        .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
+        .sum();
+    BLOCK_BYTES_LEAST + body + aux + state_bytes(&block.state)
 }
 
 /// Nothing is written after this error, if it is one of writing.

@@ -1,6 +1,6 @@
 //! The column families and how each is set up.
 
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options as RocksOptions};
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, Options as RocksOptions};
 
 /// Version of the layout in this folder's README. A node refuses a database of another one, but for those from
 /// [`OLDEST_FORMAT`] on.
@@ -160,10 +160,11 @@ impl Column {
         }
     }
 
-    pub(crate) fn descriptor(self, cache: &Cache, enable_compression: bool) -> ColumnFamilyDescriptor {
+    /// Of a database that is open.
+    pub(crate) fn live_options(self, cache: &Cache, enable_compression: bool) -> RocksOptions {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(cache);
-        ColumnFamilyDescriptor::new(self.name(), self.options(blocks, enable_compression))
+        self.options(blocks, enable_compression)
     }
 
     /// How its files are written that are made beside the database, to be taken in as they are: in a hurry, and without

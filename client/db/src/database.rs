@@ -13,7 +13,9 @@ use codec::{Decode, DecodeAll};
 use parking_lot::{Mutex, RwLock};
 use quids_core::{Hash, Header, Height, OpaqueExtrinsic};
 use quids_state::{BackendError, SharedCache, StateStore, StateView};
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, LogLevel, Options as RocksOptions, WriteBatch};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, ErrorKind, LogLevel, Options as RocksOptions, WriteBatch,
+};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicBool},
@@ -77,6 +79,14 @@ impl StorageConfig {
     }
 }
 
+/// Which files RocksDB puts up with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Files {
+    Sound,
+    /// Also such as are gone or damaged: what is in them cannot be read, the rest can.
+    Any,
+}
+
 /// The end of the chain.
 pub(crate) type ChainTip = (Height, Hash);
 
@@ -108,9 +118,30 @@ pub struct Database {
 impl Database {
     /// Opens a database, or makes it. It may still lack a genesis block.
     pub fn open(config: &StorageConfig) -> Result<Self, DbError> {
-        let db = open_rocksdb(config)?;
+        Self::open_as(config, Files::Sound)
+    }
+
+    /// As [`Self::open`], also where files are gone or cannot be read: to be verified and repaired, and for nothing else.
+    ///
+    /// Errors, besides those of [`Self::open`]: what says which files there are, or the column `meta`, cannot be read either.
+    pub fn open_to_mend(config: &StorageConfig) -> Result<Self, DbError> {
+        match Self::open(config) {
+            Err(DbError::Unreadable { .. }) => Self::open_as(config, Files::Any).map_err(|error| match error {
+                DbError::Unreadable { path, reason } => {
+                    let reason = format!("{reason}: restore a backup, or import the blocks again");
+                    DbError::Open { path, reason }
+                }
+                other => other,
+            }),
+            opened => opened,
+        }
+    }
+
+    fn open_as(config: &StorageConfig, files: Files) -> Result<Self, DbError> {
+        let cache = Cache::new_lru_cache(config.cache_size_mb.saturating_mul(MIB));
         let raw = Raw {
-            db,
+            db: open_rocksdb(config, &cache, files)?,
+            cache,
             enable_compression: config.enable_compression,
             sync: config.sync,
         };
@@ -124,7 +155,7 @@ impl Database {
         let oldest = oldest
             .map(|bytes| decode(Column::Meta, meta::OLDEST_STATE, &bytes))
             .transpose()?;
-        let this = Self {
+        let mut this = Self {
             raw,
             tip: RwLock::new(tip),
             state_tip: StateTip::new(height, oldest.unwrap_or(Height::ZERO)),
@@ -238,9 +269,13 @@ pub(crate) fn decode<T: Decode>(column: Column, key: &[u8], bytes: &[u8]) -> Res
     T::decode_all(&mut &*bytes).map_err(|error| DbError::damaged(column, key, error.to_string()))
 }
 
-fn open_rocksdb(config: &StorageConfig) -> Result<DB, DbError> {
+fn open_rocksdb(config: &StorageConfig, cache: &Cache, files: Files) -> Result<DB, DbError> {
     let path = &*config.db_path;
     let failed = |error: rocksdb::Error| match error.to_string() {
+        reason if error.kind() == ErrorKind::Corruption => DbError::Unreadable {
+            path: path.into(),
+            reason,
+        },
         reason if reason.contains("lock") && reason.contains("LOCK") => DbError::Locked {
             path: path.into(),
             holder: holder(path).map_or_else(String::new, |pid| format!(" (process {pid})")),
@@ -254,11 +289,13 @@ fn open_rocksdb(config: &StorageConfig) -> Result<DB, DbError> {
         path: path.into(),
         reason: error.to_string(),
     })?;
-    let cache = Cache::new_lru_cache(config.cache_size_mb.saturating_mul(MIB));
-    let columns = Column::ALL.iter();
-    let mut columns: Vec<_> = columns
-        .map(|column| column.descriptor(&cache, config.enable_compression))
-        .collect();
+    let columns = Column::ALL.iter().map(|column| {
+        let mut options = column.live_options(cache, config.enable_compression);
+        // What is damaged is not to be copied about.
+        options.set_disable_auto_compactions(files == Files::Any);
+        ColumnFamilyDescriptor::new(column.name(), options)
+    });
+    let mut columns: Vec<_> = columns.collect();
     // Columns of a newer format are opened too, so that its version can be read and named.
     let known = |name: &String| Column::ALL.iter().any(|column| column.name() == name);
     let found = if path.join("CURRENT").exists() {
@@ -270,7 +307,7 @@ fn open_rocksdb(config: &StorageConfig) -> Result<DB, DbError> {
     columns.extend(unknown.map(|name| ColumnFamilyDescriptor::new(name, RocksOptions::default())));
 
     let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(&cache);
+    blocks.set_block_cache(cache);
     let mut rocks = RocksOptions::default();
     rocks.create_if_missing(true);
     rocks.create_missing_column_families(true);
@@ -279,6 +316,7 @@ fn open_rocksdb(config: &StorageConfig) -> Result<DB, DbError> {
     rocks.set_max_background_jobs(2);
     rocks.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     rocks.set_max_total_wal_size(WAL_BYTES_MAX);
+    rocks.set_paranoid_checks(files == Files::Sound);
     rocks.set_log_level(LogLevel::Warn);
     rocks.set_keep_log_file_num(2);
     DB::open_cf_descriptors(&rocks, path, columns).map_err(failed)

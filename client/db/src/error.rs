@@ -9,6 +9,11 @@ use std::path::PathBuf;
 pub enum DbError {
     #[error("database {} cannot be opened: {reason}", path.display())]
     Open { path: PathBuf, reason: String },
+    #[error(
+        "database {} has files that are gone or cannot be read: {reason}; `quids db verify` names their columns, and with \
+         --repair makes those again that can be", path.display()
+    )]
+    Unreadable { path: PathBuf, reason: String },
     /// `holder` says which process where the system tells.
     #[error("database {} is in use by another process{holder}: stop it, or choose another base path", path.display())]
     Locked { path: PathBuf, holder: String },

@@ -4,7 +4,7 @@
 use crate::{columns::Column, error::DbError, error::hex};
 use quids_core::Hash;
 use rocksdb::{
-    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBPinnableSlice, DBRawIterator, Direction,
+    BottommostLevelCompaction, Cache, ColumnFamily, CompactOptions, DB, DBPinnableSlice, DBRawIterator, Direction,
     FlushOptions, IngestExternalFileOptions, IteratorMode, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
     properties::{self, BACKGROUND_ERRORS},
 };
@@ -17,17 +17,19 @@ const CLEARED_BATCH_BYTES: usize = 1024 * 1024;
 const LEVELS: usize = 7;
 
 /// Bytes of the checksum after a value: BLAKE3 of (column name, key length, key, value), cut.
-const CHECKSUM_LEN: usize = 8;
+pub(crate) const CHECKSUM_LEN: usize = 8;
 
 pub(crate) struct Raw {
     pub(crate) db: DB,
+    /// Blocks of all columns.
+    pub(crate) cache: Cache,
     /// Whether new files are compressed.
     pub(crate) enable_compression: bool,
     /// Whether `sync` does anything.
     pub(crate) sync: bool,
 }
 
-fn checksum(column: Column, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
+pub(crate) fn checksum(column: Column, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_LEN] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(column.name().as_bytes());
     hasher.update(&(key.len() as u64).to_le_bytes());
@@ -161,6 +163,15 @@ impl Raw {
         }
         Self::ended(&entries, column)?;
         self.write(batch)
+    }
+
+    /// Makes a column again, without anything in it, whatever its files are like. A process that ends meanwhile leaves it as it
+    /// was, or gone, and then opening makes it.
+    pub(crate) fn remake(&mut self, column: Column) -> Result<(), DbError> {
+        let failed = |error: rocksdb::Error| DbError::Write(error.to_string());
+        self.db.drop_cf(column.name()).map_err(failed)?;
+        let options = column.live_options(&self.cache, self.enable_compression);
+        self.db.create_cf(column.name(), &options).map_err(failed)
     }
 
     /// An error if a walk ended before the column did.

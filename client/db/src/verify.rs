@@ -1,45 +1,20 @@
-//! Walking all that is stored: what is damaged or missing, what would mend it, and mending it from what else is here.
+//! Walking all that is stored: what is damaged or missing, and what would mend it.
 
 use crate::{
     columns::Column,
-    crash::crash_point,
     database::{Database, decode, meta},
     error::{DbError, hex},
     raw::Raw,
+    repair::Remedy,
     state::{Diff, Past, unpatch},
 };
 use codec::Encode;
 use quids_core::{Hash, Header, Height};
-use quids_state::{Address, EMPTY_ROOT, OldNode, StateStore, TrieBuilder};
-use rocksdb::WriteBatch;
+use quids_state::{Address, EMPTY_ROOT, OldNode, StateStore};
+use std::fs;
 
-/// What is written again goes in batches of about this size.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// Columns that say again what others say.
-const REBUILT: [Column; 3] = [Column::Numbers, Column::Branches, Column::Changes];
 /// Entries between two calls of the observer.
 const STEP: u64 = 1024;
-
-/// How to mend a damage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
-    /// [`Database::repair`] makes this column again from others.
-    Rebuild(Column),
-    /// What led back from this height is gone: [`Database::repair`] gives up the states before it.
-    ForgetStatesBefore(Height),
-    /// It cannot be had from what else is here: restore a backup, or import the blocks again.
-    Restore,
-}
-
-impl std::fmt::Display for Remedy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Rebuild(column) => write!(f, "--repair makes {} again from the rest", column.name()),
-            Self::ForgetStatesBefore(height) => write!(f, "--repair gives up the states before block {height}"),
-            Self::Restore => f.write_str("restore a backup, or import the blocks again"),
-        }
-    }
-}
 
 /// An entry that is not as it was written, that is missing, or that should not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +49,7 @@ struct Walk<'a> {
 }
 
 impl Database {
-    /// Walks everything: each entry's sum or hash, the blocks from the first to the last, the state against its root and the
+    /// Walks everything: that each file is there; each entry's sum or hash, the blocks from the first to the last, the state against its root and the
     /// branches of its trie, what each block replaced and the rows that find it. `observe` hears now and then in which column
     /// it is, and how many entries it has seen in all; `found` gets each damage. An error is one of reading at all.
     ///
@@ -94,6 +69,7 @@ impl Database {
             observe,
             found,
         };
+        walk.files()?;
         walk.blocks()?;
         if !self.is_of_headers() {
             walk.state(&best)?;
@@ -122,167 +98,6 @@ impl Database {
         (walk.observe)("", walk.done.entries);
         Ok(walk.done)
     }
-
-    /// Applies remedies that [`Self::verify`] named, [`Remedy::Restore`] excepted. Each for itself: the error is the first of
-    /// those that failed. A column is made again only if all is there that it is made of; if the process ends meanwhile,
-    /// opening the database begins that anew.
-    pub fn repair(&self, remedies: &[Remedy]) -> Result<(), DbError> {
-        let stopped = self.writer.lock();
-        if let Some(reason) = &*stopped {
-            return Err(DbError::Stopped(reason.clone()));
-        }
-        let forget = remedies.iter().filter_map(|remedy| match remedy {
-            Remedy::ForgetStatesBefore(height) => Some(*height),
-            _ => None,
-        });
-        let forgotten = forget.max().map_or(Ok(()), |height| self.forget_states_before(height));
-        let rebuilt = REBUILT.into_iter().map(|column| {
-            if remedies.contains(&Remedy::Rebuild(column)) {
-                self.rebuild(column)
-            } else {
-                Ok(())
-            }
-        });
-        // All of them are tried.
-        let results: Vec<_> = std::iter::once(forgotten).chain(rebuilt).collect();
-        results.into_iter().chain([self.raw.sync()]).collect()
-    }
-
-    /// Goes on with a column that a process was making again when it ended.
-    pub(crate) fn finish_repair(&self) -> Result<(), DbError> {
-        let Some(name) = self.raw.checked(Column::Meta, meta::REPAIRING)? else {
-            return Ok(());
-        };
-        let column = REBUILT.into_iter().find(|column| column.name().as_bytes() == name);
-        let column = column.ok_or_else(|| DbError::damaged(Column::Meta, meta::REPAIRING, "no such column"))?;
-        self.rebuild(column)?;
-        self.raw.sync()
-    }
-
-    /// Makes a column again, marked as long as it is not whole.
-    fn rebuild(&self, column: Column) -> Result<(), DbError> {
-        let make: fn(&Self, &mut Batch<'_>) -> Result<(), DbError> = match column {
-            Column::Numbers => Self::make_numbers,
-            Column::Branches => Self::make_branches,
-            _ => Self::make_changes,
-        };
-        make(self, &mut Batch::nowhere(&self.raw))?;
-        let mut mark = WriteBatch::default();
-        self.raw
-            .put_checked(&mut mark, Column::Meta, meta::REPAIRING, column.name().as_bytes())?;
-        self.raw.write(mark)?;
-        self.raw.sync()?;
-        self.raw.clear(column)?;
-        crash_point("db-repair-cleared");
-        let mut batch = Batch::new(&self.raw);
-        make(self, &mut batch)?;
-        self.raw.delete(&mut batch.batch, Column::Meta, meta::REPAIRING)?;
-        self.raw.write(batch.batch)
-    }
-
-    fn make_numbers(&self, batch: &mut Batch<'_>) -> Result<(), DbError> {
-        self.for_blocks(&mut |height, hash| batch.put_checked(Column::Numbers, &height.0.to_be_bytes(), &hash.encode()))
-    }
-
-    /// The blocks from the last to the first, by their headers alone; genesis too, where blocks above it are not there.
-    fn for_blocks(&self, visit: &mut dyn FnMut(Height, Hash) -> Result<(), DbError>) -> Result<(), DbError> {
-        let (mut height, mut hash) = self.best()?;
-        let first = self.first_block()?;
-        loop {
-            let header = self.header(&hash)?.ok_or(DbError::UnknownBlock(hash))?;
-            visit(height, hash)?;
-            let Some(below) = height.0.checked_sub(1) else {
-                return Ok(());
-            };
-            (height, hash) = match height == first {
-                true => (Height::ZERO, self.genesis()?.ok_or(DbError::NoGenesis)?),
-                false => (Height(below), header.parent_hash),
-            };
-        }
-    }
-
-    fn make_branches(&self, batch: &mut Batch<'_>) -> Result<(), DbError> {
-        let (height, best) = self.best()?;
-        let stated = self.header(&best)?.ok_or(DbError::UnknownBlock(best))?.state_root;
-        let computed =
-            self.build(&mut |address, bytes| batch.put_checked(Column::Branches, &address.encode(), &bytes))?;
-        if computed == stated {
-            return Ok(());
-        }
-        Err(DbError::WrongState {
-            height,
-            computed,
-            stated,
-        })
-    }
-
-    /// The root of the flat state; `sink` gets its branches.
-    fn build(&self, sink: &mut dyn FnMut(Address, Vec<u8>) -> Result<(), DbError>) -> Result<Hash, DbError> {
-        let mut builder = TrieBuilder::default();
-        let mut result = Ok(());
-        let mut sink = |address, bytes| {
-            if result.is_ok() {
-                result = sink(address, bytes);
-            }
-        };
-        let mut rows = self.raw.iterator(Column::State)?;
-        rows.seek_to_first();
-        while let Some((key, stored)) = rows.item() {
-            let value = Raw::verified(Column::State, key, stored)?;
-            let pushed = builder.push(key, &value, &mut sink);
-            pushed.map_err(|error| DbError::damaged(Column::State, key, error.to_string()))?;
-            rows.next();
-        }
-        let root = builder.finish(&mut sink);
-        result?;
-        Raw::ended(&rows, Column::State)?;
-        Ok(root)
-    }
-
-    fn make_changes(&self, batch: &mut Batch<'_>) -> Result<(), DbError> {
-        for height in self.oldest().0.saturating_add(1)..=self.best()?.0.0 {
-            for entry in self.diff(Height(height))?.entries() {
-                batch.put_checked(Column::Changes, &entry.row(Height(height)), &[])?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Puts that are written whenever they are many.
-struct Batch<'a> {
-    raw: &'a Raw,
-    batch: WriteBatch,
-    /// Whether it is only tried whether all could be put.
-    is_trial: bool,
-}
-
-impl<'a> Batch<'a> {
-    fn new(raw: &'a Raw) -> Self {
-        Self {
-            raw,
-            batch: WriteBatch::default(),
-            is_trial: false,
-        }
-    }
-
-    fn nowhere(raw: &'a Raw) -> Self {
-        Self {
-            is_trial: true,
-            ..Self::new(raw)
-        }
-    }
-
-    fn put_checked(&mut self, column: Column, key: &[u8], value: &[u8]) -> Result<(), DbError> {
-        if self.is_trial {
-            return Ok(());
-        }
-        self.raw.put_checked(&mut self.batch, column, key, value)?;
-        if self.batch.size_in_bytes() < BATCH_BYTES {
-            return Ok(());
-        }
-        self.raw.write(std::mem::take(&mut self.batch))
-    }
 }
 
 fn block_hash(column: Column, key: &[u8]) -> Result<Hash, DbError> {
@@ -291,6 +106,30 @@ fn block_hash(column: Column, key: &[u8]) -> Result<Hash, DbError> {
 }
 
 impl Walk<'_> {
+    /// That each file of each column is there, as long as it was when it was written.
+    fn files(&mut self) -> Result<(), DbError> {
+        let files = self.db.raw.db.live_files();
+        let files = files.map_err(|error| DbError::Read {
+            column: Column::Meta.name(),
+            key: String::new(),
+            reason: error.to_string(),
+        })?;
+        for file in files {
+            let column = Column::ALL
+                .into_iter()
+                .find(|column| column.name() == file.column_family_name);
+            let Some(column) = column else { continue };
+            let name = file.name.trim_start_matches('/');
+            let reason = match fs::metadata(self.db.path().join(name)).map(|found| found.len()) {
+                Ok(found) if found == file.size as u64 => continue,
+                Ok(found) => format!("its file {name} has {found} bytes, not {}", file.size),
+                Err(error) => format!("its file {name}: {error}"),
+            };
+            self.report(column, &[], None, reason);
+        }
+        Ok(())
+    }
+
     /// The blocks from the first to the last, and that nothing is there of others.
     fn blocks(&mut self) -> Result<(), DbError> {
         self.entries(Column::Headers, |walk, key, value| {
@@ -549,9 +388,8 @@ impl Walk<'_> {
             rows.next();
         }
         if let Err(DbError::Read { reason, .. }) = Raw::ended(&rows, column) {
-            // Nor can it be cleared, to be made again.
             let reason = format!("what follows cannot be read: {reason}");
-            self.report_with(column, &[], None, reason, Remedy::Restore);
+            self.report(column, &[], None, reason);
         }
         Ok(())
     }
@@ -587,13 +425,11 @@ impl Walk<'_> {
     fn report(&mut self, column: Column, key: &[u8], height: Option<Height>, reason: String) {
         let remedy = match (column, height) {
             (Column::Numbers | Column::Branches | Column::Changes, _) => Remedy::Rebuild(column),
+            // As a whole: nothing leads back any more.
+            (Column::Diffs, None) if key.is_empty() => Remedy::ForgetStatesBefore(self.tip),
             (Column::Diffs, Some(height)) if height <= self.tip => Remedy::ForgetStatesBefore(height),
             _ => Remedy::Restore,
         };
-        self.report_with(column, key, height, reason, remedy);
-    }
-
-    fn report_with(&mut self, column: Column, key: &[u8], height: Option<Height>, reason: String, remedy: Remedy) {
         self.done.damages += 1;
         (self.found)(Damage {
             column: column.name(),

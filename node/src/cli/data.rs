@@ -97,9 +97,12 @@ pub enum DbCommand {
     Verify {
         #[command(flatten)]
         data: DataArgs,
-        /// Mend what can be mended from what else is there
+        /// Mend what can be mended from what else is there, where nothing is lost by it
         #[arg(long)]
         repair: bool,
+        /// Where what led back to states of the past is damaged, give those up
+        #[arg(long, requires = "repair")]
+        give_up_history: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -340,7 +343,18 @@ pub fn db(command: DbCommand) -> Result<(), CliError> {
             info(&open(&data)?).map_err(failed)?.print(json);
             Ok(())
         }
-        DbCommand::Verify { data, repair, json } => verify(&open(&data)?, repair, json),
+        DbCommand::Verify {
+            data,
+            repair,
+            give_up_history,
+            json,
+        } => {
+            let path = existing(&data.folder(&data.spec()?)?)?;
+            let mut db = Database::open_to_mend(&StorageConfig::new(path)).map_err(failed)?;
+            let accepted = |remedy: &Remedy| repair && (give_up_history || !remedy.loses_history());
+            let report = verify(&mut db, repair, &accepted)?;
+            report.print(json)
+        }
         DbCommand::Backup { data, to, keep, json } => {
             let backup = open(&data)?.backup(&to, keep).map_err(failed)?;
             one_backup(&backup).print(json);
@@ -424,11 +438,32 @@ struct Found {
     verified: Verified,
 }
 
-fn verify(db: &Database, repair: bool, json: bool) -> Result<(), CliError> {
+/// What `quids db verify` came to.
+struct Outcome {
+    report: Report,
+    left: usize,
+    repaired: Result<(), DbError>,
+}
+
+impl Outcome {
+    /// Prints it; an error if something is left.
+    fn print(self, json: bool) -> Result<(), CliError> {
+        self.report.print(json);
+        self.repaired.map_err(failed)?;
+        match self.left {
+            0 => Ok(()),
+            left => Err(CliError::Damaged(left)),
+        }
+    }
+}
+
+/// Reads everything, and applies those of the remedies that are accepted.
+fn verify(db: &mut Database, repair: bool, is_accepted: &dyn Fn(&Remedy) -> bool) -> Result<Outcome, CliError> {
     let found = walk(db).map_err(failed)?;
     let (mut left, mut repaired) = (found.count, Ok(()));
-    if repair && found.count > 0 {
-        repaired = db.repair(&found.remedies);
+    let remedies: Vec<_> = found.remedies.iter().copied().filter(is_accepted).collect();
+    if !remedies.is_empty() {
+        repaired = db.repair(&remedies);
         left = walk(db).map_err(failed)?.count;
     }
     let mut report = Report::default();
@@ -448,13 +483,17 @@ fn verify(db: &Database, repair: bool, json: bool) -> Result<(), CliError> {
         report
             .line("mended", found.count.saturating_sub(left))
             .line("left", left);
+        // What was not asked for is said, not done.
+        let refused = found
+            .remedies
+            .iter()
+            .filter(|remedy| remedy.loses_history() && !is_accepted(remedy));
+        let refused: Vec<_> = refused.map(Remedy::to_string).collect();
+        if !refused.is_empty() {
+            report.both("would take", refused.join("\n"), refused);
+        }
     }
-    report.print(json);
-    repaired.map_err(failed)?;
-    match left {
-        0 => Ok(()),
-        left => Err(CliError::Damaged(left)),
-    }
+    Ok(Outcome { report, left, repaired })
 }
 
 /// Walks everything, with a bar.

@@ -127,13 +127,6 @@ impl StateCache {
         }
     }
 
-    /// What a commit will change is no longer known.
-    pub fn forget(&self, commit: &Commit) {
-        for change in &commit.values {
-            self.values.remove(&change.key[..]);
-        }
-    }
-
     /// All of it was written past the cache.
     pub fn forget_values(&self) {
         self.values.clear();

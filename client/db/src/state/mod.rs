@@ -13,7 +13,7 @@ use crate::{
     crash::crash_point,
     database::{Database, decode, meta},
     error::DbError,
-    raw::Raw,
+    raw::{CHECKSUM_LEN, Raw, checksum},
 };
 use codec::Encode;
 use parking_lot::RwLock;
@@ -153,18 +153,24 @@ impl Database {
     /// Puts a block's state into its batch, and what it replaced.
     pub(crate) fn put_state(&self, batch: &mut WriteBatch, height: Height, commit: &Commit) -> Result<(), DbError> {
         let nodes = by_address(commit);
-        let (put, (diff, encoded, packed)) = rayon::join(
-            || self.put_latest(batch, commit, &nodes),
+        let ((put, rows), (diff, encoded, packed)) = rayon::join(
+            || {
+                rayon::join(
+                    || self.put_latest(batch, commit, &nodes),
+                    || rows(commit, &nodes, height).collect::<Vec<_>>(),
+                )
+            },
             || {
                 let diff = Diff::of(commit, &nodes, |address| self.chance.is_whole(address, height));
-                let encoded = diff.encode();
+                let mut encoded = Vec::with_capacity(diff.size());
+                diff.encode_to(&mut encoded);
                 let packed = Packed::of(&encoded);
                 (diff, encoded, packed)
             },
         );
         put?;
-        for entry in diff.entries() {
-            self.raw.put_checked(batch, Column::Changes, &entry.row(height), &[])?;
+        for (row, sum) in rows {
+            self.raw.put(batch, Column::Changes, &row, &sum)?;
         }
         self.raw
             .put_checked(batch, Column::Diffs, &height.0.to_be_bytes(), &encoded)?;
@@ -261,7 +267,7 @@ impl Database {
         Ok(until)
     }
 
-    fn put_oldest(&self, batch: &mut WriteBatch, oldest: Height) -> Result<(), DbError> {
+    pub(crate) fn put_oldest(&self, batch: &mut WriteBatch, oldest: Height) -> Result<(), DbError> {
         self.raw
             .put_checked(batch, Column::Meta, meta::OLDEST_STATE, &oldest.encode())
     }
@@ -301,7 +307,7 @@ impl Database {
     }
 
     /// Gives up the states before this height, in one batch: what led back to them goes, damaged or not.
-    pub(crate) fn forget_states_before(&self, height: Height) -> Result<(), DbError> {
+    pub(crate) fn forget_diffs_until(&self, height: Height) -> Result<(), DbError> {
         let mut batch = WriteBatch::default();
         let end = height.0.checked_add(1).map(|end| end.to_be_bytes().to_vec());
         let mut diffs = self.raw.iterator_until(Column::Diffs, end)?;
@@ -312,11 +318,16 @@ impl Database {
         }
         let oldest = self.oldest().max(height);
         self.put_oldest(&mut batch, oldest)?;
-        self.state_tip.begin(self.state_tip.get(), oldest);
         self.raw.write(batch)?;
+        self.oldest_is(oldest);
+        Ok(())
+    }
+
+    /// From now on the least height whose state can be read. Nobody else reads or writes.
+    pub(crate) fn oldest_is(&self, oldest: Height) {
+        self.state_tip.begin(self.state_tip.get(), oldest);
         self.states.forget_diffs();
         self.state_tip.end();
-        Ok(())
     }
 
     /// As [`Self::delete_diff`], of one that nobody reads any more: if it is damaged, that must not stop the chain. Its rows
@@ -412,6 +423,42 @@ impl Database {
             diff => diff.map(|diff| Some((Height(height), diff))),
         }
     }
+}
+
+/// About the bytes that a commit puts into a batch, with what it replaces.
+pub fn state_bytes(commit: &Commit) -> usize {
+    // Of a row, with its sum.
+    const ENTRY: usize = 64;
+    let values = commit.values.iter().map(|change| {
+        let [old, new] = [change.old.as_deref(), change.new.as_deref()].map(|value| value.map_or(0, <[u8]>::len));
+        3 * (ENTRY + change.key.len()) + old + new
+    });
+    let nodes = commit.nodes.iter().map(|change| {
+        let new = change.new.as_ref().map_or(0, |branch| branch.bytes.len());
+        let old = match &change.old {
+            Some(OldNode::Branch(bytes)) => bytes.len(),
+            Some(OldNode::Leaf(key)) => key.len(),
+            None => 0,
+        };
+        3 * ENTRY + old + new
+    });
+    values.sum::<usize>() + nodes.sum::<usize>()
+}
+
+/// The rows that find what a commit replaced, each with its sum, for it has no value.
+fn rows<'a>(
+    commit: &'a Commit,
+    nodes: &'a [ByAddress<'_>],
+    height: Height,
+) -> impl Iterator<Item = (Vec<u8>, [u8; CHECKSUM_LEN])> + 'a {
+    let keys = commit.values.iter().map(|change| Entry::Key(&change.key));
+    let nodes = nodes.iter().filter(|(_, change)| change.old.is_some());
+    let entries = keys.chain(nodes.map(|(address, _)| Entry::Address(address)));
+    entries.map(move |entry| {
+        let row = entry.row(height);
+        let sum = checksum(Column::Changes, &row, &[]);
+        (row, sum)
+    })
 }
 
 /// A node that a commit changes, and its encoded address.

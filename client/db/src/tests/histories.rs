@@ -228,7 +228,7 @@ impl<'a> Player<'a> {
             Operation::Aux(entries) => db.write_aux(entries),
             Operation::Prune(states) => db.prune_to(*states).map(drop),
             Operation::TakeBackTo(hash) => db.take_back_to(hash).map(drop),
-            Operation::Repair(column) => db.repair(&[crate::Remedy::Rebuild(*column)]),
+            Operation::Repair(column) => super::repair(self.db.as_mut().unwrap(), &[crate::Remedy::Rebuild(*column)]),
             Operation::Compact => db.compact(),
             Operation::Train => db.train_dictionaries(),
             Operation::Backup => db.backup(&saved, BACKUPS_KEPT).map(drop),

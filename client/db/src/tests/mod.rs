@@ -5,6 +5,7 @@ mod blocks;
 mod damage;
 mod evm;
 mod faults;
+mod files;
 mod fraud;
 mod headers;
 mod histories;
@@ -14,7 +15,7 @@ mod state;
 mod upkeep;
 mod verify;
 
-use crate::{BlockCommit, Column, Database, StorageConfig};
+use crate::{BlockCommit, Column, Database, DbError, Remedy, StorageConfig};
 use quids_core::{Digest, Hash, Header, Height, OpaqueExtrinsic};
 use quids_state::{Commit, EMPTY_ROOT, MemoryState, SharedCache, StateBackend, StateStore, StateView};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -31,6 +32,11 @@ pub(crate) fn config(path: impl AsRef<Path>) -> StorageConfig {
 
 fn open(path: &Path) -> Arc<Database> {
     Arc::new(Database::open(&config(path)).unwrap())
+}
+
+/// Nobody else has it.
+fn repair(db: &mut Arc<Database>, remedies: &[Remedy]) -> Result<(), DbError> {
+    Arc::get_mut(db).unwrap().repair(remedies)
 }
 
 fn blake3(bytes: &[u8]) -> Hash {

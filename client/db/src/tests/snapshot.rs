@@ -119,14 +119,14 @@ fn a_chain_goes_on_from_a_snapshot() {
     assert_chain(&db, &blocks);
     drop(db);
 
-    let db = open(folder.path());
+    let mut db = open(folder.path());
     assert!(db.is_tail_whole());
     db.compact().unwrap();
     assert_chain(&db, &blocks);
     // What is made again is what was there.
     for column in [Column::Numbers, Column::Branches, Column::Changes] {
         db.raw.clear(column).unwrap();
-        db.repair(&[Remedy::Rebuild(column)]).unwrap();
+        super::repair(&mut db, &[Remedy::Rebuild(column)]).unwrap();
         assert_chain(&db, &blocks);
     }
     // Its first block is as far back as it can go.

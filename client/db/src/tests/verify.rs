@@ -1,17 +1,16 @@
 //! Everything is walked: what is damaged is named with its remedy, and the remedy mends it.
 
-use super::{Maker, assert_beginning, assert_sound, chain, changes, config, kill, open, write};
+use super::{Maker, assert_beginning, assert_sound, chain, changes, config, kill, open, repair, write};
 use crate::{
-    Column, Database, DbError, Remedy, StorageConfig,
+    Column, Damage, Database, DbError, Remedy, StorageConfig,
     state::{Diff, Replaced},
-    verify::Damage,
 };
 use codec::{Decode, Encode};
 use quids_core::Height;
 use quids_state::{Address, BackendError, StateStore};
 use std::{os::unix::process::ExitStatusExt, sync::Arc};
 
-fn damages(db: &Database) -> Vec<Damage> {
+pub(super) fn damages(db: &Database) -> Vec<Damage> {
     let mut found = Vec::new();
     let mut columns = Vec::new();
     let verified = db
@@ -177,7 +176,7 @@ fn each_damage_is_named_and_mended_where_it_can_be() {
         let key = key.unwrap_or_else(|| some_key(&db, column));
         tamper(&db, column, &key, how);
         drop(db);
-        let db = open(folder.path());
+        let mut db = open(folder.path());
         let found = damages(&db);
         let what = format!("{column:?} {found:#?}");
         let named = crate::error::hex(&key);
@@ -190,7 +189,7 @@ fn each_damage_is_named_and_mended_where_it_can_be() {
         let mut remedies: Vec<_> = found.iter().map(|damage| damage.remedy).collect();
         remedies.dedup();
         assert_eq!(remedies, remedy.into_iter().collect::<Vec<_>>(), "{what}");
-        db.repair(&remedies).unwrap();
+        repair(&mut db, &remedies).unwrap();
         match remedies[..] {
             [Remedy::Rebuild(_)] => {
                 assert_eq!(damages(&db), [], "{column:?}");
@@ -248,11 +247,11 @@ fn strays_are_named() {
 #[test]
 fn branches_are_made_of_the_right_state_only() {
     let folder = tempfile::tempdir().unwrap();
-    let db = open(folder.path());
+    let mut db = open(folder.path());
     write(&db, &chain(4));
     tamper(&db, Column::State, &some_key(&db, Column::State), REMOVE);
     let before = db.raw.count(Column::Branches).unwrap();
-    let refused = db.repair(&[Remedy::Rebuild(Column::Branches)]);
+    let refused = repair(&mut db, &[Remedy::Rebuild(Column::Branches)]);
     assert!(
         matches!(refused, Err(DbError::WrongState { height: Height(4), .. })),
         "{refused:?}"
@@ -286,7 +285,7 @@ fn what_meta_names_is_there() {
 #[test]
 fn each_remedy_is_for_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let db = open(folder.path());
+    let mut db = open(folder.path());
     let blocks = chain(6);
     write(&db, &blocks);
     tamper(&db, Column::State, &some_key(&db, Column::State), REMOVE);
@@ -294,16 +293,16 @@ fn each_remedy_is_for_itself() {
     let (row, branches) = (some_key(&db, Column::Changes), db.raw.count(Column::Branches).unwrap());
     tamper(&db, Column::Changes, &row, REMOVE);
     let all = [Column::Branches, Column::Numbers, Column::Changes].map(Remedy::Rebuild);
-    assert!(matches!(db.repair(&all), Err(DbError::WrongState { .. })));
+    assert!(matches!(repair(&mut db, &all), Err(DbError::WrongState { .. })));
     assert_eq!(db.raw.count(Column::Branches).unwrap(), branches);
     let columns: Vec<_> = damages(&db).iter().map(|damage| damage.column).collect();
     assert_eq!(columns, ["state"]);
     // Changes need every diff.
     tamper(&db, Column::Diffs, &3u32.to_be_bytes(), FLIP);
     drop(db);
-    let db = open(folder.path());
+    let mut db = open(folder.path());
     let rows = db.raw.count(Column::Changes).unwrap();
-    assert!(db.repair(&[Remedy::Rebuild(Column::Changes)]).is_err());
+    assert!(repair(&mut db, &[Remedy::Rebuild(Column::Changes)]).is_err());
     assert_eq!(db.raw.count(Column::Changes).unwrap(), rows);
 }
 
@@ -314,9 +313,9 @@ fn mender() {
     let Some(folder) = std::env::var_os(kill::FOLDER) else {
         return;
     };
-    let db = open(std::path::Path::new(&folder));
+    let mut db = Arc::new(Database::open_to_mend(&config(folder)).unwrap());
     let remedies: Vec<_> = damages(&db).iter().map(|damage| damage.remedy).collect();
-    db.repair(&remedies).unwrap();
+    repair(&mut db, &remedies).unwrap();
 }
 
 #[test]

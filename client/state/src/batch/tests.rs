@@ -224,7 +224,8 @@ proptest! {
     /// One that is taken leads to the state's answers, or to none.
     #[test]
     fn changed_proofs_are_refused_or_say_the_same(
-        first in any_block(), ops in vec(any_op(), 1..25), at in any::<prop::sample::Index>(), how in 0..4, byte in 1u8..,
+        first in any_block(), ops in vec(any_op(), 1..25), at in any::<prop::sample::Index>(), how in 0..5, byte in 1u8..,
+        noise in vec(any::<u8>(), 1..40),
     ) {
         let state = State::new([&first, &Block::new()], false);
         let proof = state.proof(&ops);
@@ -237,15 +238,18 @@ proptest! {
             0 => altered.0[at] ^= byte,
             1 => altered.0.truncate(at),
             2 => altered.0.insert(at, byte),
+            3 => drop(altered.0.splice(at..proof.0.len().min(at + noise.len()), noise)),
             _ => drop(altered.0.remove(at)),
         }
         let opened = ProofState::open(state.root, &altered, Arc::new(state.blobs()));
         match opened {
             Err(_) => {}
-            // All of it cut off: nothing is shown. Else a mark: whether a value by hash is read.
+            // All of it cut off: nothing is shown. Else marks: whether a value by hash is read.
             Ok(shown) => {
                 let mark = (VALUE_UNREAD ^ VALUE_BY_HASH) << VALUE_SHIFT;
-                prop_assert!(altered.0.is_empty() || altered == proof || (how == 0 && byte == mark));
+                let mut bits = altered.0.iter().zip(&proof.0).map(|(altered, proof)| altered ^ proof);
+                let are_marks = altered.0.len() == proof.0.len() && bits.all(|bits| bits == 0 || bits == mark);
+                prop_assert!(altered.0.is_empty() || are_marks);
                 let found = run(&shown, &ops);
                 if shown.failure().is_none() {
                     prop_assert_eq!(found, run(state.view(), &ops));
@@ -257,7 +261,15 @@ proptest! {
     #[test]
     fn noise_is_no_proof(bytes in vec(any::<u8>(), 1..200)) {
         prop_assert!(ProofState::open(EMPTY_ROOT, &BatchProof(bytes.clone()), Arc::new(())).is_err());
-        let _ = BatchProof::decode(&mut &bytes[..]);
+        // Taken off the wire it is what its length says, or nothing; and only no bytes at all show the empty state.
+        let (mut left, mut others) = (&bytes[..], &bytes[..]);
+        let (taken, plain) = (BatchProof::decode(&mut left), Vec::<u8>::decode(&mut others));
+        prop_assert_eq!(taken.as_ref().ok().map(|proof| &proof.0), plain.as_ref().ok());
+        if let Ok(proof) = taken {
+            prop_assert_eq!(left, others);
+            let opened = ProofState::open(EMPTY_ROOT, &proof, Arc::new(()));
+            prop_assert_eq!(opened.is_ok(), proof.0.is_empty());
+        }
     }
 
     /// Bytes that look like nodes more often.
