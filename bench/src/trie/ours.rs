@@ -13,13 +13,15 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// With a third of the memory for branches, values and RocksDB's blocks each.
+    /// With a third of the memory for branches. The database has the rest: it takes half as much again as it is given for blocks,
+    /// for values.
     pub fn open(path: &Path, cache_mb: usize) -> Result<Self> {
+        let branches_mb = cache_mb / 3;
         let config = StorageConfig {
-            cache_size_mb: cache_mb / 3,
+            cache_size_mb: (cache_mb - branches_mb) * 2 / 3,
             ..StorageConfig::new(path)
         };
-        Self::open_with(&config, cache_mb / 3)
+        Self::open_with(&config, branches_mb)
     }
 
     /// With so much memory for branches.
