@@ -11,6 +11,7 @@ use crate::{
 use codec::Encode;
 use quids_core::{Hash, Header, Height};
 use quids_state::{Address, EMPTY_ROOT, OldNode, StateStore};
+use rocksdb::LiveFile;
 use std::fs;
 
 /// Entries between two calls of the observer.
@@ -108,26 +109,44 @@ fn block_hash(column: Column, key: &[u8]) -> Result<Hash, DbError> {
 impl Walk<'_> {
     /// That each file of each column is there, as long as it was when it was written.
     fn files(&mut self) -> Result<(), DbError> {
-        let files = self.db.raw.db.live_files();
-        let files = files.map_err(|error| DbError::Read {
+        let mut unsound: Vec<_> = self
+            .live_files()?
+            .into_iter()
+            .filter_map(|file| self.fault_of(file))
+            .collect();
+        if unsound.is_empty() {
+            return Ok(());
+        }
+        // A compaction may have replaced some in between, and taken them away.
+        let live = self.live_files()?;
+        unsound.retain(|(file, _)| live.iter().any(|other| other.name == file.name));
+        for (file, reason) in unsound {
+            let mut columns = Column::ALL.into_iter();
+            let column = columns.find(|column| column.name() == file.column_family_name);
+            if let Some(column) = column {
+                self.report(column, &[], None, reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn live_files(&self) -> Result<Vec<LiveFile>, DbError> {
+        self.db.raw.db.live_files().map_err(|error| DbError::Read {
             column: Column::Meta.name(),
             key: String::new(),
             reason: error.to_string(),
-        })?;
-        for file in files {
-            let column = Column::ALL
-                .into_iter()
-                .find(|column| column.name() == file.column_family_name);
-            let Some(column) = column else { continue };
-            let name = file.name.trim_start_matches('/');
-            let reason = match fs::metadata(self.db.path().join(name)).map(|found| found.len()) {
-                Ok(found) if found == file.size as u64 => continue,
-                Ok(found) => format!("its file {name} has {found} bytes, not {}", file.size),
-                Err(error) => format!("its file {name}: {error}"),
-            };
-            self.report(column, &[], None, reason);
-        }
-        Ok(())
+        })
+    }
+
+    /// What is wrong with a file, if anything is.
+    fn fault_of(&self, file: LiveFile) -> Option<(LiveFile, String)> {
+        let name = file.name.trim_start_matches('/');
+        let reason = match fs::metadata(self.db.path().join(name)).map(|found| found.len()) {
+            Ok(found) if found == file.size as u64 => return None,
+            Ok(found) => format!("its file {name} has {found} bytes, not {}", file.size),
+            Err(error) => format!("its file {name}: {error}"),
+        };
+        Some((file, reason))
     }
 
     /// The blocks from the first to the last, and that nothing is there of others.
