@@ -26,6 +26,12 @@ pub struct Executed<O> {
     pub extrinsics: usize,
 }
 
+/// A block of this node.
+pub struct Made<O> {
+    pub block: Block,
+    pub executed: Executed<O>,
+}
+
 /// What a block of this node is to be.
 pub struct BlockWish {
     /// In whose name.
@@ -58,7 +64,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// Who decides the block after it.
     fn next_height(&self) -> Result<Option<NextHeight>, ChainError>;
     /// A block of this node after the last one; `None` if it makes none.
-    fn build(&self, wish: BlockWish) -> Result<Option<(Block, Executed<Self::Outcome>)>, ChainError>;
+    fn build(&self, wish: BlockWish) -> Result<Option<Made<Self::Outcome>>, ChainError>;
     /// Executes a child of the last block.
     ///
     /// Errors: [`ChainError::OtherBody`] if the header does not commit to the extrinsics, which says nothing about the block.
@@ -105,7 +111,7 @@ impl Ledger for Full {
         self.chain.next_height()
     }
 
-    fn build(&self, wish: BlockWish) -> Result<Option<(Block, Executed<Built>)>, ChainError> {
+    fn build(&self, wish: BlockWish) -> Result<Option<Made<Built>>, ChainError> {
         let now = Clock::default().next_ms(self.chain.last_timestamp()?);
         let mut count_max = wish.count_max;
         let (candidate, refused) = loop {
@@ -124,7 +130,7 @@ impl Ledger for Full {
             extrinsics: block.extrinsics.len(),
             outcome: Built { candidate, refused },
         };
-        Ok(Some((block, executed)))
+        Ok(Some(Made { block, executed }))
     }
 
     fn check(&self, block: &Block) -> Result<Executed<Built>, ChainError> {

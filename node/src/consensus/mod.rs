@@ -12,7 +12,7 @@ mod offence;
 mod task;
 mod wire;
 
-pub use ledger::{BlockWish, BroughtIn, Executed, Full, Ledger};
+pub use ledger::{BlockWish, BroughtIn, Executed, Full, Ledger, Made};
 pub use task::ConsensusError;
 pub use wire::{BLOCKS_BYTES, BLOCKS_MAX, BlocksRequest, Bodies};
 

@@ -57,7 +57,7 @@ impl Backend for WitnessBackend {
     }
 
     fn chain_type(&self) -> ChainType {
-        self.spec.chain_type.clone()
+        self.spec.chain_type
     }
 
     fn node_name(&self) -> String {

@@ -6,7 +6,7 @@ use crate::{
         ChainError, FinalHeader, FraudKeeper, FraudProof, Frauds, NoFraud, Stateless, Trusted, Witnessed, check_recent,
         stored_fraud,
     },
-    consensus::{BlockWish, BroughtIn, Executed, Ledger},
+    consensus::{BlockWish, BroughtIn, Executed, Ledger, Made},
     peers::Validators,
 };
 use codec::{Decode, DecodeAll, Encode};
@@ -196,7 +196,7 @@ impl Ledger for Witness {
         Ok(Some(self.last.read().next.clone()))
     }
 
-    fn build(&self, _: BlockWish) -> Result<Option<(Block, Executed<Witnessed>)>, ChainError> {
+    fn build(&self, _: BlockWish) -> Result<Option<Made<Witnessed>>, ChainError> {
         Ok(None)
     }
 

@@ -1,6 +1,6 @@
 //! The blocks of a height: this node's own, and those of others, which are fetched, executed and judged.
 
-use super::{ConsensusError, Done, Executed, Judged, Ledger, Stage, Task, Waiting, elsewhere};
+use super::{ConsensusError, Done, Executed, Judged, Ledger, Made, Stage, Task, Waiting, elsewhere};
 use crate::{chain::ChainError, clock::wall_ms, consensus::ledger::BlockWish, frames::decode_within};
 use codec::Encode;
 use quids_consensus::{Halt, Input};
@@ -245,13 +245,13 @@ impl<L: Ledger> Task<L> {
         &mut self,
         height: Height,
         round: Round,
-        outcome: Result<Option<(Block, Executed<L::Outcome>)>, ChainError>,
+        outcome: Result<Option<Made<L::Outcome>>, ChainError>,
     ) -> Result<(), ConsensusError> {
         // What is not wanted any more may have failed for that reason.
         if height != self.height || self.begins.is_some() {
             return Ok(());
         }
-        let (block, executed) = match outcome {
+        let Made { block, executed } = match outcome {
             Ok(Some(built)) => built,
             Ok(None) => return Ok(()),
             Err(error) if error.is_fatal() => return Err(error.into()),

@@ -8,14 +8,14 @@ use super::{
     candidates::{Candidates, Stage, Waiting},
     catch_up::CatchUp,
     disk::Disk,
-    ledger::{BroughtIn, Executed, Ledger},
+    ledger::{BroughtIn, Executed, Ledger, Made},
     wire::Bodies,
 };
 use crate::{chain::ChainError, metrics::ConsensusMetrics, peers::Heads};
 use codec::{DecodeAll, Encode};
 use quids_api::pobpc::NextHeight;
 use quids_consensus::{Decision, Engine, Halt, Input, Message, Output, Timeouts, Timer};
-use quids_core::{AccountId20, Block, Hash, Height};
+use quids_core::{AccountId20, Hash, Height};
 use quids_db::crash_point;
 use quids_network::{GossipId, Network, PeerId, PublishError, RequestError, Topic, Verdict};
 use quids_pobpc::{Evidence, Justification, Proposal, Round, SeatIndex};
@@ -68,7 +68,7 @@ enum Done<O> {
     Built {
         height: Height,
         round: Round,
-        outcome: Result<Option<(Block, Executed<O>)>, ChainError>,
+        outcome: Result<Option<Made<O>>, ChainError>,
     },
     Fetched {
         block: Hash,
