@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long whoever made the block may take, and how long any other, that more are asked in time.
 const MAKER: Duration = Duration::from_millis(2500);
 const OTHER: Duration = Duration::from_millis(1000);
-/// Values that are fetched at once because a proof says that the block reads them; the others when it does.
+/// Values that are fetched at once, where one is missing, because a proof says that the block reads them; the others when it does.
 const AHEAD_MAX: usize = 32;
 /// Values that one block may need and this node lacks: more than a block's weight reads.
 const BLOBS_MAX: usize = 4096;
@@ -96,12 +96,7 @@ impl Proofs {
         let bad = |error: &dyn ToString| Useless::Bad(error.to_string());
         let proof = BatchProof::decode_all(&mut &*bytes).map_err(|error| bad(&error))?;
         let blobs: Arc<dyn Blobs> = self.bodies.clone();
-        // Marks are anybody's: what they name in vain is no reason to give up.
-        let state = ProofState::open(wanted.parent.state_root, &proof, blobs.clone()).map_err(|error| bad(&error))?;
-        for hash in state.missing_blobs().iter().take(AHEAD_MAX) {
-            self.fetch(hash, until);
-        }
-        drop(state);
+        let mut is_ahead = false;
         for _ in 0..BLOBS_MAX {
             match stateless.check(wanted.parent, wanted.block, &proof, &blobs) {
                 Ok(witnessed) => return Ok(Ok(witnessed)),
@@ -110,6 +105,10 @@ impl Proofs {
                     if !hashes.iter().all(|hash| self.fetch(hash, until)) {
                         return Err(Useless::NoBlob);
                     }
+                    if !is_ahead {
+                        is_ahead = true;
+                        self.fetch_ahead(wanted, &proof, &blobs, until);
+                    }
                 }
                 Err(error @ (StatelessError::Proof(_) | StatelessError::Incomplete(_) | StatelessError::NoCode)) => {
                     return Err(bad(&error));
@@ -117,6 +116,16 @@ impl Proofs {
             }
         }
         Err(Useless::NoBlob)
+    }
+
+    /// Gets what the proof says that the block reads besides. Marks are anybody's: what they name in vain is no reason to give up.
+    fn fetch_ahead(&self, wanted: &Wanted<'_>, proof: &BatchProof, blobs: &Arc<dyn Blobs>, until: Instant) {
+        let Ok(state) = ProofState::open(wanted.parent.state_root, proof, blobs.clone()) else {
+            return;
+        };
+        for hash in state.missing_blobs().iter().take(AHEAD_MAX) {
+            self.fetch(hash, until);
+        }
     }
 
     /// Gets a value by its hash; whether it is there then.
