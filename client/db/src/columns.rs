@@ -11,6 +11,8 @@ pub(crate) const OLDEST_FORMAT: u32 = 3;
 const MIB: usize = 1024 * 1024;
 /// Bloom filter bits per key: about 1 % of absent keys cost a read.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
+/// How much of a write buffer is a filter of the keys in it.
+const MEMTABLE_BLOOM_RATIO: f64 = 0.05;
 
 /// RocksDB's own.
 const ZSTD_WINDOW_BITS: i32 = -14;
@@ -191,6 +193,9 @@ impl Column {
         let mut options = RocksOptions::default();
         options.set_block_based_table_factory(&blocks);
         options.set_write_buffer_size(self.write_buffer_bytes());
+        // Most reads are of keys that were not written lately.
+        options.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM_RATIO);
+        options.set_memtable_whole_key_filtering(true);
         options.set_level_compaction_dynamic_level_bytes(true);
         if enable_compression {
             self.set_compression(&mut options);

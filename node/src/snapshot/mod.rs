@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Bytes of keys and values in a chunk: so much is done again after an interruption.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 16 << 20;
 /// Memory for branches of a past state while it is written out.
 const CACHE_BYTES: usize = 32 << 20;
 
