@@ -250,6 +250,14 @@ impl Backend for NodeBackend {
         backup(self.chain.database(), &self.database, kept)
     }
 
+    fn check_upgrade(&self, code: &[u8], blocks: u32) -> Result<serde_json::Value, BackendError> {
+        let checked = self
+            .chain
+            .dry_run_upgrade(code, blocks, &mut |_| ())
+            .map_err(internal)?;
+        serde_json::to_value(checked).map_err(|error| BackendError::Internal(error.to_string()))
+    }
+
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
         self.controls.add_log_filter(directives)
     }

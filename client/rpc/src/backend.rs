@@ -65,6 +65,10 @@ pub trait Backend: Send + Sync + 'static {
     fn backup(&self, _kept: u32) -> Result<BackupInfo, BackendError> {
         Err(BackendError::Unavailable("it has no database".into()))
     }
+    /// `quids_checkUpgrade`: the dry run of a new runtime, with the last `blocks` blocks under it.
+    fn check_upgrade(&self, _code: &[u8], _blocks: u32) -> Result<serde_json::Value, BackendError> {
+        Err(BackendError::Unavailable("it has no state".into()))
+    }
     /// Adds directives such as `rpc=debug,pool=trace` to the log filter.
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError>;
     /// Brings back the log filter that the node started with.

@@ -65,6 +65,8 @@ pub enum ChainError {
     NotAlone,
     #[error("the chain has no validators: a witness has nothing to verify, run a full node")]
     NoValidators,
+    #[error("another runtime is being tried: ask again when that is done")]
+    Trying,
     #[error("too many calls of the runtime are under way")]
     Busy,
     #[error("a thread of the node panicked: {0}")]

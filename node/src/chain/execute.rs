@@ -90,7 +90,7 @@ fn recorded(recorder: &Recorder) -> Result<Recorded, ChainError> {
 /// Values longer than this are in no proof: they seldom change, and whoever verifies keeps them.
 const BLOB_BYTES_MIN: usize = 4096;
 
-fn is_by_hash(key: &[u8], value: &[u8]) -> bool {
+pub(super) fn is_by_hash(key: &[u8], value: &[u8]) -> bool {
     key == well_known_keys::CODE || value.len() > BLOB_BYTES_MIN
 }
 

@@ -13,6 +13,7 @@ mod proof;
 mod row;
 mod signatures;
 mod stateless;
+mod upgrade;
 mod weight;
 
 pub use error::ChainError;
@@ -24,6 +25,9 @@ pub use genesis::{BuiltGenesis, first_height, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;
 pub use stateless::{Stateless, StatelessError, Witnessed};
+pub use upgrade::{
+    Difference, DryRun, InterfaceChange, ItemChange, Limited, Migration, Pair, REPLAY_MAX, Replay, Undecodable,
+};
 
 use crate::{
     metrics::{ChainMetrics, CryptoMetrics, Stored, follow_state_cache},
@@ -145,6 +149,8 @@ pub struct Chain {
     recent: evm::Recent,
     taken_back: evm::TakenBack,
     committing: Mutex<()>,
+    /// One dry run of an upgrade at a time.
+    trying: Mutex<()>,
     /// Bounds the calls of RPC and pool, so that authoring always finds a free instance.
     calls: Permits,
     /// When calls may be tried briefly again.
@@ -190,6 +196,7 @@ impl Chain {
             recent: evm::Recent::default(),
             taken_back: evm::TakenBack::default(),
             committing: Mutex::default(),
+            trying: Mutex::default(),
             calls: Permits::new(CALLS_MAX),
             brief_again: Mutex::new(Instant::now()),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,

@@ -18,6 +18,7 @@ mod subscribe;
 mod system;
 mod trace;
 mod transaction;
+mod upgrade;
 
 pub use chain_head::{ChainHeadLimits, Follows};
 pub use transaction::Broadcasts;
@@ -114,6 +115,7 @@ fn register(registry: &mut Registry) -> Registered {
     eth::register(registry)?;
     payment::register(registry)?;
     quids::register(registry)?;
+    upgrade::register(registry)?;
     rpc::register(registry)?;
     state::register(registry)?;
     storage::register(registry)?;

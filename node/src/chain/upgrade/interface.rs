@@ -1,0 +1,273 @@
+//! What a runtime says of itself in its metadata (V15), compared with what another one says.
+
+use super::report::InterfaceChange;
+use crate::chain::ChainError;
+use codec::DecodeAll;
+use frame_metadata::{
+    RuntimeMetadata, RuntimeMetadataPrefixed,
+    v14::{StorageEntryModifier, StorageEntryType},
+    v15::RuntimeMetadataV15,
+};
+use scale_info::{Field, PortableRegistry, TypeDef, form::PortableForm};
+use std::collections::BTreeMap;
+
+/// Metadata, version 15.
+pub struct Interface(pub RuntimeMetadataV15);
+
+/// Something that others may rely on.
+#[derive(PartialEq, Eq)]
+struct Feature {
+    /// Where it stands among its like, if that is part of an encoding.
+    index: Option<u32>,
+    /// For people.
+    shape: String,
+    /// All of the layout, and nothing else.
+    layout: [u8; 32],
+    /// Whether another layout makes bytes wrong that were right.
+    is_encoded: bool,
+}
+
+impl Interface {
+    pub fn decode(mut bytes: &[u8]) -> Result<Self, ChainError> {
+        let failed = |error| ChainError::Decode {
+            what: "the metadata",
+            error,
+        };
+        match RuntimeMetadataPrefixed::decode_all(&mut bytes).map_err(failed)?.1 {
+            RuntimeMetadata::V15(metadata) => Ok(Self(metadata)),
+            _ => Err(failed("it is not of version 15".into())),
+        }
+    }
+
+    fn features(&self) -> BTreeMap<String, Feature> {
+        let mut features = Features {
+            types: &self.0.types,
+            all: BTreeMap::new(),
+        };
+        for pallet in &self.0.pallets {
+            let name = &pallet.name;
+            features.put(format!("pallet {name}"), Some(pallet.index.into()), "", &[], true);
+            let enums = [
+                ("call", pallet.calls.as_ref().map(|calls| calls.ty.id)),
+                ("event", pallet.event.as_ref().map(|event| event.ty.id)),
+                ("error", pallet.error.as_ref().map(|error| error.ty.id)),
+            ];
+            for (kind, id) in enums {
+                features.put_variants(kind, name, id);
+            }
+            for entry in pallet.storage.iter().flat_map(|storage| &storage.entries) {
+                let modifier = match entry.modifier {
+                    StorageEntryModifier::Optional => "optional",
+                    StorageEntryModifier::Default => "default",
+                };
+                let (shape, ids) = match &entry.ty {
+                    StorageEntryType::Plain(value) => (format!("{modifier} "), vec![value.id]),
+                    StorageEntryType::Map { hashers, key, value } => {
+                        (format!("{modifier} map by {hashers:?} "), vec![key.id, value.id])
+                    }
+                };
+                features.put(format!("storage {name}.{}", entry.name), None, &shape, &ids, true);
+            }
+            for constant in &pallet.constants {
+                let what = format!("constant {name}.{}", constant.name);
+                let value = format!("{} ", features.shown(&constant.value, constant.ty.id));
+                features.put(what, None, &value, &[constant.ty.id], false);
+            }
+        }
+        for (index, extension) in (0..).zip(&self.0.extrinsic.signed_extensions) {
+            let ids = [extension.ty.id, extension.additional_signed.id];
+            let what = format!("transaction extension {}", extension.identifier);
+            features.put(what, Some(index), "", &ids, true);
+        }
+        for api in &self.0.apis {
+            for method in &api.methods {
+                let ids: Vec<u32> = method.inputs.iter().map(|input| input.ty.id).collect();
+                let ids = [&ids[..], &[method.output.id]].concat();
+                features.put(
+                    format!("runtime API {}_{}", api.name, method.name),
+                    None,
+                    "",
+                    &ids,
+                    true,
+                );
+            }
+        }
+        features.all
+    }
+
+    /// What is otherwise in `new`.
+    pub fn changes(&self, new: &Self) -> Vec<InterfaceChange> {
+        let (old, new) = (self.features(), new.features());
+        let mut changes = Vec::new();
+        let mut change = |what: &String, change: String, is_breaking| {
+            changes.push(InterfaceChange {
+                what: what.clone(),
+                change,
+                is_breaking,
+            });
+        };
+        for (what, was) in &old {
+            let Some(is) = new.get(what) else {
+                change(what, "removed".into(), true);
+                continue;
+            };
+            if let (Some(was), Some(is)) = (was.index, is.index)
+                && was != is
+            {
+                change(what, format!("index {was}, now {is}"), true);
+            }
+            if was.layout != is.layout || was.shape != is.shape {
+                let text = match was.shape == is.shape {
+                    true => format!("{}: its layout is another", is.shape),
+                    false => format!("was {}, is {}", was.shape, is.shape),
+                };
+                change(what, text, was.is_encoded || was.layout != is.layout);
+            }
+        }
+        for (what, is) in new.iter().filter(|(what, _)| !old.contains_key(*what)) {
+            // A transaction has to have all extensions.
+            let is_breaking = what.starts_with("transaction extension");
+            change(
+                what,
+                format!("added{}{}", if is.shape.is_empty() { "" } else { ": " }, is.shape),
+                is_breaking,
+            );
+        }
+        changes
+    }
+}
+
+struct Features<'a> {
+    types: &'a PortableRegistry,
+    all: BTreeMap<String, Feature>,
+}
+
+impl Features<'_> {
+    fn put(&mut self, what: String, index: Option<u32>, shape: &str, types: &[u32], is_encoded: bool) {
+        let mut layout = Vec::new();
+        for id in types {
+            self.layout(*id, &mut Vec::new(), &mut layout);
+        }
+        let names: Vec<String> = types.iter().map(|id| self.name(*id)).collect();
+        let feature = Feature {
+            index,
+            shape: format!("{shape}{}", names.join(" to ")),
+            layout: quids_crypto::blake3_256(&layout),
+            is_encoded,
+        };
+        self.all.insert(what, feature);
+    }
+
+    fn put_variants(&mut self, kind: &str, pallet: &str, id: Option<u32>) {
+        let Some(TypeDef::Variant(variants)) = id.and_then(|id| self.types.resolve(id)).map(|ty| &ty.type_def) else {
+            return;
+        };
+        for variant in &variants.variants {
+            let fields: Vec<String> = variant.fields.iter().map(|field| self.field(field)).collect();
+            let mut layout = Vec::new();
+            for field in &variant.fields {
+                self.layout(field.ty.id, &mut Vec::new(), &mut layout);
+            }
+            let feature = Feature {
+                index: Some(variant.index.into()),
+                shape: match fields.is_empty() {
+                    true => String::new(),
+                    false => format!("({})", fields.join(", ")),
+                },
+                layout: quids_crypto::blake3_256(&layout),
+                is_encoded: true,
+            };
+            self.all.insert(format!("{kind} {pallet}.{}", variant.name), feature);
+        }
+    }
+
+    fn field(&self, field: &Field<PortableForm>) -> String {
+        let ty = self.name(field.ty.id);
+        match &field.name {
+            Some(name) => format!("{name}: {ty}"),
+            None => ty,
+        }
+    }
+
+    /// A type as people call it.
+    fn name(&self, id: u32) -> String {
+        let Some(ty) = self.types.resolve(id) else {
+            return format!("type {id}");
+        };
+        match &ty.type_def {
+            TypeDef::Primitive(primitive) => format!("{primitive:?}").to_lowercase(),
+            TypeDef::Sequence(sequence) => format!("Vec<{}>", self.name(sequence.type_param.id)),
+            TypeDef::Array(array) => format!("[{}; {}]", self.name(array.type_param.id), array.len),
+            TypeDef::Compact(compact) => format!("Compact<{}>", self.name(compact.type_param.id)),
+            TypeDef::Tuple(tuple) => {
+                let fields: Vec<String> = tuple.fields.iter().map(|field| self.name(field.id)).collect();
+                format!("({})", fields.join(", "))
+            }
+            TypeDef::BitSequence(_) => "BitVec".into(),
+            TypeDef::Composite(_) | TypeDef::Variant(_) => {
+                let own = ty.path.segments.last().cloned().unwrap_or_else(|| format!("type {id}"));
+                let params = ty.type_params.iter().filter_map(|param| Some(self.name(param.ty?.id)));
+                let params: Vec<String> = params.collect();
+                match own.as_str() {
+                    "Option" | "Result" | "BoundedVec" | "BTreeMap" if !params.is_empty() => {
+                        format!("{own}<{}>", params.join(", "))
+                    }
+                    _ => own,
+                }
+            }
+        }
+    }
+
+    /// A value as people read it.
+    fn shown(&self, mut bytes: &[u8], id: u32) -> String {
+        match scale_value::scale::decode_as_type(&mut bytes, id, self.types) {
+            Ok(value) => value.to_string(),
+            Err(_) => format!("0x{}", hex::encode(bytes)),
+        }
+    }
+
+    /// Bytes that are the same for types of the same layout: names of fields and variants count, names of types do not.
+    fn layout(&self, id: u32, above: &mut Vec<u32>, out: &mut Vec<u8>) {
+        if let Some(depth) = above.iter().rev().position(|other| *other == id) {
+            out.extend(format!("^{depth}").as_bytes());
+            return;
+        }
+        let Some(ty) = self.types.resolve(id) else { return };
+        above.push(id);
+        out.push(b'(');
+        match &ty.type_def {
+            TypeDef::Primitive(primitive) => out.extend(format!("{primitive:?}").as_bytes()),
+            TypeDef::Sequence(sequence) => {
+                out.push(b'*');
+                self.layout(sequence.type_param.id, above, out);
+            }
+            TypeDef::Array(array) => {
+                out.extend(format!("{}*", array.len).as_bytes());
+                self.layout(array.type_param.id, above, out);
+            }
+            TypeDef::Compact(compact) => {
+                out.push(b'c');
+                self.layout(compact.type_param.id, above, out);
+            }
+            TypeDef::Tuple(tuple) => tuple.fields.iter().for_each(|field| self.layout(field.id, above, out)),
+            TypeDef::BitSequence(_) => out.push(b'b'),
+            TypeDef::Composite(composite) => self.fields(&composite.fields, above, out),
+            TypeDef::Variant(variants) => {
+                for variant in &variants.variants {
+                    out.extend(format!("{}={}", variant.index, variant.name).as_bytes());
+                    self.fields(&variant.fields, above, out);
+                }
+            }
+        }
+        out.push(b')');
+        above.pop();
+    }
+
+    fn fields(&self, fields: &[Field<PortableForm>], above: &mut Vec<u32>, out: &mut Vec<u8>) {
+        for field in fields {
+            out.push(b',');
+            out.extend(field.name.as_deref().unwrap_or_default().as_bytes());
+            self.layout(field.ty.id, above, out);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Which item of which pallet an entry of the state belongs to, and whether its value is one.
+
+use super::{interface::Interface, report::ItemChange};
+use frame_metadata::v14::StorageEntryType;
+use quids_core::well_known_keys;
+use quids_crypto::twox_128;
+use scale_info::PortableRegistry;
+use std::collections::{BTreeMap, HashMap};
+
+/// A pallet's hash and an item's.
+const PREFIX_LEN: usize = 32;
+/// Of a key that no metadata knows.
+const KEY_BYTES_SHOWN: usize = 16;
+
+/// The items of a runtime's state.
+pub struct Layout<'a> {
+    types: &'a PortableRegistry,
+    items: HashMap<[u8; PREFIX_LEN], Item>,
+}
+
+struct Item {
+    name: String,
+    value: u32,
+}
+
+impl<'a> Layout<'a> {
+    pub fn of(interface: &'a Interface) -> Self {
+        let mut items = HashMap::new();
+        for pallet in &interface.0.pallets {
+            let Some(storage) = &pallet.storage else { continue };
+            for entry in &storage.entries {
+                let mut prefix = [0; PREFIX_LEN];
+                prefix[..16].copy_from_slice(&twox_128(storage.prefix.as_bytes()));
+                prefix[16..].copy_from_slice(&twox_128(entry.name.as_bytes()));
+                let value = match &entry.ty {
+                    StorageEntryType::Plain(value) | StorageEntryType::Map { value, .. } => value.id,
+                };
+                let name = format!("{}.{}", pallet.name, entry.name);
+                items.insert(prefix, Item { name, value });
+            }
+        }
+        Self {
+            types: &interface.0.types,
+            items,
+        }
+    }
+
+    fn item(&self, key: &[u8]) -> Option<&Item> {
+        self.items.get(key.first_chunk::<PREFIX_LEN>()?)
+    }
+
+    /// `Pallet.Item`.
+    pub fn name(&self, key: &[u8]) -> Option<&str> {
+        self.item(key).map(|item| item.name.as_str())
+    }
+
+    /// What is wrong with a value, if it is not its item's. Nothing, where the key is no item's.
+    pub fn fault(&self, key: &[u8], value: &[u8]) -> Option<String> {
+        let item = self.item(key)?;
+        let mut rest = value;
+        match scale_value::scale::decode_as_type(&mut rest, item.value, self.types) {
+            Ok(_) if rest.is_empty() => None,
+            Ok(_) => Some(format!("{} of its {} bytes are left over", rest.len(), value.len())),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+/// An item's name by both runtimes, or what can be said of a key that neither knows.
+pub fn name_of(key: &[u8], layouts: [&Layout<'_>; 2]) -> String {
+    if let Some(name) = layouts.iter().find_map(|layout| layout.name(key)) {
+        return name.into();
+    }
+    match key.starts_with(b":") {
+        true => String::from_utf8_lossy(key).into_owned(),
+        false => format!("0x{}", hex::encode(key.get(..KEY_BYTES_SHOWN).unwrap_or(key))),
+    }
+}
+
+/// Counts changes (key, value before, value after) by item. That the code is another is known.
+pub fn by_item<'k>(
+    changes: impl Iterator<Item = (&'k [u8], Option<&'k [u8]>, Option<&'k [u8]>)>,
+    layouts: [&Layout<'_>; 2],
+) -> Vec<ItemChange> {
+    let mut items: BTreeMap<String, ItemChange> = BTreeMap::new();
+    for (key, old, new) in changes.filter(|(key, old, new)| *key != well_known_keys::CODE && old != new) {
+        let item = items.entry(name_of(key, layouts)).or_default();
+        match (old, new) {
+            (None, _) => item.added += 1,
+            (Some(_), None) => item.removed += 1,
+            (Some(_), Some(_)) => item.changed += 1,
+        }
+    }
+    let named = items.into_iter().map(|(item, change)| ItemChange { item, ..change });
+    named.collect()
+}

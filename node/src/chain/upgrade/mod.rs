@@ -1,0 +1,289 @@
+//! The dry run of an upgrade: a new runtime on the live state, copied on write and thrown away.
+
+mod interface;
+mod layout;
+mod replay;
+mod report;
+
+pub use report::{Difference, DryRun, InterfaceChange, ItemChange, Limited, Migration, Pair, Replay, Undecodable};
+
+use super::{Chain, ChainError};
+use crate::extrinsic_builder::Metadata;
+use codec::{Decode, Encode};
+use interface::Interface;
+use layout::{Layout, by_item, name_of};
+use quids_api::{CheckedRuntime, RuntimeVersion, names};
+use quids_core::{Hash, Weight, well_known_keys};
+use quids_crypto::hash_quantum_resistant;
+use quids_executor::{CheckError, ExecutorError, Runtime};
+use quids_io::{Externalities, MemoryExternalities, abi::CODE_SIZE_MAX};
+use quids_state::{Overlay, Recorder, StateBackend, StateView};
+use replay::NewSide;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The domain of code hashes, as pallet upgrade has it.
+const CODE_DOMAIN: &[u8] = b"quids/code/v1";
+/// Keys that are listed at once while the state is read.
+const PAGE: usize = 4096;
+/// Blocks that are executed again at most.
+pub const REPLAY_MAX: u32 = 1000;
+
+/// What the migrations changed: key, value before, value after.
+type Changes = BTreeMap<Vec<u8>, (Option<Arc<[u8]>>, Option<Vec<u8>>)>;
+
+impl Chain {
+    /// Runs a new runtime on the last block's state, without a trace: what the chain would say to it, what its migrations do,
+    /// which entries it could not read afterwards, what others would see of it, and how the last `blocks` blocks would have come
+    /// out. `observe` hears how many entries of the state were read.
+    ///
+    /// Errors: what is no fault of the code, which is in the answer; another dry run is under way.
+    pub fn dry_run_upgrade(
+        &self,
+        code: &[u8],
+        blocks: u32,
+        observe: &mut dyn FnMut(u64),
+    ) -> Result<DryRun, ChainError> {
+        let _one_at_a_time = self.trying.try_lock().ok_or(ChainError::Trying)?;
+        let (height, best) = self.best();
+        let running = self.runtime_at(best)?;
+        let old = running.version().clone();
+        let mut report = DryRun {
+            block: height.0,
+            spec_name: old.spec_name.clone(),
+            spec_version: Pair {
+                old: old.spec_version,
+                new: old.spec_version,
+            },
+            transaction_version: Pair {
+                old: old.transaction_version,
+                new: old.transaction_version,
+            },
+            code_bytes: code.len(),
+            code_hash: format!("0x{}", hex::encode(hash_quantum_resistant(CODE_DOMAIN, code))),
+            refusals: Vec::new(),
+            migration: None,
+            interface: Vec::new(),
+            undecodable: Vec::new(),
+            entries: 0,
+            replay: None,
+        };
+        let Some((checked, runtime)) = self.judged(best, code, &mut report)? else {
+            return Ok(report);
+        };
+        report.spec_version.new = checked.version.spec_version;
+        report.transaction_version.new = checked.version.transaction_version;
+        report.refusals.extend(against_version(&old, &checked.version));
+        let (old_metadata, new_metadata) = (self.metadata_bytes(best)?, metadata_of_code(&runtime)?);
+        let Some(new_metadata) = new_metadata else {
+            report
+                .refusals
+                .push("it has no metadata of version 15: nobody could talk to it".into());
+            return Ok(report);
+        };
+        let (was, is) = (Interface::decode(&old_metadata)?, Interface::decode(&new_metadata)?);
+        let new_metadata = read(&new_metadata)?;
+        let (old_layout, new_layout) = (Layout::of(&was), Layout::of(&is));
+        report.interface = was.changes(&is);
+        let view = self.state_at(best)?;
+        let (changes, proof_bytes) = self.migrated(&view, code, &runtime)?;
+        report.migration = Some(Migration {
+            proof_bytes,
+            items: by_item(
+                changes
+                    .iter()
+                    .map(|(key, (old, new))| (&key[..], old.as_deref(), new.as_deref())),
+                [&old_layout, &new_layout],
+            ),
+            ..weighed(&mut report.refusals, checked.migrations, normal_limit(&was))
+        });
+        (report.entries, report.undecodable) = undecodable(&view, &changes, &new_layout, &old_layout, observe)?;
+        let new_side = NewSide {
+            runtime: &runtime,
+            metadata: &new_metadata,
+            migrate: &|state| migrate(state, code, &runtime).map(drop),
+        };
+        if blocks > 0 {
+            report.replay = Some(self.replay_under(&new_side, blocks.min(REPLAY_MAX))?);
+        }
+        Ok(report)
+    }
+
+    /// The code as the chain would check it; `None` if it is refused, with the reasons in the report.
+    fn judged(
+        &self,
+        at: Hash,
+        code: &[u8],
+        report: &mut DryRun,
+    ) -> Result<Option<(CheckedRuntime, Arc<Runtime>)>, ChainError> {
+        if code.len() > CODE_SIZE_MAX {
+            let refusal = format!("its {} bytes are more than {CODE_SIZE_MAX}", code.len());
+            report.refusals.push(refusal);
+            return Ok(None);
+        }
+        let mut state = self.overlay_at(at)?;
+        match self.executor.check_runtime(code, &mut state) {
+            Ok(checked) => Ok(Some((checked, self.executor.load(code)?))),
+            Err(CheckError::Refused(error)) => {
+                report.refusals.push(error.to_string());
+                Ok(None)
+            }
+            Err(CheckError::Local(error)) => Err(error.into()),
+        }
+    }
+
+    fn metadata_bytes(&self, at: Hash) -> Result<Vec<u8>, ChainError> {
+        let bytes: Option<Vec<u8>> = self.call_typed(at, names::METADATA_AT_VERSION, &15u32)?;
+        Ok(bytes.unwrap_or_default())
+    }
+
+    /// What the runtime that executes a block's child says of itself.
+    fn metadata_of(&self, at: Hash) -> Result<Metadata, ChainError> {
+        read(&self.metadata_bytes(at)?)
+    }
+
+    /// What the migrations change in a state, and the bytes of a proof of all that they touch.
+    fn migrated(
+        &self,
+        view: &StateView,
+        code: &[u8],
+        runtime: &Runtime,
+    ) -> Result<(Changes, Option<usize>), ChainError> {
+        let recorder = Arc::new(Recorder::new(view.clone()));
+        let mut state = self.overlay(recorder.clone());
+        migrate(&mut state, code, runtime)?;
+        let mut changes = Changes::new();
+        for (key, new) in state.changes() {
+            changes.insert(key.to_vec(), (view.get(key)?, new.map(<[u8]>::to_vec)));
+        }
+        // Notes what the new root needs.
+        state
+            .root()
+            .map_err(|error| ChainError::Executor(ExecutorError::Host(error)))?;
+        let proof_bytes = match recorder.proof(&super::execute::is_by_hash) {
+            Ok(proof) => Some(proof.len_bytes()),
+            Err(quids_state::BackendError::Proof(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok((changes, proof_bytes))
+    }
+}
+
+/// Puts a code into a state and runs its migrations.
+fn migrate<B: StateBackend>(state: &mut Overlay<B>, code: &[u8], runtime: &Runtime) -> Result<Weight, ChainError> {
+    let host = |error| ChainError::Executor(ExecutorError::Host(error));
+    state.set(well_known_keys::CODE, code).map_err(host)?;
+    let weight = runtime.call(state, names::CORE_ON_RUNTIME_UPGRADE, &[])?;
+    Weight::decode(&mut &weight[..]).map_err(ChainError::decode(names::CORE_ON_RUNTIME_UPGRADE))
+}
+
+/// What pallet upgrade says to a version.
+fn against_version(old: &RuntimeVersion, new: &RuntimeVersion) -> Vec<String> {
+    let mut refusals = Vec::new();
+    if new.spec_name != old.spec_name {
+        refusals.push(format!(
+            "it is another chain's: {:?}, not {:?}",
+            new.spec_name, old.spec_name
+        ));
+    }
+    if new.spec_version <= old.spec_version {
+        let (new, old) = (new.spec_version, old.spec_version);
+        refusals.push(format!("its spec version {new} is not above the running one, {old}"));
+    }
+    refusals
+}
+
+/// Weight and proof size beside what the running code allows. Adds to the refusals what is too much.
+fn weighed(refusals: &mut Vec<String>, used: Weight, limit: Option<Weight>) -> Migration {
+    let limited = |used: u64, limit: Option<u64>| Limited { used, limit };
+    let migration = Migration {
+        weight: limited(used.ref_time, limit.map(|limit| limit.ref_time)),
+        proof_size: limited(used.proof_size, limit.map(|limit| limit.proof_size)),
+        proof_bytes: None,
+        items: Vec::new(),
+    };
+    for (what, Limited { used, limit }) in [("weigh", migration.weight), ("prove", migration.proof_size)] {
+        if let Some(limit) = limit.filter(|limit| used > *limit) {
+            refusals.push(format!("its migrations {what} {used}, of which a block has {limit}"));
+        }
+    }
+    migration
+}
+
+/// The weight of a block that normal transactions may use, as its metadata states it (`System.BlockLimits`).
+fn normal_limit(running: &Interface) -> Option<Weight> {
+    /// The first fields of the framework's `BlockLimits`.
+    #[derive(Decode)]
+    struct Limits {
+        max_weight: Weight,
+        normal_percent: u8,
+    }
+    let system = running.0.pallets.iter().find(|pallet| pallet.name == "System")?;
+    let limits = system
+        .constants
+        .iter()
+        .find(|constant| constant.name == "BlockLimits")?;
+    let Limits {
+        max_weight,
+        normal_percent,
+    } = Limits::decode(&mut &limits.value[..]).ok()?;
+    let share = |whole: u64| (whole / 100).saturating_mul(normal_percent.into());
+    Some(Weight::new(share(max_weight.ref_time), share(max_weight.proof_size)))
+}
+
+fn read(metadata: &[u8]) -> Result<Metadata, ChainError> {
+    Metadata::decode(metadata).map_err(|error| ChainError::Task(error.to_string()))
+}
+
+/// Version 15, asked on an empty state: a runtime knows itself without one.
+fn metadata_of_code(runtime: &Runtime) -> Result<Option<Vec<u8>>, ChainError> {
+    let mut empty = MemoryExternalities::default();
+    match runtime.call(&mut empty, names::METADATA_AT_VERSION, &15u32.encode()) {
+        Ok(output) => Option::decode(&mut &output[..]).map_err(ChainError::decode(names::METADATA_AT_VERSION)),
+        Err(error) if error.is_local() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Reads all entries of the state as the migrations leave it: how many there are, and which the new runtime cannot read.
+fn undecodable(
+    view: &StateView,
+    changes: &Changes,
+    layout: &Layout<'_>,
+    old: &Layout<'_>,
+    observe: &mut dyn FnMut(u64),
+) -> Result<(u64, Vec<Undecodable>), ChainError> {
+    let mut faults: BTreeMap<String, Undecodable> = BTreeMap::new();
+    let mut look = |key: &[u8], value: &[u8]| {
+        let Some(reason) = layout.fault(key, value) else { return };
+        let item = name_of(key, [layout, old]);
+        let fault = faults.entry(item.clone()).or_insert_with(|| Undecodable {
+            item,
+            entries: 0,
+            first_key: format!("0x{}", hex::encode(key)),
+            reason,
+        });
+        fault.entries += 1;
+    };
+    let mut entries = 0;
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let keys = view.keys(&[], after.as_deref(), PAGE)?;
+        for key in keys.iter().filter(|key| !changes.contains_key(*key)) {
+            if let Some(value) = view.get(key)? {
+                look(key, &value);
+                entries += 1;
+            }
+        }
+        observe(entries);
+        after = match keys.last() {
+            Some(last) if keys.len() == PAGE => Some(last.clone()),
+            _ => break,
+        };
+    }
+    for (key, value) in changes.iter().filter_map(|(key, (_, new))| Some((key, new.as_ref()?))) {
+        look(key, value);
+        entries += 1;
+    }
+    observe(entries);
+    Ok((entries, faults.into_values().collect()))
+}
