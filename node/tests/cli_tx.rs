@@ -58,6 +58,13 @@ impl Node {
             .unwrap()
     }
 
+    /// What a command says without `--json`.
+    fn run_for_people(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quids"));
+        let output = command.args(arguments).args(["--rpc", &self.url]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Runs a command that must succeed.
     fn done(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
@@ -344,4 +351,101 @@ fn the_chain_is_upgraded_to_an_exported_runtime() {
         "alice",
     ]);
     assert!(inner.contains("the call failed: BadOrigin"), "{inner}");
+}
+
+/// The council's way: what the status says at each step, and what is refused before anything is sent.
+#[test]
+fn a_proposal_is_taken_to_its_height() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (next, garbage) = (path("next.wasm"), path("garbage"));
+    std::fs::write(&next, quids_runtime_wasm::WASM_NEXT).unwrap();
+    std::fs::write(&garbage, vec![7; 300_000]).unwrap();
+    let node = Node::start();
+    let proposals = || node.done(&["upgrade", "status"])["proposals"].clone();
+    assert_eq!(proposals(), serde_json::json!([]));
+    assert_eq!(node.done(&["upgrade", "status"])["threshold"], 2);
+
+    let refused = node.refused(&["upgrade", "propose", &garbage, "--from", "alice"]);
+    assert!(refused.contains("cannot be run"), "{refused}");
+    let refused = node.refused(&["upgrade", "propose", &next, "--from", "dave"]);
+    assert!(refused.contains("Upgrade.NotGovernor"), "{refused}");
+    let proposed = node.done(&[
+        "upgrade",
+        "propose",
+        &next,
+        "--from",
+        "bob",
+        "--after",
+        "12",
+        "--notes",
+        "why\u{1b}[1m",
+    ]);
+    assert_eq!(proposed["proposal"], "0");
+    let seen = &proposals()[0];
+    assert_eq!(
+        (&seen["state"], &seen["proposer"]),
+        (&"proposed".into(), &address("bob").into())
+    );
+    assert_eq!(
+        (&seen["spec_version"], &seen["activation"]["after"]),
+        (&2.into(), &12.into())
+    );
+
+    let refused = node.refused(&["upgrade", "upload", "0", &garbage, "--from", "bob"]);
+    assert!(refused.contains("this file is not its code"), "{refused}");
+    let refused = node.refused(&["upgrade", "upload", "7", &next, "--from", "bob"]);
+    assert!(refused.contains("proposal 7: there is none"), "{refused}");
+    let uploaded = node.done(&["upgrade", "upload", "0", &next, "--from", "charlie"]);
+    assert_eq!(uploaded["sent_parts"], uploaded["parts"]);
+    assert_eq!(
+        (&uploaded["approvals"], &proposals()[0]["state"]),
+        (&1.into(), &"checked".into())
+    );
+    let refused = node.refused(&["upgrade", "upload", "0", &next, "--from", "charlie"]);
+    assert!(refused.contains("checked already"), "{refused}");
+    node.done(&["upgrade", "approve", "0", "--from", "alice"]);
+    let seen = &proposals()[0];
+    assert_eq!(
+        (&seen["state"], &seen["blocks_left"]),
+        (&"scheduled".into(), &12.into())
+    );
+    let text = node.run_for_people(&["upgrade", "status"]);
+    assert!(
+        text.contains("0: scheduled, runs from block") && !text.contains('\u{1b}'),
+        "{text}"
+    );
+
+    // Code that the host refuses; the second upload sends nothing that is there, or the chain would say so.
+    let bytes = std::fs::read(&garbage).unwrap();
+    let hash = hex::encode(quids_crypto::hash_quantum_resistant(b"quids/code/v1", &bytes));
+    let fields = [format!("code_hash=0x{hash}"), format!("code_size={}", bytes.len())];
+    node.done(&[
+        "tx",
+        "call",
+        "Upgrade.propose",
+        &fields[0],
+        &fields[1],
+        "spec_version=9",
+        "activation=After(0)",
+        "notes=\"\"",
+        "--from",
+        "alice",
+    ]);
+    for _ in 0..2 {
+        let refused = node.refused(&["upgrade", "upload", "1", &garbage, "--from", "alice"]);
+        assert!(refused.contains("Upgrade.FailedTrialRun"), "{refused}");
+    }
+    assert_eq!(proposals()[1]["parts_uploaded"], 2);
+    node.done(&["upgrade", "cancel", "1", "--from", "alice"]);
+
+    let version = || node.done(&["runtime", "info"])["spec_version"].clone();
+    for block in 0..12 {
+        assert_eq!(version(), 1, "{block}");
+        node.done(&["evm", "send", "--from", "eth0", "--to", "eth9", "--value", "1"]);
+        if version() == 2 {
+            break;
+        }
+    }
+    assert_eq!((version(), proposals()), (2.into(), serde_json::json!([])));
 }

@@ -8,7 +8,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -432,26 +432,65 @@ fn all_agree_under_load() {
     }
 }
 
+/// The council's way, each step at another node, while contracts' tokens move: nobody restarts, nobody stops.
 #[test]
 fn the_runtime_is_replaced_while_all_decide() {
     let mut net = Net::started(4, 1);
     net.agree_on(&[0, 1, 2, 3], 2);
     let next = net.folder.path().join("next.wasm");
     fs::write(&next, quids_runtime_wasm::WASM_NEXT).unwrap();
+    let next = next.to_str().unwrap();
     let version = |node: &Node| node.rpc("state_getRuntimeVersion", json!([]))["specVersion"].clone();
     let before = version(&net.nodes[0]);
-    quids(
-        &net.nodes[1],
-        &["tx", "upgrade", next.to_str().unwrap(), "--from", "alice"],
-    );
+    let status =
+        |node: &Node| -> Value { serde_json::from_str(&quids(node, &["upgrade", "status", "--json"])).unwrap() };
+    let is_done = AtomicBool::new(false);
+    let start = Instant::now();
+    let at = std::thread::scope(|scope| {
+        let nodes = &net.nodes;
+        let load = scope.spawn(|| {
+            let mut sent = 0u64;
+            while !is_done.load(Ordering::Relaxed) && start.elapsed() < PATIENCE {
+                quids(
+                    &nodes[0],
+                    &["evm", "send", "--from", "eth0", "--to", "eth9", "--value", "1"],
+                );
+                sent += 1;
+            }
+            sent
+        });
+        quids(
+            &nodes[1],
+            &["upgrade", "propose", next, "--from", "alice", "--notes", "the next"],
+        );
+        quids(&nodes[2], &["upgrade", "approve", "0", "--from", "bob"]);
+        let proposed = status(&nodes[3]);
+        assert_eq!(proposed["proposals"][0]["state"], "approved", "{proposed}");
+        quids(&nodes[3], &["upgrade", "upload", "0", next, "--from", "charlie"]);
+        let scheduled = status(&nodes[1]);
+        assert_eq!(scheduled["proposals"][0]["state"], "scheduled", "{scheduled}");
+        let at = scheduled["proposals"][0]["activates_at"].as_u64().unwrap();
+        assert!(wait(|| nodes[0].height().is_some_and(|height| height >= at + 2)));
+        is_done.store(true, Ordering::Relaxed);
+        assert!(load.join().unwrap() >= 4);
+        at
+    });
+    for node in &net.nodes[..4] {
+        assert_ne!(version(node), before);
+        assert_eq!(status(node)["proposals"], json!([]));
+    }
+    // The heights that ran the old code and the new one are those that were announced.
+    for (height, is_new) in [(at - 2, false), (at - 1, true)] {
+        let hash = net.nodes[2].rpc("chain_getBlockHash", json!([height]));
+        let after = net.nodes[2].rpc("state_getRuntimeVersion", json!([hash]))["specVersion"].clone();
+        assert_eq!(after != before, is_new, "the code after block {height}");
+    }
     transfer(&net.nodes[2], "bob", "dave", "1");
     let height = net.nodes[0].height().unwrap();
     // One that was not there executes old blocks with the old code.
     net.nodes[4].start();
     net.agree_on(&net.all(), height + 3);
-    for node in &net.nodes {
-        assert_ne!(version(node), before);
-    }
+    assert_ne!(version(&net.nodes[4]), before);
 }
 
 /// A clock that is 2 s ahead does not matter; one that is 20 s ahead has its node's own blocks refused, and no more.

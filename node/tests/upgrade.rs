@@ -1,7 +1,10 @@
 //! The chain replaces its own code: the right way, and every wrong way.
 
 use codec::Encode;
-use quids_api::{RuntimeVersion, names};
+use quids_api::{
+    RuntimeVersion, names,
+    upgrade::{Activation, CHUNK_SIZE, Stage, UpgradeStatus},
+};
 use quids_core::{AccountId20, Height};
 use quids_crypto::{KeyPair, hash_quantum_resistant};
 use quids_node::{
@@ -113,8 +116,105 @@ fn new_code_takes_over_with_its_migration_and_old_blocks_keep_theirs() {
     assert!(height > first.header.number);
 }
 
+fn call_by(chain: &TestChain, from: &str, call: &str, arguments: &[(&str, Arg)]) -> Vec<Event> {
+    let events = made(chain, from, chain.call("Upgrade", call, arguments).unwrap());
+    assert!(
+        has(&events, "System", "ExtrinsicSuccess"),
+        "{call} by {from}: {events:?}"
+    );
+    events
+}
+
+fn propose(chain: &TestChain, from: &str, code: &[u8], activation: Activation) {
+    let arguments = [
+        ("code_hash", Arg::Encoded(code_hash(code))),
+        ("code_size", Arg::Number(code.len() as u128)),
+        ("spec_version", Arg::Number(2)),
+        ("activation", Arg::Encoded(activation.encode())),
+        ("notes", Arg::Bytes(b"the next one".to_vec())),
+    ];
+    call_by(chain, from, "propose", &arguments);
+}
+
+/// Every part in a block of its own, by charlie, and the whole checked.
+fn upload(chain: &TestChain, id: u32, code: &[u8]) {
+    for (index, bytes) in (0u32..).zip(code.chunks(CHUNK_SIZE)) {
+        let arguments = [
+            ("id", Arg::Number(id.into())),
+            ("index", Arg::Number(index.into())),
+            ("bytes", Arg::Bytes(bytes.to_vec())),
+        ];
+        call_by(chain, "charlie", "upload_chunk", &arguments);
+    }
+    call_by(chain, "charlie", "complete", &[("id", Arg::Number(id.into()))]);
+}
+
+fn stage(chain: &TestChain, id: u32) -> Option<Stage> {
+    let (_, best) = chain.chain.best();
+    let status: UpgradeStatus = chain.chain.call_typed(best, names::UPGRADE_STATUS, &()).unwrap();
+    let found = status.proposals.into_iter().find(|(other, _)| *other == id);
+    found.map(|(_, proposal)| proposal.stage)
+}
+
+#[test]
+fn the_council_replaces_the_code_at_a_height_and_transactions_go_on() {
+    let mut chain = TestChain::new().unwrap();
+    propose(&chain, "alice", WASM_NEXT, Activation::At(Height(40)));
+    upload(&chain, 0, WASM_NEXT);
+    call_by(&chain, "bob", "approve", &[("id", Arg::Number(0))]);
+    assert_eq!(stage(&chain, 0), Some(Stage::Scheduled { at: Height(40) }));
+    let (_, best) = chain.chain.best();
+    let code: Option<Vec<u8>> = chain.chain.call_typed(best, names::UPGRADE_CODE, &0u32).unwrap();
+    assert_eq!(
+        code.as_deref(),
+        Some(WASM_NEXT),
+        "nodes read it before it is the chain's"
+    );
+    while chain.chain.best().0 < Height(38) {
+        chain.block(Vec::new()).unwrap();
+    }
+    // The last block of the old code holds transactions, and is executed by it to its end.
+    let events = made(&chain, "bob", chain.transfer(&AccountId20([1; 20]), 5).unwrap());
+    assert!(
+        has(&events, "System", "ExtrinsicSuccess") && has(&events, "Upgrade", "Activated"),
+        "{events:?}"
+    );
+    assert_eq!((chain.chain.best().0, stage(&chain, 0)), (Height(39), None));
+    assert_eq!(limit(&chain), 1000u32.to_le_bytes());
+    // Block 40 is the first of the new one, and holds transactions of its version.
+    chain.refresh().unwrap();
+    let events = made(&chain, "bob", chain.call("Template", "forget", &[]).unwrap());
+    assert!(has(&events, "System", "ExtrinsicSuccess"), "{events:?}");
+    assert_eq!(chain.chain.best().0, Height(40));
+    assert_eq!(limit(&chain), [1u32.to_le_bytes(), 1000u32.to_le_bytes()].concat());
+    let twin = TestChain::new().unwrap();
+    for n in 1..=40 {
+        let hash = chain.chain.database().hash_at(Height(n)).unwrap().unwrap();
+        let block = chain.stored(hash).unwrap();
+        assert_eq!(chain.chain.reexecute(&block).unwrap(), block.header, "block {n}");
+        twin.chain.import(block).unwrap();
+    }
+    assert_eq!(twin.chain.best(), chain.chain.best());
+}
+
+#[test]
+fn the_recovery_account_signs_with_sphincs_and_has_to_wait() {
+    let chain = TestChain::new().unwrap();
+    propose(&chain, "alice-sphincs", WASM_NEXT, Activation::After(Height(0)));
+    upload(&chain, 0, WASM_NEXT);
+    assert_eq!(stage(&chain, 0), Some(Stage::Scheduled { at: Height(1 + 86_400) }));
+    call_by(&chain, "bob", "cancel", &[("id", Arg::Number(0))]);
+    call_by(&chain, "alice", "cancel", &[("id", Arg::Number(0))]);
+    assert_eq!(stage(&chain, 0), None);
+}
+
 /// A runtime in a few lines that states `spec_name` and version 9, and whose migration is `migration`.
 fn tiny_runtime(spec_name: &str, migration: &str) -> Vec<u8> {
+    tiny_runtime_with(spec_name, migration, 6)
+}
+
+/// The same with so many bytes of its metadata: 6 are all of it.
+fn tiny_runtime_with(spec_name: &str, migration: &str, metadata: u64) -> Vec<u8> {
     let version = RuntimeVersion {
         spec_name: spec_name.into(),
         impl_name: "tiny".into(),
@@ -130,7 +230,7 @@ fn tiny_runtime(spec_name: &str, migration: &str) -> Vec<u8> {
     let packed = (version.len() as u64) << 32 | 1024;
     let stubs: String = names::REQUIRED
         .iter()
-        .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE].contains(name))
+        .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE, names::METADATA].contains(name))
         .map(|name| format!("(func (export \"{name}\") (param i32 i32) (result i64) (i64.const 0))"))
         .collect();
     wat::parse_str(format!(
@@ -144,10 +244,13 @@ fn tiny_runtime(spec_name: &str, migration: &str) -> Vec<u8> {
   (func (export "quids_alloc") (param i32) (result i32) (i32.const 65536))
   (func (export "quids_reset"))
   (func $deep (call $deep))
+  (data (i32.const 3072) "\14meta\0e")
+  (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const {metadata}))
   (func (export "Core_version") (param i32 i32) (result i64) (i64.const {packed}))
   (func (export "Core_on_runtime_upgrade") (param i32 i32) (result i64) {migration} (i64.const {weight}))
   {stubs})"#,
         weight = 2u64 << 32 | 4096,
+        metadata = metadata << 32 | 3072,
     ))
     .unwrap()
 }
@@ -164,6 +267,8 @@ fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
         ("unknown import", wat(r#"(module (import "env" "ext_moon_v1" (func)))"#)),
         ("the same version", WASM.to_vec()),
         ("another chain's", tiny_runtime("other", "")),
+        ("truncated metadata", tiny_runtime_with("quids", "", 3)),
+        ("no metadata", tiny_runtime_with("quids", "", 0)),
         ("a migration that traps", tiny_runtime("quids", "unreachable")),
         (
             "a migration that panics",

@@ -1,4 +1,4 @@
-//! The trial run of a new runtime: static checks, then its version and its migrations under fuel, on changes that
+//! The trial run of a new runtime: static checks, then its version, metadata and migrations under fuel, on changes that
 //! are thrown away. The outcome is part of validity: a pallet asks for it through `ext_runtime_check_v1`.
 
 use crate::{
@@ -81,10 +81,27 @@ impl Checker {
 fn trial(prepared: &Arc<Prepared>) -> Result<CheckedRuntime, ExecutorError> {
     let mut instance = Instance::new(prepared.clone(), None)?;
     let version = read_version(&mut instance, prepared, NO_DEADLINE)?;
+    check_metadata(&mut instance, prepared)?;
     let upgrade = prepared.find(names::CORE_ON_RUNTIME_UPGRADE)?;
     let weight = instance.call(upgrade, &[], Bound::NONE)?;
     let migrations: Weight = decode(names::CORE_ON_RUNTIME_UPGRADE, &weight)?;
     Ok(CheckedRuntime { version, migrations })
+}
+
+/// How metadata begins, whatever its version.
+const METADATA_MAGIC: &[u8] = b"meta";
+
+/// Clients build transactions by metadata: code without any would be one that nobody can talk to.
+fn check_metadata(instance: &mut Instance, prepared: &Prepared) -> Result<(), ExecutorError> {
+    let output = instance.call(prepared.find(names::METADATA)?, &[], Bound::NONE)?;
+    let metadata: Vec<u8> = decode(names::METADATA, &output)?;
+    if metadata.starts_with(METADATA_MAGIC) {
+        return Ok(());
+    }
+    Err(ExecutorError::Undecodable {
+        api: names::METADATA,
+        reason: format!("its {} bytes do not begin with \"meta\"", metadata.len()),
+    })
 }
 
 /// Asks an instance for its ABI version, which must be ours, and its `RuntimeVersion`.

@@ -84,6 +84,8 @@ pub enum CliError {
         source_name: String,
         source: quids_executor::ExecutorError,
     },
+    #[error("proposal {id}: {reason}")]
+    Proposal { id: u32, reason: String },
     #[error("this binary was built without a runtime (QUIDS_SKIP_WASM_BUILD=1)")]
     NoRuntime,
     #[error("quids-bench is not installed: there is no {0}; build it with `cargo build -p quids-bench`")]

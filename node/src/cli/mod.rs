@@ -22,6 +22,7 @@ mod signer;
 mod snapshot;
 mod testnet;
 mod tx;
+mod upgrade;
 
 pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
 pub use error::CliError;
@@ -59,6 +60,9 @@ pub enum Command {
     /// Call and deploy contracts, send transactions to them
     #[command(subcommand)]
     Evm(Box<evm::EvmCommand>),
+    /// Propose, approve and bring a new runtime, and see how far it is
+    #[command(subcommand)]
+    Upgrade(Box<upgrade::UpgradeCommand>),
     /// Look into runtimes
     #[command(subcommand)]
     Runtime(runtime::RuntimeCommand),
@@ -148,6 +152,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Signer(command) => signer::run(command)?,
         Command::Tx(command) => tx::run(*command)?,
         Command::Evm(command) => return evm::run(*command),
+        Command::Upgrade(command) => upgrade::run(*command)?,
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
         Command::ChainSpec(command) => chain_spec::run(command)?,
@@ -209,6 +214,8 @@ mod tests {
             "quids evm send --from alice --data 0x00",
             "quids evm call --to alice --block 0xzz",
             "quids tx upgrade x.wasm --from alice --no-wait",
+            "quids upgrade propose x.wasm --from alice --at 9 --after 9",
+            "quids upgrade approve --from alice",
             "quids key generate --scheme rsa",
             "quids key sign --key alice a --hex 0x00",
             "quids key generate --words 15",

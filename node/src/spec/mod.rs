@@ -144,7 +144,7 @@ impl ChainSpec {
                 code: quids_runtime_wasm::WASM.to_vec(),
                 config: json!({
                     "balances": { "balances": balances },
-                    "upgrade": { "root": alice.map(|who| who.to_string()) },
+                    "upgrade": upgrade_of_development(alice),
                     "template": { "limit": 1000 },
                 }),
             },
@@ -168,6 +168,18 @@ pub fn code_cache() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
     cache.map(|dir| dir.join("quids").join("code"))
+}
+
+/// Alice is root; of alice, bob and charlie two decide; the account of the SPHINCS+ key is the last resort.
+fn upgrade_of_development(root: Option<AccountId20>) -> Value {
+    let account = |name: &str| quids_keystore::dev_keypair(name).map(|key| key.account_id().to_string());
+    let council = ["alice", "bob", "charlie"].map(account);
+    json!({
+        "root": root.map(|who| who.to_string()),
+        "council": council,
+        "threshold": 2,
+        "recovery": account("alice-sphincs"),
+    })
 }
 
 /// What wallets need to know of this chain's accounts and amounts.

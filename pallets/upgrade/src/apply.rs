@@ -46,7 +46,7 @@ impl<T: Config> Pallet<T> {
 
     /// Size, then the host's check (WASM validity, ABI, imports, and a trial run under fuel), then the version that
     /// the code states. What the host answers is a function of the code and the state, so every node agrees.
-    fn check(code: &[u8], check_version: bool) -> Result<RuntimeVersion, DispatchError> {
+    pub(crate) fn check(code: &[u8], check_version: bool) -> Result<RuntimeVersion, DispatchError> {
         ensure!(code.len() <= CODE_SIZE_MAX, Error::<T>::CodeTooLarge);
         let checked = quids_io::runtime::check(code).map_err(|reason| {
             log::write(

@@ -1,4 +1,5 @@
-//! Upgrade: how the chain replaces its own code, and the root account that decides it until governance does.
+//! Upgrade: how the chain replaces its own code. A council proposes, approves and uploads it, a recovery account is the last
+//! resort; on chains that have one, the root account decides alone.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![cfg_attr(
     not(test),
@@ -14,22 +15,59 @@
 extern crate alloc;
 
 mod apply;
+mod council;
+mod lifecycle;
 pub mod weights;
 
 pub use apply::{CODE_DOMAIN, CodeHash, UpgradeAuthorization, code_hash};
+pub use council::COUNCIL_MAX;
+pub use lifecycle::{NOTES_MAX, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX};
 pub use pallet::*;
 
-/// Root account and runtime upgrades.
+/// When something happens to a proposal.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    codec::Encode,
+    codec::Decode,
+    codec::DecodeWithMemTracking,
+    codec::MaxEncodedLen,
+    scale_info::TypeInfo,
+)]
+pub struct AgendaItem {
+    pub id: quids_api::upgrade::ProposalId,
+    /// Where it is scheduled, the first block of its code; otherwise the last that it lives.
+    pub due: quids_core::Height,
+}
+
+/// Runtime upgrades: proposals, the council that decides them, the root account.
 #[quids_support::pallet(name = "Upgrade")]
 pub mod pallet {
     use super::*;
+    use crate::lifecycle::Proposed;
+    use quids_api::upgrade::{Activation, Council as CouncilOf, Proposal, ProposalId};
     use quids_support::{
         dispatch::{DispatchErrorWithPostInfo, GetDispatchInfo, dispatch_transactional},
         prelude::*,
     };
 
     #[pallet::config]
-    pub trait Config: pallet_system::Config<RuntimeEvent: From<Event<Self>>> {}
+    pub trait Config: pallet_system::Config<RuntimeEvent: From<Event<Self>>> {
+        /// Blocks between a code that is approved and checked, and the first that it runs, at least; never less than 2.
+        #[pallet::constant]
+        type ActivationLead: Get<Height>;
+        /// Blocks from a proposal of the recovery account to the first that its code runs, at least: the council's time
+        /// to cancel it.
+        #[pallet::constant]
+        type RecoveryDelay: Get<Height>;
+        /// Blocks after which a proposal is gone that is not approved, or whose code did not come. A vote for another
+        /// council lives as long.
+        #[pallet::constant]
+        type ProposalLife: Get<Height>;
+    }
 
     #[pallet::pallet]
     pub struct Pallet<T>(PhantomData<T>);
@@ -42,6 +80,34 @@ pub mod pallet {
     #[pallet::storage]
     pub type AuthorizedUpgrade<T> = StorageValue<_, UpgradeAuthorization>;
 
+    /// Who decides upgrades.
+    #[pallet::storage]
+    pub type Council<T> = StorageValue<_, CouncilOf, ValueQuery>;
+
+    /// Which council a member wants, and since when.
+    #[pallet::storage]
+    pub type CouncilVotes<T> = StorageMap<_, Blake2_128Concat, AccountId20, (CouncilOf, Height)>;
+
+    /// The number of the next proposal.
+    #[pallet::storage]
+    pub type NextProposal<T> = StorageValue<_, ProposalId, ValueQuery>;
+
+    /// Proposals that are neither activated nor gone, and when something happens to each: every block reads this.
+    #[pallet::storage]
+    pub type Agenda<T> = StorageValue<_, Vec<AgendaItem>, ValueQuery>;
+
+    /// The proposals of the agenda.
+    #[pallet::storage]
+    pub type Proposals<T> = StorageMap<_, Twox64Concat, ProposalId, Proposal>;
+
+    /// Code as far as it is uploaded, by proposal and index.
+    #[pallet::storage]
+    pub type Chunks<T> = StorageDoubleMap<_, Twox64Concat, ProposalId, Twox64Concat, u32, Vec<u8>>;
+
+    /// Code that is whole and passed the checks; nodes compile it ahead.
+    #[pallet::storage]
+    pub type Code<T> = StorageMap<_, Twox64Concat, ProposalId, Vec<u8>>;
+
     #[pallet::event]
     pub enum Event<T: Config> {
         /// A call was made as root.
@@ -52,6 +118,48 @@ pub mod pallet {
         UpgradeAuthorized { code_hash: CodeHash, check_version: bool },
         /// The code was replaced by one that states this version; the next block runs it.
         UpgradeApplied { code_hash: CodeHash, spec_version: u32 },
+        /// An upgrade was proposed, by root if by nobody. It is gone after `expires` unless it is scheduled by then.
+        Proposed {
+            id: ProposalId,
+            proposer: Option<AccountId20>,
+            code_hash: CodeHash,
+            spec_version: u32,
+            expires: Height,
+        },
+        /// A member is for a proposal; it is approved once `needed` are.
+        Approved {
+            id: ProposalId,
+            who: AccountId20,
+            approvals: u32,
+            needed: u32,
+        },
+        /// Root approved a proposal.
+        ApprovedByRoot { id: ProposalId },
+        /// A member is against a proposal; it is cancelled once `needed` are.
+        Rejected {
+            id: ProposalId,
+            who: AccountId20,
+            rejections: u32,
+            needed: u32,
+        },
+        /// A proposal is gone: by its proposer, the recovery account, the last of the members needed, or root.
+        Cancelled { id: ProposalId, by: Option<AccountId20> },
+        /// A proposal is gone: approvals or code were missing too long.
+        Expired { id: ProposalId },
+        /// A chunk of code is there; `missing` are not.
+        ChunkUploaded { id: ProposalId, index: u32, missing: u32 },
+        /// The code is whole, is the proposed one, and passed the checks.
+        CodeChecked { id: ProposalId, code_hash: CodeHash },
+        /// The code is approved and checked: block `at` is the first that it runs.
+        Scheduled { id: ProposalId, at: Height },
+        /// The code replaced the chain's; the next block runs it.
+        Activated { id: ProposalId, spec_version: u32 },
+        /// The code failed the checks on the state that it would have found. The chain keeps its own, the proposal is gone.
+        ActivationFailed { id: ProposalId, error: DispatchError },
+        /// A member wants another council, as `votes` do so far; it takes `needed`.
+        CouncilVoted { who: AccountId20, votes: u32, needed: u32 },
+        /// The council was replaced.
+        CouncilChanged { council: CouncilOf },
     }
 
     #[pallet::error]
@@ -77,6 +185,49 @@ pub mod pallet {
         SpecVersionMustIncrease,
         /// The migrations weigh more than normal transactions may in a block.
         MigrationsTooHeavy,
+        /// The sender is neither root nor of the council, nor the recovery account.
+        NotGovernor,
+        /// Only members of the council do this.
+        NotMember,
+        /// The recovery account's bound key is none of SPHINCS+.
+        RecoveryKeyTooWeak,
+        /// There is no such proposal; it may have ended.
+        NoSuchProposal,
+        /// An open proposal has this code.
+        AlreadyProposed,
+        /// There are as many proposals as there may be, of this proposer or of all.
+        TooManyProposals,
+        /// The notes are longer than 1024 bytes.
+        NotesTooLong,
+        /// A code has a byte at least.
+        CodeEmpty,
+        /// The height of the activation is past, or too near for nodes to prepare.
+        ActivationTooEarly,
+        /// The activation is farther away than a proposal lives.
+        ActivationTooLate,
+        /// The member has voted like this already.
+        AlreadyVoted,
+        /// The proposal is approved already.
+        AlreadyApproved,
+        /// The code is whole and checked already.
+        AlreadyChecked,
+        /// The code has no chunk at this index.
+        NoSuchChunk,
+        /// All chunks but the last have 256 KiB; the last has what is left of the proposed size.
+        WrongChunkSize,
+        /// An earlier chunk is missing.
+        ChunkOutOfOrder,
+        /// The chunk is there already, with the same bytes.
+        ChunkKnown,
+        /// Chunks are missing.
+        CodeIncomplete,
+        /// The code states another spec version than was proposed.
+        SpecVersionMismatch,
+        /// No council can be like this: members each once, 1 to 32; a threshold of 1 at least and of all at most; the
+        /// recovery account no member.
+        InvalidCouncil,
+        /// This is the council already.
+        CouncilUnchanged,
     }
 
     #[pallet::call]
@@ -167,6 +318,97 @@ pub mod pallet {
                 pays_fee: Pays::No,
             })
         }
+
+        /// Proposes code by its hash (`code_hash` of this crate), size and spec version, which it has to state. A member
+        /// is for his own proposal; root's and the recovery account's are approved with that, the latter with a delay.
+        #[pallet::call_index(6)]
+        #[pallet::weight((weights::PROPOSE, DispatchClass::Operational))]
+        pub fn propose(
+            origin: Origin,
+            code_hash: CodeHash,
+            code_size: u32,
+            spec_version: u32,
+            activation: Activation,
+            notes: Vec<u8>,
+        ) -> DispatchResult {
+            let by = Self::governor(origin)?;
+            let proposed = Proposed {
+                code_hash,
+                code_size,
+                spec_version,
+                activation,
+                notes,
+            };
+            Self::propose_as(by, proposed)
+        }
+
+        /// Is for a proposal. Members and root; a member who was against it no longer is.
+        #[pallet::call_index(7)]
+        #[pallet::weight((weights::VOTE, DispatchClass::Operational))]
+        pub fn approve(origin: Origin, id: ProposalId) -> DispatchResult {
+            let by = Self::governor(origin)?;
+            Self::approve_as(by, id)
+        }
+
+        /// Ends a proposal, scheduled or not: root, the recovery account, and its proposer before it is approved. A
+        /// member is against it, which ends it once as many are as an approval takes.
+        #[pallet::call_index(8)]
+        #[pallet::weight((weights::CANCEL, DispatchClass::Operational))]
+        pub fn cancel(origin: Origin, id: ProposalId) -> DispatchResult {
+            let by = Self::governor(origin)?;
+            Self::cancel_as(by, id)
+        }
+
+        /// Brings a part of a proposal's code: all parts have 256 KiB but the last. In order; one that is there may be
+        /// replaced until the code is checked. For those with a say, and the root account.
+        #[pallet::call_index(9)]
+        #[pallet::weight((weights::upload(bytes.len()), DispatchClass::Operational))]
+        pub fn upload_chunk(origin: Origin, id: ProposalId, index: u32, bytes: Vec<u8>) -> DispatchResult {
+            Self::put_chunk(origin, id, index, bytes)
+        }
+
+        /// Puts the parts together and checks the whole: hash, then all that `apply_authorized_upgrade` checks. What is
+        /// refused stays as it is.
+        #[pallet::call_index(10)]
+        #[pallet::weight((weights::complete(quids_io::abi::CODE_SIZE_MAX), DispatchClass::Operational))]
+        pub fn complete(origin: Origin, id: ProposalId) -> DispatchResultWithPostInfo {
+            match Self::complete_upload(origin, id) {
+                Ok(weight) => Ok(Some(weight).into()),
+                Err((error, weight)) => Err(DispatchErrorWithPostInfo {
+                    post_info: Some(weight).into(),
+                    error,
+                }),
+            }
+        }
+
+        /// Replaces the council and the recovery account: root at once, a member by a vote, once as many members want
+        /// the same as an approval takes.
+        #[pallet::call_index(11)]
+        #[pallet::weight((weights::SET_COUNCIL, DispatchClass::Operational))]
+        pub fn set_council(
+            origin: Origin,
+            members: Vec<AccountId20>,
+            threshold: u32,
+            recovery: Option<AccountId20>,
+        ) -> DispatchResult {
+            let council = CouncilOf {
+                members,
+                threshold,
+                recovery,
+            };
+            Self::replace_council(origin, council)
+        }
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks for Pallet<T> {
+        fn on_initialize(height: Height) -> Weight {
+            Self::begin_block(height)
+        }
+
+        fn on_finalize(height: Height) {
+            Self::end_block(height);
+        }
     }
 
     #[pallet::genesis_config]
@@ -174,12 +416,31 @@ pub mod pallet {
     pub struct GenesisConfig {
         /// The root account.
         pub root: Option<AccountId20>,
+        /// The council's members; none: there is no council.
+        pub council: Vec<AccountId20>,
+        /// How many members an approval takes.
+        pub threshold: u32,
+        /// The account of last resort. A key of SPHINCS+ has to be bound to it before it can act.
+        pub recovery: Option<AccountId20>,
     }
 
     #[pallet::genesis_build]
     impl<T: Config> BuildGenesis<T> for GenesisConfig {
+        #[expect(clippy::panic, reason = "a wrong genesis must not become a chain")]
         fn build(&self) {
             RootKey::<T>::set(self.root);
+            if self.council.is_empty() && self.threshold == 0 && self.recovery.is_none() {
+                return;
+            }
+            let council = CouncilOf {
+                members: self.council.clone(),
+                threshold: self.threshold,
+                recovery: self.recovery,
+            };
+            match council::checked(council) {
+                Ok(council) => Council::<T>::put(council),
+                Err(reason) => panic!("genesis of upgrade: {reason}"),
+            }
         }
     }
 

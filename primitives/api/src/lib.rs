@@ -10,6 +10,7 @@ pub mod names;
 pub mod pobpc;
 mod signatures;
 mod transaction;
+pub mod upgrade;
 mod version;
 
 pub use inherent::{CheckInherentsResult, InherentData, InherentIdentifier, TIMESTAMP_INHERENT};

@@ -87,6 +87,13 @@ pub const POBPC_AUTHOR_OF: &str = "PobpcApi_author_of";
 /// `AccountId20 -> Option<ToSay>`: what the next block has to say if this validator makes it; `None`: nothing.
 pub const POBPC_TO_SAY: &str = "PobpcApi_to_say";
 
+/// `() -> UpgradeStatus`: who decides upgrades, and every proposal.
+pub const UPGRADE_STATUS: &str = "UpgradeApi_status";
+/// `ProposalId -> Option<Vec<u8>>`: the code of a proposal that is checked, for those who compile it ahead.
+pub const UPGRADE_CODE: &str = "UpgradeApi_code";
+/// `(ProposalId, index: u32) -> Option<[u8; 32]>`: BLAKE3-256 of an uploaded chunk, for those who go on with an upload.
+pub const UPGRADE_CHUNK: &str = "UpgradeApi_chunk";
+
 /// What a chain cannot go on without: code that lacks one of these never becomes the chain's.
 pub const REQUIRED: &[&str] = &[
     CORE_VERSION,
@@ -99,6 +106,8 @@ pub const REQUIRED: &[&str] = &[
     BLOCK_BUILDER_COMMIT_EXTRINSICS,
     BLOCK_BUILDER_FITS,
     VALIDATE_TRANSACTION,
+    METADATA,
+    METADATA_AT_VERSION,
     SIGNATURES_COLLECT,
 ];
 
@@ -143,4 +152,7 @@ pub const ALL: &[&str] = &[
     POBPC_VALIDATORS,
     POBPC_AUTHOR_OF,
     POBPC_TO_SAY,
+    UPGRADE_STATUS,
+    UPGRADE_CODE,
+    UPGRADE_CHUNK,
 ];

@@ -1,6 +1,6 @@
 //! The runtime APIs: each a function from encoded input to encoded output, exported from WASM and callable natively.
 
-use crate::{Executive, Extrinsic, Pobpc, Qevm, Runtime, RuntimeGenesisConfig, envelope, metadata, version};
+use crate::{Executive, Extrinsic, Pobpc, Qevm, Runtime, RuntimeGenesisConfig, Upgrade, envelope, metadata, version};
 use alloc::{string::String, string::ToString, vec::Vec};
 use codec::{Decode, DecodeAll, Encode};
 use quids_api::{
@@ -11,6 +11,7 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
+    upgrade::{ProposalId, UpgradeStatus},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
@@ -136,6 +137,9 @@ apis! {
     PobpcApi_validators(() => ()) -> Vec<ValidatorInfo> { Pobpc::validators() }
     PobpcApi_author_of(key => PublicKey) -> Option<AccountId20> { Pobpc::author_of(&key) }
     PobpcApi_to_say(account => AccountId20) -> Option<ToSay> { Pobpc::to_say(&account) }
+    UpgradeApi_status(() => ()) -> UpgradeStatus { Upgrade::status() }
+    UpgradeApi_code(id => ProposalId) -> Option<Vec<u8>> { Upgrade::proposed_code(id) }
+    UpgradeApi_chunk((id, index) => (ProposalId, u32)) -> Option<[u8; 32]> { Upgrade::chunk_hash(id, index) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
 }
 

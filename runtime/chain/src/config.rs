@@ -40,7 +40,24 @@ impl pallet_balances::Config for Runtime {
     type Fees = Fees;
 }
 
-impl pallet_upgrade::Config for Runtime {}
+constant!(
+    /// Time to compile new code, and to look at it once more.
+    pub ActivationLead: Height = Height(10)
+);
+constant!(
+    /// A day, at a block per second.
+    pub RecoveryDelay: Height = Height(86_400)
+);
+constant!(
+    /// A week, at a block per second.
+    pub ProposalLife: Height = Height(604_800)
+);
+
+impl pallet_upgrade::Config for Runtime {
+    type ActivationLead = ActivationLead;
+    type RecoveryDelay = RecoveryDelay;
+    type ProposalLife = ProposalLife;
+}
 
 const BLOCK_GAS: u64 = 30_000_000;
 /// Picoseconds of a gas.

@@ -45,6 +45,7 @@ pub fn version() -> RuntimeVersion {
         ("AccountKeyApi", 1),
         ("QevmApi", 1),
         ("PobpcApi", 1),
+        ("UpgradeApi", 1),
     ];
     RuntimeVersion {
         spec_name: "quids".to_string(),

@@ -10,6 +10,7 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
+    upgrade::{ProposalId, UpgradeStatus},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
@@ -130,6 +131,14 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                 method::<(), Vec<ValidatorInfo>>("validators", &[]),
                 method::<(PublicKey,), Option<AccountId20>>("author_of", &["key"]),
                 method::<(AccountId20,), Option<ToSay>>("to_say", &["account"]),
+            ],
+        ),
+        api(
+            "UpgradeApi",
+            vec![
+                method::<(), UpgradeStatus>("status", &[]),
+                method::<(ProposalId,), Option<Vec<u8>>>("code", &["id"]),
+                method::<(ProposalId, u32), Option<[u8; 32]>>("chunk", &["id", "index"]),
             ],
         ),
         api(

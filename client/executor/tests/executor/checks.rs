@@ -112,6 +112,21 @@ fn code_that_breaks_the_abi_is_refused() {
         let wat = Guest::default().wat().replace(&format!("(export \"{name}\")"), "");
         check(&wat::parse_str(wat).unwrap(), Err(E::MissingExport((*name).into())));
     }
+    for (bytes, reason) in [
+        ("\\14beta\\0e", "its 5 bytes do not begin with \"meta\""),
+        ("\\00", "its 0 bytes do not begin with \"meta\""),
+    ] {
+        let wat = Guest::default().wat().replace("\\14meta\\0e", bytes);
+        let wat = match bytes.len() {
+            3 => wat.replace(&(6u64 << 32 | 1600).to_string(), &(1u64 << 32 | 1600).to_string()),
+            _ => wat,
+        };
+        let error = E::Undecodable {
+            api: quids_api::names::METADATA,
+            reason: reason.into(),
+        };
+        check(&wat::parse_str(wat).unwrap(), Err(error));
+    }
     // Depth one of nesting is all there is.
     let nested = upgrade("(drop (call $ext_runtime_check_v1 (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))");
     check(

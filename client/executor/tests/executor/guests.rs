@@ -89,7 +89,7 @@ impl Guest {
         } = self;
         let stubs: String = names::REQUIRED
             .iter()
-            .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE].contains(name))
+            .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE, names::METADATA].contains(name))
             .map(|name| format!("(func (export \"{name}\") (param i32 i32) (result i64) (i64.const 0))\n"))
             .collect();
         format!(
@@ -104,6 +104,9 @@ impl Guest {
     (global.set $heap (i32.add (global.get $heap) (local.get $length))))
   (func (export "quids_reset") (global.set $heap (i32.const 65536)))
   (func (export "Core_version") (param i32 i32) (result i64) (i64.const {packed}))
+  ;; the encoded bytes of an empty metadata: their length, magic, version
+  (data (i32.const 1600) "\14meta\0e")
+  (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const {metadata}))
   (func (export "Core_on_runtime_upgrade") (param $p i32) (param $n i32) (result i64)
     {on_upgrade}
     ;; an encoded weight of zeros: two compact integers
@@ -113,6 +116,7 @@ impl Guest {
   {body}
 )"#,
             weight = 2u64 << 32 | 4096,
+            metadata = 6u64 << 32 | 1600,
         )
     }
 

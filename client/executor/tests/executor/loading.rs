@@ -68,8 +68,8 @@ fn what_breaks_the_abi_is_refused_by_name() {
         mismatch("ext_storage_exists_v1", "(i32, i32) -> (i32)", "(i32, i64) -> (i32)"),
     );
     check(
-        Guest::with("(func (export \"Metadata_metadata\") (param f32))"),
-        mismatch("Metadata_metadata", "(i32, i32) -> (i64)", "(other) -> ()"),
+        Guest::with("(func (export \"PobpcApi_next\") (param f32))"),
+        mismatch("PobpcApi_next", "(i32, i32) -> (i64)", "(other) -> ()"),
     );
     check(
         Guest {

@@ -104,7 +104,7 @@ impl Kind {
 }
 
 /// `Upgrade.as_root` around a call.
-fn as_root(metadata: &Metadata, call: Vec<u8>) -> Result<Vec<u8>, BuilderError> {
+pub fn as_root(metadata: &Metadata, call: Vec<u8>) -> Result<Vec<u8>, BuilderError> {
     encode_call(metadata, "Upgrade", "as_root", &[("call", Arg::Encoded(call))])
 }
 

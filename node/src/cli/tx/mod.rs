@@ -9,10 +9,10 @@ use clap::{Args, Subcommand};
 use quids_core::{AccountId20, Balance};
 use quids_crypto::SignatureScheme;
 use quids_keystore::Signer;
-use send::Sender;
 use std::{path::PathBuf, sync::Arc};
 
-pub(super) use send::must_carry_key;
+pub(super) use calls::as_root;
+pub(super) use send::{Sender, must_carry_key};
 pub(super) use upgrade::CODE_DOMAIN;
 
 /// Who sends, through which node, and how.
@@ -50,7 +50,7 @@ pub struct SenderArgs {
     immortal: bool,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// A sender that need not wait.

@@ -78,7 +78,7 @@ impl Sender {
         &self.version
     }
 
-    pub(super) fn connection(&self) -> &Connection {
+    pub(in crate::cli) fn connection(&self) -> &Connection {
         &self.connection
     }
 
@@ -106,15 +106,36 @@ impl Sender {
         self.included(&extrinsic, block).await
     }
 
+    /// Sends calls that belong together, each with the nonce after that of the one before, and waits until all are final.
+    /// The first that failed is the error.
+    pub async fn submit_all_and_wait(&self, calls: Vec<Vec<u8>>) -> Result<Vec<Included>, CliError> {
+        let first = match self.args.nonce {
+            Some(nonce) => nonce,
+            None => self.next_nonce().await?,
+        };
+        let mut sent = Vec::new();
+        for (nonce, call) in (first..).zip(calls) {
+            let extrinsic = self.sign(call, Some(nonce)).await?;
+            sent.push((self.connection.submit_and_watch(&extrinsic).await?, extrinsic));
+        }
+        let mut all = Vec::new();
+        for (watch, extrinsic) in sent {
+            let block = watch.finalized().await?;
+            all.push(self.included(&extrinsic, block).await?.into_result()?);
+        }
+        Ok(all)
+    }
+
+    async fn next_nonce(&self) -> Result<u64, CliError> {
+        let params = vec![json!(eip55(&self.account))];
+        self.connection.request("system_accountNextIndex", params).await
+    }
+
     async fn sign(&self, call: Vec<u8>, nonce: Option<u64>) -> Result<OpaqueExtrinsic, CliError> {
         let with_key = must_carry_key(&self.connection, self.account, &*self.key).await?;
         let nonce = match nonce {
             Some(nonce) => nonce,
-            None => {
-                self.connection
-                    .request("system_accountNextIndex", vec![json!(eip55(&self.account))])
-                    .await?
-            }
+            None => self.next_nonce().await?,
         };
         let (era, era_hash) = if self.args.immortal {
             (Era::Immortal, self.genesis)
@@ -233,6 +254,12 @@ impl Included {
 
     pub(super) fn block(&self) -> Hash {
         self.block
+    }
+
+    /// A field of the first event `pallet.name`.
+    pub fn event_field(&self, pallet: &str, name: &str, field: &str) -> Option<&Json> {
+        let event = self.events.iter().find(|event| event.is(pallet, name))?;
+        event.fields.get(field)
     }
 }
 

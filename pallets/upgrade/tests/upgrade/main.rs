@@ -1,5 +1,7 @@
 //! Tests of the upgrade pallet, with a host whose verdict on a code the test decides.
 
+mod lifecycle;
+
 use codec::Encode;
 use pallet_upgrade::{AuthorizedUpgrade, Call, Error, Event, RootKey, code_hash};
 use quids_api::{DispatchClass, RuntimeVersion};
@@ -13,6 +15,7 @@ use quids_support::{
     origin::Origin,
     system::SystemPort,
 };
+use std::cell::RefCell;
 
 construct_runtime! {
     /// A test runtime.
@@ -48,17 +51,34 @@ impl pallet_system::Config for Runtime {
     type Version = Version;
 }
 
-impl pallet_upgrade::Config for Runtime {}
+constant!(pub Lead: Height = Height(3));
+constant!(pub Delay: Height = Height(50));
+constant!(pub Life: Height = Height(20));
+
+impl pallet_upgrade::Config for Runtime {
+    type ActivationLead = Lead;
+    type RecoveryDelay = Delay;
+    type ProposalLife = Life;
+}
 
 const ROOT: AccountId20 = AccountId20([1; 20]);
 const BOB: AccountId20 = AccountId20([2; 20]);
 
 type Verdict = Result<Vec<u8>, String>;
 
-/// Memory, and the verdict that the host gives on every code.
+thread_local! {
+    /// What the host says of every code.
+    static VERDICT: RefCell<Verdict> = const { RefCell::new(Err(String::new())) };
+}
+
+/// From now on the host says this.
+fn host_says(verdict: Verdict) {
+    VERDICT.set(verdict);
+}
+
+/// Memory, and a verdict on every code.
 struct Host {
     memory: MemoryExternalities,
-    verdict: Verdict,
 }
 
 impl Externalities for Host {
@@ -96,14 +116,14 @@ impl Externalities for Host {
         self.memory.root()
     }
     fn check_runtime(&mut self, _: &[u8]) -> ExtResult<Verdict> {
-        Ok(self.verdict.clone())
+        Ok(VERDICT.with_borrow(Verdict::clone))
     }
 }
 
 fn test(verdict: Verdict, f: impl FnOnce()) {
+    host_says(verdict);
     let mut host = Host {
         memory: MemoryExternalities::default(),
-        verdict,
     };
     quids_io::within(&mut host, || {
         let config: pallet_upgrade::GenesisConfig =

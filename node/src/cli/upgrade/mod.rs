@@ -1,0 +1,149 @@
+//! `quids upgrade`: a new runtime's way through pallet upgrade, from the proposal to its height.
+
+mod status;
+mod upload;
+
+use super::{
+    CliError, DEFAULT_RPC_URL, block_on,
+    tx::{CODE_DOMAIN, Sender, SenderArgs, as_root},
+};
+use crate::extrinsic_builder::{Arg, BuilderError, Metadata, encode_call};
+use clap::{Args, Subcommand};
+use codec::Encode;
+use quids_api::upgrade::{Activation, ProposalId};
+use quids_core::Height;
+use quids_crypto::hash_quantum_resistant;
+use quids_executor::{Executor, ExecutorConfig};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Propose, approve and bring a new runtime, and see how far it is.
+#[derive(Subcommand, Debug)]
+pub enum UpgradeCommand {
+    /// Propose a runtime by its hash; the code itself comes with `upload`
+    Propose(ProposeArgs),
+    /// Be for a proposal, as a member of the council
+    Approve(VoteArgs),
+    /// Be against a proposal, as a member of the council, or end it where one alone may
+    Cancel(VoteArgs),
+    /// Bring the code of a proposal in parts, going on where an earlier upload ended, and have it checked
+    Upload {
+        /// The proposal's number
+        id: ProposalId,
+        /// The new runtime, WASM
+        file: PathBuf,
+        #[command(flatten)]
+        sender: SenderArgs,
+    },
+    /// Who decides, which proposals there are, and how far each is
+    Status {
+        /// The node
+        #[arg(long, value_name = "URL", env = "QUIDS_RPC", default_value = DEFAULT_RPC_URL)]
+        rpc: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct ProposeArgs {
+    /// The new runtime, WASM
+    file: PathBuf,
+    /// The first block that the new code is to run
+    #[arg(long, value_name = "HEIGHT", conflicts_with = "after")]
+    at: Option<u32>,
+    /// Blocks from when the code is approved and checked until it runs; the chain adds what nodes need to prepare
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    after: u32,
+    /// What is to be said of it, 1024 bytes at most
+    #[arg(long, default_value = "")]
+    notes: String,
+    /// Propose as root; the sender must be the root account
+    #[arg(long)]
+    as_root: bool,
+    #[command(flatten)]
+    sender: SenderArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct VoteArgs {
+    /// The proposal's number
+    id: ProposalId,
+    /// As root; the sender must be the root account
+    #[arg(long)]
+    as_root: bool,
+    #[command(flatten)]
+    sender: SenderArgs,
+}
+
+/// Runs a command.
+pub fn run(command: UpgradeCommand) -> Result<(), CliError> {
+    match command {
+        UpgradeCommand::Propose(args) => propose(&args),
+        UpgradeCommand::Approve(args) => vote("approve", &args),
+        UpgradeCommand::Cancel(args) => vote("cancel", &args),
+        UpgradeCommand::Upload { id, file, sender } => block_on(upload::run(id, &read(&file)?, &sender)),
+        UpgradeCommand::Status { rpc, json } => block_on(status::run(&rpc, json)),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(file).map_err(CliError::file("read", file))
+}
+
+/// The code is run here first: what this binary cannot run, its own node could not either.
+fn propose(args: &ProposeArgs) -> Result<(), CliError> {
+    let code = read(&args.file)?;
+    let broken = |source| CliError::Runtime {
+        source_name: args.file.display().to_string(),
+        source,
+    };
+    let executor = Executor::new(ExecutorConfig::default()).map_err(broken)?;
+    let spec_version = executor.load(&code).map_err(broken)?.version().spec_version;
+    let activation = match args.at {
+        Some(height) => Activation::At(Height(height)),
+        None => Activation::After(Height(args.after)),
+    };
+    let code_hash = hash_quantum_resistant(CODE_DOMAIN, &code);
+    let fields = [
+        ("code_hash", Arg::Encoded(code_hash.encode())),
+        ("code_size", Arg::Number(code.len() as u128)),
+        ("spec_version", Arg::Number(spec_version.into())),
+        ("activation", Arg::Encoded(activation.encode())),
+        ("notes", Arg::Bytes(args.notes.clone().into_bytes())),
+    ];
+    block_on(async {
+        let sender = Sender::open(&args.sender).await?;
+        let call = governance_call(sender.metadata(), "propose", &fields, args.as_root)?;
+        let included = sender.submit_and_wait(call).await?.into_result()?;
+        let id = included.event_field("Upgrade", "Proposed", "id").cloned();
+        let mut report = included.report();
+        report.line("proposal", id.unwrap_or_default()).print(args.sender.json);
+        Ok(())
+    })
+}
+
+fn vote(call: &str, args: &VoteArgs) -> Result<(), CliError> {
+    block_on(async {
+        let sender = Sender::open(&args.sender).await?;
+        let fields = [("id", Arg::Number(args.id.into()))];
+        let call = governance_call(sender.metadata(), call, &fields, args.as_root)?;
+        let included = sender.submit_and_wait(call).await?;
+        included.report().print(args.sender.json);
+        included.into_result().map(drop)
+    })
+}
+
+/// A call of pallet upgrade.
+fn governance_call(
+    metadata: &Metadata,
+    call: &str,
+    fields: &[(&str, Arg)],
+    is_root: bool,
+) -> Result<Vec<u8>, BuilderError> {
+    let call = encode_call(metadata, "Upgrade", call, fields)?;
+    if is_root { as_root(metadata, call) } else { Ok(call) }
+}

@@ -1,0 +1,141 @@
+//! `quids upgrade status`: the council and the proposals, as the best block has them.
+
+use super::{
+    super::{
+        connection::Connection,
+        output::{Report, hex0x},
+    },
+    CliError,
+};
+use quids_api::{
+    names,
+    upgrade::{Activation, Council, Proposal, ProposalId, Stage, UpgradeStatus},
+};
+use quids_core::{AccountId20, Height};
+use quids_crypto::eip55;
+use serde_json::{Value as Json, json};
+
+/// Asks a node, and prints.
+pub async fn run(rpc: &str, json: bool) -> Result<(), CliError> {
+    let connection = Connection::open(rpc).await?;
+    let best = connection.block_hash(None).await?;
+    let height = connection.height(best).await?;
+    let status: UpgradeStatus = connection.call(names::UPGRADE_STATUS, &[], best).await?;
+    report(&status, height).print(json);
+    Ok(())
+}
+
+/// A proposal that is open or scheduled.
+pub async fn proposal(connection: &Connection, id: ProposalId) -> Result<Proposal, CliError> {
+    let best = connection.block_hash(None).await?;
+    let status: UpgradeStatus = connection.call(names::UPGRADE_STATUS, &[], best).await?;
+    let found = status.proposals.into_iter().find(|(other, _)| *other == id);
+    let reason = || CliError::Proposal {
+        id,
+        reason: "there is none of this number; it may have ended".into(),
+    };
+    found.map(|(_, proposal)| proposal).ok_or_else(reason)
+}
+
+fn report(status: &UpgradeStatus, height: Height) -> Report {
+    let UpgradeStatus { council, proposals } = status;
+    let mut report = Report::default();
+    report.line("height", height.0);
+    let members: Vec<String> = council.members.iter().map(eip55).collect();
+    report.both("council", members.join("\n"), members.clone());
+    report.line("threshold", council.threshold);
+    let recovery = council.recovery.as_ref().map(eip55);
+    report.both("recovery", recovery.clone().unwrap_or_else(|| "none".into()), recovery);
+    let text: Vec<String> = proposals
+        .iter()
+        .map(|(id, proposal)| proposal_text(*id, proposal, council, height))
+        .collect();
+    let text = if text.is_empty() {
+        "none".into()
+    } else {
+        text.join("\n")
+    };
+    let json: Vec<Json> = proposals
+        .iter()
+        .map(|(id, proposal)| proposal_json(*id, proposal, council, height))
+        .collect();
+    report.both("proposals", text, json);
+    report
+}
+
+/// In one word, and the blocks until something happens.
+fn state(proposal: &Proposal, height: Height) -> (&'static str, u32) {
+    match proposal.stage {
+        Stage::Scheduled { at } => ("scheduled", at.saturating_sub(height).0),
+        Stage::Open { expires } => {
+            let word = match (proposal.is_approved, proposal.is_checked) {
+                (true, _) => "approved",
+                (false, true) => "checked",
+                (false, false) => "proposed",
+            };
+            (word, expires.saturating_sub(height).0)
+        }
+    }
+}
+
+fn proposal_text(id: ProposalId, proposal: &Proposal, council: &Council, height: Height) -> String {
+    let (word, left) = state(proposal, height);
+    let proposer = proposal.proposer.as_ref().map_or_else(|| "root".into(), eip55);
+    let what_then = match proposal.stage {
+        Stage::Scheduled { at } => format!("runs from block {at} on, in {left} blocks"),
+        Stage::Open { .. } => format!("{left} blocks left"),
+    };
+    let mut text = format!(
+        "{id}: {word}, {what_then}\n  spec version {}, {} bytes, by {proposer}\n  {} of {} approvals, {} against; {} of {} \
+         parts{}\n  {}",
+        proposal.spec_version,
+        proposal.code_size,
+        council.count(&proposal.approvals),
+        council.threshold,
+        council.count(&proposal.rejections),
+        if proposal.is_checked {
+            proposal.chunk_count()
+        } else {
+            proposal.chunks
+        },
+        proposal.chunk_count(),
+        if proposal.is_checked { ", checked" } else { "" },
+        hex0x(proposal.code_hash),
+    );
+    if !proposal.notes.is_empty() {
+        // Escaped: who proposes must not write on the terminal of who decides.
+        let notes = String::from_utf8_lossy(&proposal.notes);
+        text.push_str(&format!("\n  {:?}", notes));
+    }
+    text
+}
+
+fn proposal_json(id: ProposalId, proposal: &Proposal, council: &Council, height: Height) -> Json {
+    let (word, left) = state(proposal, height);
+    let accounts = |accounts: &[AccountId20]| accounts.iter().map(eip55).collect::<Vec<_>>();
+    let (asked, activates_at) = match (proposal.activation, proposal.stage) {
+        (Activation::At(height), Stage::Open { .. }) => (json!({ "at": height.0 }), None),
+        (Activation::After(delay), Stage::Open { .. }) => (json!({ "after": delay.0 }), None),
+        (Activation::At(height), Stage::Scheduled { at }) => (json!({ "at": height.0 }), Some(at.0)),
+        (Activation::After(delay), Stage::Scheduled { at }) => (json!({ "after": delay.0 }), Some(at.0)),
+    };
+    json!({
+        "id": id,
+        "state": word,
+        "blocks_left": left,
+        "activation": asked,
+        "activates_at": activates_at,
+        "proposer": proposal.proposer.as_ref().map(eip55),
+        "code_hash": hex0x(proposal.code_hash),
+        "code_size": proposal.code_size,
+        "spec_version": proposal.spec_version,
+        "notes": String::from_utf8_lossy(&proposal.notes),
+        "approvals": accounts(&proposal.approvals),
+        "approvals_needed": council.threshold,
+        "rejections": accounts(&proposal.rejections),
+        "approved": proposal.is_approved,
+        "checked": proposal.is_checked,
+        "parts": proposal.chunk_count(),
+        "parts_uploaded": if proposal.is_checked { proposal.chunk_count() } else { proposal.chunks },
+    })
+}

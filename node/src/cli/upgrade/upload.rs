@@ -1,0 +1,97 @@
+//! `quids upgrade upload`: the code in parts, several under way at a time.
+
+use super::{CODE_DOMAIN, CliError, Sender, SenderArgs, governance_call, status};
+use crate::{
+    cli::{output::Report, progress::Progress},
+    extrinsic_builder::Arg,
+};
+use codec::Encode;
+use quids_api::{
+    names,
+    upgrade::{CHUNK_SIZE, Proposal, ProposalId, Stage},
+};
+use quids_crypto::{blake3_256, hash_quantum_resistant};
+
+/// Parts under way: 2 MiB, which any block has room for.
+const UNDER_WAY: usize = 8;
+
+/// Sends what is missing, then has the whole checked.
+pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), CliError> {
+    let wrong = |reason: String| CliError::Proposal { id, reason };
+    let sender = Sender::open(args).await?;
+    let proposal = status::proposal(sender.connection(), id).await?;
+    if hash_quantum_resistant(CODE_DOMAIN, code) != proposal.code_hash {
+        let size = proposal.code_size;
+        return Err(wrong(format!(
+            "this file is not its code, which has {size} bytes and another hash"
+        )));
+    }
+    if proposal.is_checked {
+        return Err(wrong("its code is there and checked already".into()));
+    }
+    let missing = missing(&sender, id, &proposal, code).await?;
+    let mut progress = Progress::new("uploading", code.len() as u64);
+    for part in missing.chunks(UNDER_WAY) {
+        let calls = part.iter().map(|(index, bytes)| {
+            let fields = [
+                ("id", Arg::Number(id.into())),
+                ("index", Arg::Number((*index).into())),
+                ("bytes", Arg::Bytes(bytes.to_vec())),
+            ];
+            governance_call(sender.metadata(), "upload_chunk", &fields, false)
+        });
+        let calls = calls.collect::<Result<Vec<_>, _>>()?;
+        sender.submit_all_and_wait(calls).await?;
+        let done = part
+            .last()
+            .map_or(0, |(index, bytes)| *index as usize * CHUNK_SIZE + bytes.len());
+        progress.bytes(done as u64);
+    }
+    progress.finish();
+    let call = governance_call(sender.metadata(), "complete", &[("id", Arg::Number(id.into()))], false)?;
+    let included = sender.submit_and_wait(call).await?.into_result()?;
+    let mut report = included.report();
+    report
+        .line("proposal", id)
+        .line("sent parts", missing.len())
+        .line("parts", proposal.chunk_count());
+    state_after(&sender, id, &mut report).await?;
+    report.print(args.json);
+    Ok(())
+}
+
+/// The parts that the chain lacks, or has otherwise.
+async fn missing<'a>(
+    sender: &Sender,
+    id: ProposalId,
+    proposal: &Proposal,
+    code: &'a [u8],
+) -> Result<Vec<(u32, &'a [u8])>, CliError> {
+    let connection = sender.connection();
+    let best = connection.block_hash(None).await?;
+    let mut missing = Vec::new();
+    for (index, bytes) in (0u32..).zip(code.chunks(CHUNK_SIZE)) {
+        let stored: Option<[u8; 32]> = match index < proposal.chunks {
+            true => {
+                connection
+                    .call(names::UPGRADE_CHUNK, &(id, index).encode(), best)
+                    .await?
+            }
+            false => None,
+        };
+        if stored != Some(blake3_256(bytes)) {
+            missing.push((index, bytes));
+        }
+    }
+    Ok(missing)
+}
+
+/// What comes next: a height, or approvals.
+async fn state_after(sender: &Sender, id: ProposalId, report: &mut Report) -> Result<(), CliError> {
+    let proposal = status::proposal(sender.connection(), id).await?;
+    match proposal.stage {
+        Stage::Scheduled { at } => report.line("activates at", at.0),
+        Stage::Open { .. } => report.line("approvals", proposal.approvals.len()),
+    };
+    Ok(())
+}

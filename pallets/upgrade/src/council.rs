@@ -1,0 +1,124 @@
+//! Who decides: root, the council, and the recovery account; and how the council replaces itself.
+
+use crate::{Config, Council as Stored, CouncilVotes, Error, Event, Pallet};
+use quids_api::upgrade::{Council, Proposal};
+use quids_core::{AccountId20, DispatchError, Height};
+use quids_crypto::SignatureScheme;
+use quids_support::{
+    ensure,
+    origin::Origin,
+    traits::{BlockHeight, Get},
+};
+
+/// The most members a council may have.
+pub const COUNCIL_MAX: usize = 32;
+
+/// Somebody who has a say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Governor {
+    Root,
+    Member(AccountId20),
+    /// Its key is one of SPHINCS+.
+    Recovery(AccountId20),
+}
+
+impl Governor {
+    /// The account; none is root.
+    pub fn account(self) -> Option<AccountId20> {
+        match self {
+            Self::Root => None,
+            Self::Member(who) | Self::Recovery(who) => Some(who),
+        }
+    }
+}
+
+/// A council with its members in order; why it cannot be one otherwise.
+pub(crate) fn checked(mut council: Council) -> Result<Council, &'static str> {
+    council.members.sort_unstable();
+    let members = &council.members;
+    if members.is_empty() || members.len() > COUNCIL_MAX {
+        return Err("a council has 1 to 32 members");
+    }
+    if members.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err("a member is named twice");
+    }
+    if council.threshold == 0 || council.threshold as usize > members.len() {
+        return Err("the threshold is 1 at least, and at most the number of members");
+    }
+    if council.recovery.is_some_and(|who| council.has(&who)) {
+        return Err("the recovery account is a member");
+    }
+    Ok(council)
+}
+
+impl<T: Config> Pallet<T> {
+    /// Who of those with a say has sent this.
+    pub(crate) fn governor(origin: Origin) -> Result<Governor, DispatchError> {
+        match origin {
+            Origin::Root => Ok(Governor::Root),
+            Origin::Signed(who) => Self::governor_of(who, &Stored::<T>::get()),
+            Origin::None => Err(DispatchError::BadOrigin),
+        }
+    }
+
+    fn governor_of(who: AccountId20, council: &Council) -> Result<Governor, DispatchError> {
+        if council.has(&who) {
+            return Ok(Governor::Member(who));
+        }
+        ensure!(council.recovery == Some(who), Error::<T>::NotGovernor);
+        let scheme = pallet_system::Keys::<T>::get(&who).map(|key| key.scheme());
+        ensure!(
+            scheme == Some(SignatureScheme::SphincsShake256f),
+            Error::<T>::RecoveryKeyTooWeak
+        );
+        Ok(Governor::Recovery(who))
+    }
+
+    /// Fails unless the sender may bring the code of this proposal: those with a say, its proposer, the root account.
+    pub(crate) fn ensure_uploader(origin: Origin, proposal: &Proposal) -> Result<(), DispatchError> {
+        if let Origin::Signed(who) = origin
+            && (proposal.proposer == Some(who) || crate::RootKey::<T>::get() == Some(who))
+        {
+            return Ok(());
+        }
+        Self::governor(origin).map(drop)
+    }
+
+    /// Root replaces the council; a member votes for another one, which replaces it once enough members want the same.
+    pub(crate) fn replace_council(origin: Origin, new: Council) -> Result<(), DispatchError> {
+        let new = checked(new).map_err(|_| Error::<T>::InvalidCouncil)?;
+        let council = Stored::<T>::get();
+        let who = match origin {
+            Origin::Root => None,
+            Origin::Signed(who) if council.has(&who) => Some(who),
+            Origin::Signed(_) => return Err(Error::<T>::NotGovernor.into()),
+            Origin::None => return Err(DispatchError::BadOrigin),
+        };
+        ensure!(new != council, Error::<T>::CouncilUnchanged);
+        if let Some(who) = who {
+            let now = <pallet_system::Pallet<T> as BlockHeight>::height();
+            let current =
+                |(wanted, at): &(Council, Height)| *wanted == new && now.saturating_sub(*at) <= T::ProposalLife::get();
+            let known = CouncilVotes::<T>::get(&who).is_some_and(|vote| current(&vote));
+            ensure!(!known, Error::<T>::AlreadyVoted);
+            CouncilVotes::<T>::insert(&who, (new.clone(), now));
+            let votes = council
+                .members
+                .iter()
+                .filter_map(CouncilVotes::<T>::get)
+                .filter(current);
+            let votes = u32::try_from(votes.count()).unwrap_or(u32::MAX);
+            let needed = council.threshold;
+            Self::deposit_event(Event::CouncilVoted { who, votes, needed });
+            if votes < needed {
+                return Ok(());
+            }
+        }
+        for member in &council.members {
+            CouncilVotes::<T>::remove(member);
+        }
+        Stored::<T>::put(new.clone());
+        Self::deposit_event(Event::CouncilChanged { council: new });
+        Ok(())
+    }
+}

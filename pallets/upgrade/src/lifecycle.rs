@@ -1,0 +1,351 @@
+//! A proposal's way: proposed, approved, uploaded, checked, scheduled, activated; or cancelled, expired, failed.
+
+use crate::{
+    Agenda, AgendaItem, Chunks, Code, Config, Council, Error, Event, NextProposal, Pallet, Proposals, RootKey,
+    apply::code_hash, council::Governor, weights,
+};
+use alloc::vec::Vec;
+use quids_api::upgrade::{Activation, CHUNK_SIZE, Proposal, ProposalId, Stage, UpgradeStatus};
+use quids_core::{AccountId20, DispatchError, Height, Weight};
+use quids_io::abi::CODE_SIZE_MAX;
+use quids_support::{
+    ensure,
+    origin::Origin,
+    system::SystemPort,
+    traits::{BlockHeight, Get},
+};
+
+/// Bytes of a proposal's notes.
+pub const NOTES_MAX: usize = 1024;
+/// Open and scheduled proposals; root and the recovery account may have theirs beyond.
+pub const PROPOSALS_MAX: usize = 16;
+/// Those of one proposer, so that no member can take all the places.
+pub const PROPOSALS_OF_ONE_MAX: usize = 2;
+/// Chunks that the largest code has.
+pub(crate) const CHUNKS_MAX: u32 = CODE_SIZE_MAX.div_ceil(CHUNK_SIZE) as u32;
+
+/// What a proposal states.
+pub(crate) struct Proposed {
+    pub code_hash: [u8; 64],
+    pub code_size: u32,
+    pub spec_version: u32,
+    pub activation: Activation,
+    pub notes: Vec<u8>,
+}
+
+fn now<T: Config>() -> Height {
+    <pallet_system::Pallet<T> as BlockHeight>::height()
+}
+
+impl<T: Config> Pallet<T> {
+    /// Blocks from where all is ready to the first block of the new code, at least: the block that schedules it is not
+    /// the one that replaces the code, and nodes have the time to compile it.
+    fn lead() -> Height {
+        T::ActivationLead::get().max(Height(2))
+    }
+
+    pub(crate) fn propose_as(by: Governor, proposed: Proposed) -> Result<(), DispatchError> {
+        let now = now::<T>();
+        Self::check_proposed(by, &proposed, now)?;
+        let id = NextProposal::<T>::get();
+        let next = id.checked_add(1).ok_or(Error::<T>::TooManyProposals)?;
+        let expires = now.saturating_add(T::ProposalLife::get());
+        let Proposed {
+            code_hash,
+            code_size,
+            spec_version,
+            activation,
+            notes,
+        } = proposed;
+        let proposer = by.account();
+        let mut proposal = Proposal {
+            proposer,
+            code_hash,
+            code_size,
+            spec_version,
+            activation,
+            notes,
+            approvals: Vec::new(),
+            rejections: Vec::new(),
+            is_approved: !matches!(by, Governor::Member(_)),
+            not_before: Height::ZERO,
+            chunks: 0,
+            is_checked: false,
+            stage: Stage::Open { expires },
+        };
+        if let Governor::Recovery(_) = by {
+            proposal.not_before = now.saturating_add(T::RecoveryDelay::get());
+        }
+        NextProposal::<T>::put(next);
+        Agenda::<T>::mutate(|agenda| agenda.push(AgendaItem { id, due: expires }));
+        Self::deposit_event(Event::Proposed {
+            id,
+            proposer,
+            code_hash,
+            spec_version,
+            expires,
+        });
+        if let Governor::Member(who) = by {
+            proposal.approvals.push(who);
+            Self::count_approvals(id, &mut proposal, who);
+        }
+        Proposals::<T>::insert(&id, proposal);
+        Ok(())
+    }
+
+    fn check_proposed(by: Governor, proposed: &Proposed, now: Height) -> Result<(), DispatchError> {
+        ensure!(proposed.notes.len() <= NOTES_MAX, Error::<T>::NotesTooLong);
+        ensure!(proposed.code_size > 0, Error::<T>::CodeEmpty);
+        ensure!(proposed.code_size as usize <= CODE_SIZE_MAX, Error::<T>::CodeTooLarge);
+        ensure!(
+            proposed.spec_version > T::Version::get().spec_version,
+            Error::<T>::SpecVersionMustIncrease
+        );
+        let delay = match proposed.activation {
+            Activation::At(height) => height.checked_sub(now).filter(|delay| *delay >= Self::lead()),
+            Activation::After(delay) => Some(delay),
+        };
+        let delay = delay.ok_or(Error::<T>::ActivationTooEarly)?;
+        ensure!(delay <= T::ProposalLife::get(), Error::<T>::ActivationTooLate);
+        let open: Vec<Proposal> = Agenda::<T>::get()
+            .iter()
+            .filter_map(|item| Proposals::<T>::get(&item.id))
+            .collect();
+        ensure!(
+            !open.iter().any(|other| other.code_hash == proposed.code_hash),
+            Error::<T>::AlreadyProposed
+        );
+        let own = open.iter().filter(|other| other.proposer == by.account()).count();
+        let is_full = own >= PROPOSALS_OF_ONE_MAX || matches!(by, Governor::Member(_)) && open.len() >= PROPOSALS_MAX;
+        ensure!(!is_full, Error::<T>::TooManyProposals);
+        Ok(())
+    }
+
+    pub(crate) fn approve_as(by: Governor, id: ProposalId) -> Result<(), DispatchError> {
+        let mut proposal = Self::proposal(id)?;
+        ensure!(!proposal.is_approved, Error::<T>::AlreadyApproved);
+        match by {
+            Governor::Root => {
+                proposal.is_approved = true;
+                Self::deposit_event(Event::ApprovedByRoot { id });
+            }
+            Governor::Member(who) => {
+                ensure!(!proposal.approvals.contains(&who), Error::<T>::AlreadyVoted);
+                proposal.rejections.retain(|other| *other != who);
+                proposal.approvals.push(who);
+                Self::count_approvals(id, &mut proposal, who);
+            }
+            Governor::Recovery(_) => return Err(Error::<T>::NotMember.into()),
+        }
+        Self::schedule_if_ready(id, &mut proposal);
+        Proposals::<T>::insert(&id, proposal);
+        Ok(())
+    }
+
+    /// Members alone count: one who left the council has no say, whatever he said before.
+    fn count_approvals(id: ProposalId, proposal: &mut Proposal, who: AccountId20) {
+        let council = Council::<T>::get();
+        let (approvals, needed) = (council.count(&proposal.approvals), council.threshold);
+        proposal.is_approved = approvals >= needed;
+        Self::deposit_event(Event::Approved {
+            id,
+            who,
+            approvals,
+            needed,
+        });
+    }
+
+    pub(crate) fn cancel_as(by: Governor, id: ProposalId) -> Result<(), DispatchError> {
+        let mut proposal = Self::proposal(id)?;
+        let is_own = !proposal.is_approved && proposal.proposer == by.account();
+        if let Governor::Member(who) = by
+            && !is_own
+        {
+            ensure!(!proposal.rejections.contains(&who), Error::<T>::AlreadyVoted);
+            let council = Council::<T>::get();
+            proposal.approvals.retain(|other| *other != who);
+            proposal.rejections.push(who);
+            let (rejections, needed) = (council.count(&proposal.rejections), council.threshold);
+            Self::deposit_event(Event::Rejected {
+                id,
+                who,
+                rejections,
+                needed,
+            });
+            if rejections < needed {
+                Proposals::<T>::insert(&id, proposal);
+                return Ok(());
+            }
+        }
+        Self::remove(id);
+        Self::deposit_event(Event::Cancelled { id, by: by.account() });
+        Ok(())
+    }
+
+    pub(crate) fn put_chunk(origin: Origin, id: ProposalId, index: u32, bytes: Vec<u8>) -> Result<(), DispatchError> {
+        let mut proposal = Self::proposal(id)?;
+        Self::ensure_uploader(origin, &proposal)?;
+        ensure!(!proposal.is_checked, Error::<T>::AlreadyChecked);
+        let size = proposal.chunk_size(index).ok_or(Error::<T>::NoSuchChunk)?;
+        ensure!(bytes.len() == size, Error::<T>::WrongChunkSize);
+        ensure!(index <= proposal.chunks, Error::<T>::ChunkOutOfOrder);
+        ensure!(
+            Chunks::<T>::get(&id, &index).as_ref() != Some(&bytes),
+            Error::<T>::ChunkKnown
+        );
+        Chunks::<T>::insert(&id, &index, bytes);
+        if index == proposal.chunks {
+            proposal.chunks = proposal.chunks.saturating_add(1);
+        }
+        let missing = proposal.chunk_count().saturating_sub(proposal.chunks);
+        Self::deposit_event(Event::ChunkUploaded { id, index, missing });
+        Proposals::<T>::insert(&id, proposal);
+        Ok(())
+    }
+
+    /// Puts the chunks together and checks the whole. The weight used, as far as it is known.
+    pub(crate) fn complete_upload(origin: Origin, id: ProposalId) -> Result<Weight, (DispatchError, Weight)> {
+        let early = |error: DispatchError| (error, weights::COMPLETE_REFUSED);
+        let mut proposal = Self::proposal(id).map_err(early)?;
+        Self::ensure_uploader(origin, &proposal).map_err(early)?;
+        if proposal.is_checked {
+            return Err(early(Error::<T>::AlreadyChecked.into()));
+        }
+        if proposal.chunks < proposal.chunk_count() {
+            return Err(early(Error::<T>::CodeIncomplete.into()));
+        }
+        let mut code = Vec::with_capacity(proposal.code_size as usize);
+        for index in 0..proposal.chunks {
+            code.extend(Chunks::<T>::get(&id, &index).unwrap_or_default());
+        }
+        if code_hash(&code) != proposal.code_hash {
+            let weight = weights::reading_code(code.len());
+            return Err((Error::<T>::CodeHashMismatch.into(), weight));
+        }
+        let weight = weights::complete(code.len());
+        let version = Self::check(&code, true).map_err(|error| (error, weight))?;
+        if version.spec_version != proposal.spec_version {
+            return Err((Error::<T>::SpecVersionMismatch.into(), weight));
+        }
+        Chunks::<T>::clear_prefix(&id, CHUNKS_MAX);
+        Code::<T>::insert(&id, code);
+        proposal.is_checked = true;
+        Self::deposit_event(Event::CodeChecked {
+            id,
+            code_hash: proposal.code_hash,
+        });
+        Self::schedule_if_ready(id, &mut proposal);
+        Proposals::<T>::insert(&id, proposal);
+        Ok(weight)
+    }
+
+    fn schedule_if_ready(id: ProposalId, proposal: &mut Proposal) {
+        if !proposal.is_approved || !proposal.is_checked {
+            return;
+        }
+        let now = now::<T>();
+        let wanted = match proposal.activation {
+            Activation::At(height) => height,
+            Activation::After(delay) => now.saturating_add(delay),
+        };
+        let at = wanted.max(proposal.not_before).max(now.saturating_add(Self::lead()));
+        proposal.stage = Stage::Scheduled { at };
+        Agenda::<T>::mutate(|agenda| {
+            if let Some(item) = agenda.iter_mut().find(|item| item.id == id) {
+                item.due = at;
+            }
+        });
+        Self::deposit_event(Event::Scheduled { id, at });
+    }
+
+    fn proposal(id: ProposalId) -> Result<Proposal, DispatchError> {
+        Proposals::<T>::get(&id).ok_or_else(|| Error::<T>::NoSuchProposal.into())
+    }
+
+    /// Forgets a proposal and its code.
+    fn remove(id: ProposalId) {
+        Proposals::<T>::remove(&id);
+        Code::<T>::remove(&id);
+        Chunks::<T>::clear_prefix(&id, CHUNKS_MAX);
+        Agenda::<T>::mutate(|agenda| agenda.retain(|item| item.id != id));
+    }
+
+    /// At a block's start: what expired goes, and the weight is declared of an activation at the block's end.
+    pub(crate) fn begin_block(height: Height) -> Weight {
+        let mut weight = weights::AGENDA;
+        let mut activates = false;
+        for AgendaItem { id, due } in Agenda::<T>::get() {
+            if due > height.saturating_add(Height(1)) {
+                continue;
+            }
+            let Some(proposal) = Proposals::<T>::get(&id) else {
+                continue;
+            };
+            match proposal.stage {
+                Stage::Scheduled { .. } if !activates => {
+                    activates = true;
+                    weight = weight.saturating_add(weights::complete(proposal.code_size as usize));
+                }
+                Stage::Open { expires } if expires < height => {
+                    Self::remove(id);
+                    Self::deposit_event(Event::Expired { id });
+                    weight = weight.saturating_add(weights::REMOVE);
+                }
+                Stage::Scheduled { .. } | Stage::Open { .. } => {}
+            }
+        }
+        weight
+    }
+
+    /// At a block's end: the code that is due in the next block replaces the chain's, if it still passes the checks.
+    pub(crate) fn end_block(height: Height) {
+        let next = height.saturating_add(Height(1));
+        // One a block: what else is due waits for the next.
+        if pallet_system::Pallet::<T>::code_update_pending() {
+            return;
+        }
+        let due = Agenda::<T>::get().into_iter().find_map(|item| {
+            let proposal = Proposals::<T>::get(&item.id).filter(|_| item.due <= next)?;
+            matches!(proposal.stage, Stage::Scheduled { .. }).then_some((item.id, proposal))
+        });
+        let Some((id, proposal)) = due else { return };
+        let code = Code::<T>::get(&id).unwrap_or_default();
+        // The state is another one than that of the first check, and the chain may run another code by now.
+        let applied = Self::apply(&code, proposal.code_hash, true);
+        Self::remove(id);
+        Self::deposit_event(match applied {
+            Ok(()) => Event::Activated {
+                id,
+                spec_version: proposal.spec_version,
+            },
+            Err(error) => Event::ActivationFailed { id, error },
+        });
+    }
+
+    /// What there is to know.
+    pub fn status() -> UpgradeStatus {
+        let agenda = Agenda::<T>::get();
+        UpgradeStatus {
+            council: Council::<T>::get(),
+            proposals: agenda
+                .iter()
+                .filter_map(|item| Some((item.id, Proposals::<T>::get(&item.id)?)))
+                .collect(),
+        }
+    }
+
+    /// The code of a proposal, once it is checked.
+    pub fn proposed_code(id: ProposalId) -> Option<Vec<u8>> {
+        Code::<T>::get(&id)
+    }
+
+    /// BLAKE3-256 of an uploaded chunk.
+    pub fn chunk_hash(id: ProposalId, index: u32) -> Option<[u8; 32]> {
+        Chunks::<T>::get(&id, &index).map(|bytes| quids_io::hashing::blake3_256(&bytes))
+    }
+
+    /// The root account.
+    pub fn root() -> Option<AccountId20> {
+        RootKey::<T>::get()
+    }
+}
