@@ -25,6 +25,7 @@ mod execute;
 mod fee;
 mod handler;
 mod interpreter;
+mod invariants;
 pub mod precompiles;
 mod recording;
 pub mod safety;
@@ -225,6 +226,10 @@ pub mod pallet {
 
         fn on_finalize(_height: Height) {
             Self::end_block();
+        }
+
+        fn try_state() -> Result<(), String> {
+            invariants::check::<T>()
         }
     }
 
