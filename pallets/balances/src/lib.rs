@@ -14,6 +14,7 @@
 extern crate alloc;
 
 mod fees;
+mod invariants;
 mod ledger;
 mod payment;
 pub mod weights;
@@ -213,6 +214,10 @@ pub mod pallet {
         fn on_finalize(_height: Height) {
             Self::pay_author();
             Self::publish_issuance();
+        }
+
+        fn try_state() -> Result<(), String> {
+            invariants::check::<T>()
         }
     }
 

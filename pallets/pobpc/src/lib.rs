@@ -16,6 +16,7 @@ extern crate alloc;
 mod beacon;
 mod genesis;
 mod height;
+mod invariants;
 mod membership;
 mod offence;
 mod participation;
@@ -362,6 +363,10 @@ pub mod pallet {
         /// If the chain has validators and the block has more transactions than it may.
         fn on_finalize(height: Height) {
             Self::end_height(height);
+        }
+
+        fn try_state() -> Result<(), String> {
+            invariants::check::<T>()
         }
     }
 

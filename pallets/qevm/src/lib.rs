@@ -16,15 +16,18 @@ extern crate alloc;
 
 mod block;
 mod code;
+mod contracts;
 mod convert;
 mod crypto;
 mod deploy;
+mod dispatch;
 mod error;
 mod estimate;
 mod execute;
 mod fee;
 mod handler;
 mod interpreter;
+mod invariants;
 pub mod precompiles;
 mod recording;
 pub mod safety;
@@ -117,6 +120,11 @@ pub mod pallet {
     #[pallet::storage]
     pub type Transactions<T> = StorageValue<_, Vec<ExecutedTransaction>, ValueQuery>;
 
+    /// The nonce of an account's last call of a contract that was no transaction of Ethereum's. What an extrinsic calls
+    /// after its first call counts on from there.
+    #[pallet::storage]
+    pub type LastCall<T> = StorageMap<_, Blake2_128Concat, AccountId20, u64>;
+
     #[pallet::event]
     pub enum Event<T: Config> {
         /// A transaction of the EVM was executed. `to` is the callee or the new contract.
@@ -134,6 +142,13 @@ pub mod pallet {
         },
         /// The EVM's hard forks were changed.
         ForksSet { forks: Vec<(u64, u8)> },
+        /// A call of the runtime was made that an account had asked for through `IDispatch`. If it failed, it changed
+        /// nothing.
+        #[codec(index = 16)]
+        CallDispatched {
+            account: AccountId20,
+            result: Result<(), DispatchError>,
+        },
     }
 
     #[pallet::error]
@@ -225,6 +240,10 @@ pub mod pallet {
 
         fn on_finalize(_height: Height) {
             Self::end_block();
+        }
+
+        fn try_state() -> Result<(), String> {
+            invariants::check::<T>()
         }
     }
 

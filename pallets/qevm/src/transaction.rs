@@ -21,7 +21,6 @@ use quids_ethereum::{Claim, Transaction};
 use quids_support::{
     context::{Phase, phase},
     dispatch::{DispatchErrorWithPostInfo, DispatchResultWithPostInfo, Pays, PostDispatchInfo},
-    limits::cost,
     system::SystemPort,
     traits::Get,
 };
@@ -301,6 +300,7 @@ impl<T: Config> Pallet<T> {
             },
             message.to,
         );
+        Self::dispatch_requests(&outcome.logs);
         let weight = weights::of_transaction::<T>(outcome.gas_used);
         let post = PostDispatchInfo {
             actual_weight: Some(weight),
@@ -352,8 +352,32 @@ impl<T: Config> Pallet<T> {
         gas_limit: u64,
         salt: Option<H256>,
     ) -> DispatchResultWithPostInfo {
-        // The transaction's nonce was counted before the call; the EVM counts it itself, and derives addresses from it.
-        let nonce = Self::uncount(&who);
+        let nonce = Self::nonce_of_call(&who);
+        let (post, _) = Self::make_call(who, nonce, to, value, input, gas_limit, salt)?;
+        Ok(post)
+    }
+
+    /// The nonce of a call in an extrinsic of the account. The extrinsic's nonce was counted before the call; the EVM counts
+    /// it itself, and derives addresses from it. Calls that follow in a batch count on.
+    fn nonce_of_call(who: &AccountId20) -> u64 {
+        let next = Self::nonce(H160(who.0));
+        let last = crate::LastCall::<T>::get(who);
+        match last.and_then(|last| last.checked_add(1)) == Some(next) {
+            true => next,
+            false => Self::uncount(who),
+        }
+    }
+
+    /// Makes a call as an account whose next nonce is `nonce`; gas has no price in it. A failure writes nothing.
+    pub(crate) fn make_call(
+        who: AccountId20,
+        nonce: u64,
+        to: Option<H160>,
+        value: U256,
+        input: Vec<u8>,
+        gas_limit: u64,
+        salt: Option<H256>,
+    ) -> Result<(PostDispatchInfo, EvmOutcome), DispatchErrorWithPostInfo> {
         let from = H160(who.0);
         let message = EvmMessage {
             from,
@@ -378,7 +402,7 @@ impl<T: Config> Pallet<T> {
         if trace.is_some() {
             recording::put(&executed.outcome);
         }
-        let actual_weight = Some(weights::gas::<T>(executed.outcome.gas_used).saturating_add(cost::of(0, 1, 1)));
+        let actual_weight = Some(weights::gas::<T>(executed.outcome.gas_used).saturating_add(weights::SIGNED));
         let post_info = PostDispatchInfo {
             actual_weight,
             pays_fee: Pays::Yes,
@@ -395,7 +419,9 @@ impl<T: Config> Pallet<T> {
             });
         }
         Self::commit(executed.changes, executed.tip, setting.spec);
-        let receipt = receipt(&message, &executed.outcome, 0);
+        crate::LastCall::<T>::insert(&who, nonce);
+        let outcome = executed.outcome;
+        let receipt = receipt(&message, &outcome, 0);
         Self::record(
             ExecutedTransaction {
                 extrinsic_index: extrinsic_index(),
@@ -407,7 +433,8 @@ impl<T: Config> Pallet<T> {
             },
             to,
         );
-        Ok(post_info)
+        Self::dispatch_requests(&outcome.logs);
+        Ok((post_info, outcome))
     }
 }
 

@@ -20,6 +20,22 @@ pub const SET_FORKS: Weight = cost::of(5_000_000, 0, 1);
 /// The block's base fee, and forgetting the last block's transactions.
 pub const ON_INITIALIZE: Weight = cost::of(5_000_000, 4, 4);
 
+/// What a call of a signed extrinsic or of a pallet costs beside its gas: the account's nonce, and which it used last.
+pub const SIGNED: Weight = cost::of(0, 2, 2);
+/// What making a contract's call of the runtime costs beside the call: a storage transaction, its event.
+pub const DISPATCH: Weight = cost::of(5_000_000, 0, 1);
+
+/// The least gas that weighs as much.
+pub fn to_gas<T: Config>(weight: Weight) -> u64 {
+    let GasWeight { ref_time, proof_size } = T::GasWeight::get();
+    let part = |of: u64, a_gas: u64| match a_gas {
+        0 if of == 0 => 0,
+        0 => u64::MAX,
+        a_gas => of.div_ceil(a_gas),
+    };
+    part(weight.ref_time, ref_time).max(part(weight.proof_size, proof_size))
+}
+
 /// The weight of so much gas.
 pub fn gas<T: Config>(gas: u64) -> Weight {
     let GasWeight { ref_time, proof_size } = T::GasWeight::get();

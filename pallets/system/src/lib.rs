@@ -16,6 +16,7 @@ extern crate alloc;
 
 mod account;
 pub mod extensions;
+mod invariants;
 mod keys;
 mod phase;
 mod port;
@@ -141,6 +142,8 @@ pub mod pallet {
         InvalidProof,
         /// The chain is in this phase already, or in a later one.
         PhaseNotLater,
+        /// The runtime does not let this origin make the call.
+        CallFiltered,
     }
 
     #[pallet::call]
@@ -210,6 +213,13 @@ pub mod pallet {
         /// The phase of the chain.
         pub fn phase() -> ChainPhase {
             Phase::<T>::get()
+        }
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks for Pallet<T> {
+        fn try_state() -> Result<(), String> {
+            invariants::check::<T>()
         }
     }
 

@@ -147,6 +147,23 @@ pub mod pallet {
         fn on_runtime_upgrade() -> Weight {
             migration::run::<T>()
         }
+
+        // What always holds of the pallet's storage. Tests ask after every test, a dry run of an upgrade on the live
+        // state; the execution of blocks never does.
+        fn try_state() -> Result<(), String> {
+            let version = StorageVersion::<T>::get().unwrap_or(1);
+            ensure!(
+                version == migration::CURRENT,
+                format!(
+                    "the storage has version {version}, this code reads {}",
+                    migration::CURRENT
+                )
+            );
+            for (who, sum) in Given::<T>::iter() {
+                ensure!(sum > 0, format!("{who} has given nothing, and has an entry"));
+            }
+            Ok(())
+        }
     }
 
     // The state before the first block, from the chain's genesis file: `"template": { "limit": … }`.

@@ -1,46 +1,13 @@
 //! Tests of the template pallet: a runtime of it and the system pallet, and a test for each behaviour.
 
 use pallet_template::{Call, CurrentLimit, Error, Event, Given, Limit, RoundTotal, StorageVersion};
-use quids_api::RuntimeVersion;
-use quids_core::{AccountId20, DispatchError, Height, Weight};
-use quids_io::MemoryExternalities;
-use quids_support::{
-    constant, construct_runtime, dispatch::dispatch_transactional, genesis::BuildGenesis, hooks::Hooks,
-    limits::BlockLimits, origin::Origin,
-};
+use quids_core::{AccountId20, DispatchError, Height};
+use quids_support::{constant, hooks::Hooks, origin::Origin};
+use quids_testing::{TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, mock_runtime};
 
-construct_runtime! {
+mock_runtime! {
     /// A test runtime.
-    pub struct Runtime {
-        System: pallet_system = 0,
-        Template: pallet_template = 1,
-    }
-}
-
-constant!(pub Limits: BlockLimits = BlockLimits {
-    max_weight: Weight::new(1_000_000_000_000, 1_000_000),
-    normal_percent: 75,
-    base_extrinsic: Weight::ZERO,
-    base_block: Weight::ZERO,
-    max_length: 1 << 20,
-    max_extrinsic_length: 1 << 18,
-});
-constant!(pub HashCount: Height = Height(8));
-constant!(pub Version: RuntimeVersion = RuntimeVersion {
-    spec_name: "test".into(),
-    impl_name: "test".into(),
-    authoring_version: 1,
-    spec_version: 5,
-    impl_version: 1,
-    apis: Vec::new(),
-    transaction_version: 1,
-    state_version: 1,
-});
-
-impl pallet_system::Config for Runtime {
-    type BlockLimits = Limits;
-    type BlockHashCount = HashCount;
-    type Version = Version;
+    pub struct Runtime { Template: pallet_template = 1 }
 }
 
 constant!(pub RoundLength: Height = Height(10));
@@ -49,38 +16,16 @@ impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
 }
 
-/// Makes a call as the executive does.
-fn call(origin: Origin, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
-    dispatch_transactional(call.into(), origin)
-        .map(drop)
-        .map_err(|failed| failed.error)
+const ALICE: Origin = Origin::Signed(account(1));
+
+/// After a genesis with a limit of 100.
+fn state() -> TestExternalities<Runtime> {
+    TestExternalities::genesis(|genesis: &mut RuntimeGenesisConfig| genesis.template.limit = 100)
 }
 
-/// The call fails with this error and changes nothing.
 #[track_caller]
-fn refused(origin: Origin, c: impl Into<RuntimeCall>, error: impl Into<DispatchError>) {
-    let before = quids_io::storage::root();
-    assert_eq!(call(origin, c), Err(error.into()));
-    assert_eq!(quids_io::storage::root(), before, "a failed call changed the state");
-}
-
-/// The events so far; forgets them.
-fn events() -> Vec<RuntimeEvent> {
-    pallet_system::Events::<Runtime>::take()
-        .into_iter()
-        .map(|record| record.event)
-        .collect()
-}
-
-const ALICE: Origin = Origin::Signed(AccountId20([1; 20]));
-
-/// Runs after a genesis with a limit of 100.
 fn test(f: impl FnOnce()) {
-    let config: pallet_template::GenesisConfig = serde_json::from_str(r#"{ "limit": 100 }"#).unwrap();
-    MemoryExternalities::default().execute_with(|| {
-        BuildGenesis::<Runtime>::build(&config);
-        f();
-    });
+    state().execute_with(f);
 }
 
 fn give(amount: u32) -> Call<Runtime> {
@@ -92,17 +37,17 @@ fn amounts_up_to_the_limit_are_given() {
     test(|| {
         let who = AccountId20([1; 20]);
         for amount in [1, 100] {
-            call(ALICE, give(amount)).unwrap();
-            assert_eq!(events(), [Event::Given { who, amount }.into()]);
+            assert_ok!(Runtime::call(ALICE, give(amount)));
+            assert_event!(Runtime, last Event::Given { who, amount });
         }
         assert_eq!((Given::<Runtime>::get(&who), RoundTotal::<Runtime>::get()), (101, 101));
         for amount in [0, 101, u32::MAX] {
-            refused(ALICE, give(amount), Error::<Runtime>::AmountRefused);
+            assert_noop!(Runtime::call(ALICE, give(amount)), Error::<Runtime>::AmountRefused);
         }
         Given::<Runtime>::insert(&who, u64::MAX - 9);
-        refused(ALICE, give(10), Error::<Runtime>::Overflow);
-        refused(Origin::Root, give(10), DispatchError::BadOrigin);
-        refused(Origin::None, give(10), DispatchError::BadOrigin);
+        assert_noop!(Runtime::call(ALICE, give(10)), Error::<Runtime>::Overflow);
+        assert_noop!(Runtime::call(Origin::Root, give(10)), DispatchError::BadOrigin);
+        assert_noop!(Runtime::call(Origin::None, give(10)), DispatchError::BadOrigin);
     });
 }
 
@@ -110,25 +55,42 @@ fn amounts_up_to_the_limit_are_given() {
 fn root_sets_the_limit() {
     test(|| {
         let limit = Limit::from_amount(5);
-        call(Origin::Root, Call::set_limit { limit }).unwrap();
-        assert_eq!(events(), [Event::LimitSet { limit }.into()]);
-        call(ALICE, give(5)).unwrap();
-        refused(ALICE, give(6), Error::<Runtime>::AmountRefused);
-        refused(ALICE, Call::set_limit { limit }, DispatchError::BadOrigin);
+        assert_ok!(Runtime::call(Origin::Root, Call::set_limit { limit }));
+        assert_eq!(Runtime::take_events(), [Event::LimitSet { limit }.into()]);
+        assert_ok!(Runtime::call(ALICE, give(5)));
+        assert_noop!(Runtime::call(ALICE, give(6)), Error::<Runtime>::AmountRefused);
+        assert_noop!(
+            Runtime::call(ALICE, Call::set_limit { limit }),
+            DispatchError::BadOrigin
+        );
     });
 }
 
 #[test]
 fn a_round_ends_with_its_sum() {
     test(|| {
-        call(ALICE, give(7)).unwrap();
-        events();
-        assert_eq!(Template::on_initialize(Height(19)), Weight::ZERO);
-        assert_eq!(events(), []);
-        assert_ne!(Template::on_initialize(Height(20)), Weight::ZERO);
-        assert_eq!(events(), [Event::RoundClosed { total: 7 }.into()]);
+        Runtime::run_to_block(19);
+        assert_ok!(Runtime::call(ALICE, give(7)));
+        Runtime::take_events();
+        Runtime::run_to_block(20);
+        assert_eq!(Runtime::take_events(), [Event::RoundClosed { total: 7 }.into()]);
         assert_eq!(RoundTotal::<Runtime>::get(), 0);
+        Runtime::run_to_block(21);
+        assert_eq!(Runtime::take_events(), []);
     });
+}
+
+#[test]
+fn an_entry_of_nothing_is_found() {
+    for broken in [(|| Given::<Runtime>::insert(&account(1), 0)) as fn(), || {
+        StorageVersion::<Runtime>::put(7)
+    }] {
+        state().execute_unchecked(|| {
+            assert_ok!(Runtime::try_state());
+            broken();
+            assert!(Runtime::try_state().unwrap_err().starts_with("Template: "));
+        });
+    }
 }
 
 #[test]
@@ -168,10 +130,10 @@ fn the_limit_of_version_1_becomes_a_structure_once() {
 #[test]
 fn an_account_is_forgotten() {
     test(|| {
-        call(ALICE, give(7)).unwrap();
-        call(ALICE, Call::forget {}).unwrap();
+        assert_ok!(Runtime::call(ALICE, give(7)));
+        assert_ok!(Runtime::call(ALICE, Call::forget {}));
         assert!(!Given::<Runtime>::contains_key(&AccountId20([1; 20])));
-        refused(Origin::Root, Call::forget {}, DispatchError::BadOrigin);
+        assert_noop!(Runtime::call(Origin::Root, Call::forget {}), DispatchError::BadOrigin);
     });
 }
 

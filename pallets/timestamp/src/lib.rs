@@ -80,6 +80,15 @@ pub mod pallet {
                 panic!("invalid block: block {height} has no timestamp inherent");
             }
         }
+
+        /// A block that has its time has one.
+        fn try_state() -> Result<(), String> {
+            ensure!(
+                !DidUpdate::<T>::get() || Now::<T>::exists(),
+                "the block in execution has been given its time, but there is none"
+            );
+            Ok(())
+        }
     }
 
     #[pallet::inherent]

@@ -1,51 +1,16 @@
 //! Tests of the timestamp pallet: when a time is accepted, and who states it.
 
 use pallet_timestamp::{AHEAD_MAX_MS, Call, DidUpdate, Error, Now};
-use quids_api::{DispatchClass, InherentData, RuntimeVersion, TIMESTAMP_INHERENT};
-use quids_core::{AccountId20, DispatchError, Height, Weight};
-use quids_io::MemoryExternalities;
+use quids_api::{DispatchClass, InherentData, TIMESTAMP_INHERENT};
+use quids_core::{DispatchError, Height};
 use quids_support::{
-    constant, construct_runtime,
-    dispatch::{GetDispatchInfo, dispatch_transactional},
-    hooks::Hooks,
-    inherents::ProvideInherent,
-    limits::BlockLimits,
-    origin::Origin,
-    traits::UnixTime,
+    constant, dispatch::GetDispatchInfo, hooks::Hooks, inherents::ProvideInherent, origin::Origin, traits::UnixTime,
 };
+use quids_testing::{TestExternalities, TestRuntime, account, assert_noop, assert_ok, mock_runtime};
 
-construct_runtime! {
+mock_runtime! {
     /// A test runtime.
-    pub struct Runtime {
-        System: pallet_system = 0,
-        Timestamp: pallet_timestamp = 1,
-    }
-}
-
-constant!(pub Limits: BlockLimits = BlockLimits {
-    max_weight: Weight::new(1_000_000_000_000, 1_000_000),
-    normal_percent: 75,
-    base_extrinsic: Weight::ZERO,
-    base_block: Weight::ZERO,
-    max_length: 1 << 20,
-    max_extrinsic_length: 1 << 18,
-});
-constant!(pub HashCount: Height = Height(8));
-constant!(pub Version: RuntimeVersion = RuntimeVersion {
-    spec_name: "test".into(),
-    impl_name: "test".into(),
-    authoring_version: 1,
-    spec_version: 5,
-    impl_version: 1,
-    apis: Vec::new(),
-    transaction_version: 1,
-    state_version: 1,
-});
-
-impl pallet_system::Config for Runtime {
-    type BlockLimits = Limits;
-    type BlockHashCount = HashCount;
-    type Version = Version;
+    pub struct Runtime { Timestamp: pallet_timestamp = 1 }
 }
 
 constant!(pub MinimumPeriod: u64 = 500);
@@ -54,28 +19,13 @@ impl pallet_timestamp::Config for Runtime {
     type MinimumPeriod = MinimumPeriod;
 }
 
-/// Makes a call as the executive does.
-fn call(origin: Origin, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
-    dispatch_transactional(call.into(), origin)
-        .map(drop)
-        .map_err(|failed| failed.error)
-}
-
-/// The call fails with this error and changes nothing.
-#[track_caller]
-fn refused(origin: Origin, c: impl Into<RuntimeCall>, error: impl Into<DispatchError>) {
-    let before = quids_io::storage::root();
-    assert_eq!(call(origin, c), Err(error.into()));
-    assert_eq!(quids_io::storage::root(), before, "a failed call changed the state");
-}
-
 fn set(now: u64) -> Call<Runtime> {
     Call::set { now }
 }
 
 /// Runs in a block after one at 10 000 ms.
 fn test(f: impl FnOnce()) {
-    MemoryExternalities::default().execute_with(|| {
+    TestExternalities::<Runtime>::default().execute_with(|| {
         Now::<Runtime>::put(10_000);
         f();
     });
@@ -98,24 +48,25 @@ fn time_goes_forward_by_the_minimum_period() {
     ] {
         test(|| {
             if accepted {
-                call(Origin::None, set(now)).unwrap();
+                assert_ok!(Runtime::call(Origin::None, set(now)));
                 assert_eq!(Timestamp::now_ms(), now);
             } else {
-                refused(Origin::None, set(now), Error::<Runtime>::TooEarly);
+                assert_noop!(Runtime::call(Origin::None, set(now)), Error::<Runtime>::TooEarly);
             }
         });
     }
-    MemoryExternalities::default().execute_with(|| refused(Origin::None, set(0), Error::<Runtime>::TooEarly));
+    TestExternalities::<Runtime>::default()
+        .execute_with(|| assert_noop!(Runtime::call(Origin::None, set(0)), Error::<Runtime>::TooEarly));
 }
 
 #[test]
 fn a_block_has_one_time() {
     test(|| {
-        call(Origin::None, set(11_000)).unwrap();
-        refused(Origin::None, set(12_000), Error::<Runtime>::AlreadySet);
+        assert_ok!(Runtime::call(Origin::None, set(11_000)));
+        assert_noop!(Runtime::call(Origin::None, set(12_000)), Error::<Runtime>::AlreadySet);
         Timestamp::on_finalize(Height(1));
         assert!(!DidUpdate::<Runtime>::exists());
-        call(Origin::None, set(12_000)).unwrap();
+        assert_ok!(Runtime::call(Origin::None, set(12_000)));
     });
     let panic = std::panic::catch_unwind(|| test(|| Timestamp::on_finalize(Height(3)))).unwrap_err();
     assert_eq!(
@@ -127,12 +78,9 @@ fn a_block_has_one_time() {
 #[test]
 fn nobody_sends_it_as_a_transaction() {
     test(|| {
-        refused(
-            Origin::Signed(AccountId20([1; 20])),
-            set(11_000),
-            DispatchError::BadOrigin,
-        );
-        refused(Origin::Root, set(11_000), DispatchError::BadOrigin);
+        let signed = Origin::Signed(account(1));
+        assert_noop!(Runtime::call(signed, set(11_000)), DispatchError::BadOrigin);
+        assert_noop!(Runtime::call(Origin::Root, set(11_000)), DispatchError::BadOrigin);
         assert_eq!(
             RuntimeCall::from(set(1)).dispatch_info().class,
             DispatchClass::Mandatory

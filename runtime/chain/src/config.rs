@@ -104,6 +104,12 @@ impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
 }
 
+constant!(pub BatchCallsMax: u32 = 256);
+
+impl pallet_utility::Config for Runtime {
+    type CallsMax = BatchCallsMax;
+}
+
 constant!(
     /// What a validator bonds at least: 1000 QDS.
     pub MinimumBond: Balance = Balance(1_000_000_000 * MICRO)

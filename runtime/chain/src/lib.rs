@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod apis;
 mod counted;
+mod filter;
 mod metadata;
 
 pub use apis::{EXPORTED, call};
@@ -20,6 +21,7 @@ use quids_support::{constant, construct_runtime, dispatch::DispatchResultWithPos
 
 construct_runtime! {
     /// The development chain's runtime.
+    #[call_filter(filter::Filter)]
     pub struct Runtime {
         System: pallet_system = 0,
         Timestamp: pallet_timestamp = 1,
@@ -28,6 +30,7 @@ construct_runtime! {
         Template: pallet_template = 4,
         Qevm: pallet_qevm = 5,
         Pobpc: pallet_pobpc = 6,
+        Utility: pallet_utility = 7,
     }
 }
 

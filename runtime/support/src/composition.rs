@@ -4,7 +4,7 @@ use crate::{
     dispatch::{Dispatchable, GetDispatchInfo},
     metadata::PalletMetadata,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use core::{fmt::Debug, marker::PhantomData};
 use scale_info::{Field, MetaType, Path, Type, TypeDefVariant, TypeInfo, Variant};
@@ -23,6 +23,11 @@ pub trait Composition: 'static + Clone + Eq + Debug {
     type RuntimeEvent: Encode + Decode + TypeInfo + Clone + Eq + Debug;
     /// The index of the pallet with this name; `None` if the runtime has no such pallet.
     fn pallet_index(name: &str) -> Option<u8>;
+    /// Whether contracts may make the call: what the runtime's [`CallFilter`](crate::filter::CallFilter) says, and
+    /// without one no call.
+    fn is_open_to_contracts(_: &Self::RuntimeCall) -> bool {
+        false
+    }
 }
 
 /// What `#[pallet]` makes of a pallet's module, implemented by its `Pallet<T>`.
@@ -62,6 +67,12 @@ pub fn outer_enum(
         TypeDefVariant::new(variants),
         Vec::new(),
     )
+}
+
+/// What a pallet says, with its name before it.
+#[doc(hidden)]
+pub fn of_pallet(name: &str, says: &str) -> String {
+    alloc::format!("{name}: {says}")
 }
 
 /// Stops the build of a runtime that names a pallet otherwise than the pallet itself, whose storage would lie

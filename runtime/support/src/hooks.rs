@@ -1,5 +1,6 @@
 //! What a pallet does by itself at fixed points of a block.
 
+use alloc::string::String;
 use quids_core::{Height, Weight};
 
 /// Every method has a default that does nothing and weighs nothing. Each returns the weight it used.
@@ -17,6 +18,11 @@ pub trait Hooks {
     /// In the first block of a new code, before everything else, at most once a code.
     fn on_runtime_upgrade() -> Weight {
         Weight::ZERO
+    }
+    /// What always holds of the pallet's state, between blocks and between a block's extrinsics; an `Err` says what does
+    /// not. It may read everything: tests and dry runs of upgrades ask, the execution of blocks never does.
+    fn try_state() -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -36,6 +42,10 @@ macro_rules! tuples {
             }
             fn on_runtime_upgrade() -> Weight {
                 Weight::ZERO$(.saturating_add($name::on_runtime_upgrade()))*
+            }
+            fn try_state() -> Result<(), String> {
+                $($name::try_state()?;)*
+                Ok(())
             }
         }
     };

@@ -4,12 +4,15 @@
 
 extern crate alloc;
 
+pub mod benchmark;
 pub mod composition;
 pub mod context;
+pub mod contracts;
 pub mod dispatch;
 pub mod events;
 pub mod extension;
 pub mod extrinsic;
+pub mod filter;
 pub mod genesis;
 pub mod hooks;
 pub mod inherents;
@@ -51,7 +54,7 @@ pub mod prelude {
         },
         traits::Get,
     };
-    pub use alloc::{boxed::Box, string::String, vec, vec::Vec};
+    pub use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
     pub use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
     pub use core::marker::PhantomData;
     pub use quids_api::{

@@ -9,6 +9,8 @@ pub enum Layer {
     Primitive,
     /// R: `runtime/{macros,support,executive}`.
     Framework,
+    /// `runtime/testing`: what tests of pallets are written with; a dev-dependency, so nothing links it.
+    TestKit,
     /// L: `pallets/system`, which every pallet may use.
     SystemPallet,
     /// L: any other pallet.
@@ -41,6 +43,7 @@ impl Layer {
         match (top, rest) {
             ("primitives", _) => Some(Self::Primitive),
             ("runtime", "macros" | "support" | "executive") => Some(Self::Framework),
+            ("runtime", "testing") => Some(Self::TestKit),
             ("runtime", "chain") => Some(Self::Chain),
             ("runtime", "wasm") => Some(Self::Artefact),
             ("pallets", "system") => Some(Self::SystemPallet),
@@ -64,6 +67,7 @@ impl Layer {
             Primitive => matches!(to, Primitive),
             // Between framework crates cargo's own rule against cycles says which is below.
             Framework => matches!(to, Primitive | Framework),
+            TestKit => matches!(to, Primitive | Framework | SystemPallet),
             SystemPallet => matches!(to, Primitive | Framework),
             LeafPallet => matches!(to, Primitive | Framework | SystemPallet),
             Chain => matches!(to, Primitive | Framework | SystemPallet | LeafPallet),
@@ -73,7 +77,7 @@ impl Layer {
             Service => matches!(to, Primitive | PureClient | Metrics),
             Node => matches!(to, Primitive | PureClient | Metrics | Service | Artefact),
             ClientLibrary => matches!(to, Primitive),
-            Bench => to != Bench,
+            Bench => !matches!(to, Bench | TestKit),
             Tool => to == Tool,
         }
     }
@@ -99,6 +103,7 @@ impl fmt::Display for Layer {
         f.write_str(match self {
             Self::Primitive => "P primitives",
             Self::Framework => "R framework",
+            Self::TestKit => "runtime/testing (test kit)",
             Self::SystemPallet => "L pallets/system",
             Self::LeafPallet => "L leaf pallet",
             Self::Chain => "R2 runtime/chain",

@@ -4,8 +4,8 @@ use crate::mock::*;
 use pallet_balances::{Call, Error, Event, FeePot, GenesisConfig, OwnReserves, TotalIssuance};
 use pallet_system::{Account, Event as SystemEvent};
 use quids_core::{AccountId20, ArithmeticError, Balance, DispatchError, Height};
-use quids_io::MemoryExternalities;
-use quids_support::{composition::PalletParts, genesis::BuildGenesis, hooks::Hooks, origin::Origin, traits::Currency};
+use quids_support::{composition::PalletParts, hooks::Hooks, origin::Origin, traits::Currency};
+use quids_testing::{TestExternalities, TestRuntime};
 
 type Expected = Result<&'static [(AccountId20, Option<(u128, u128)>)], DispatchError>;
 
@@ -19,7 +19,7 @@ fn check(deposit: u128, balances: &[(AccountId20, u128)], c: Call<Runtime>, expe
 fn check_as(origin: Origin, deposit: u128, balances: &[(AccountId20, u128)], c: Call<Runtime>, expected: Expected) {
     test(deposit, balances, || {
         let before = quids_io::storage::root();
-        let result = call(origin, c.clone());
+        let result = Runtime::call(origin, c.clone());
         match expected {
             Ok(after) => {
                 assert_eq!(result, Ok(()), "{c:?}");
@@ -32,7 +32,6 @@ fn check_as(origin: Origin, deposit: u128, balances: &[(AccountId20, u128)], c: 
                 assert_eq!(quids_io::storage::root(), before, "{c:?} failed and changed the state");
             }
         }
-        assert_conserved();
     });
 }
 
@@ -124,7 +123,7 @@ fn transfers_with_an_existential_deposit() {
 #[test]
 fn transfers_tell_what_happened() {
     test(10, &[(ALICE, 100)], || {
-        call(Origin::Signed(ALICE), allow_death(BOB, 95)).unwrap();
+        Runtime::call(Origin::Signed(ALICE), allow_death(BOB, 95)).unwrap();
         let expected: [RuntimeEvent; 6] = [
             SystemEvent::KilledAccount { account: ALICE }.into(),
             Event::DustLost {
@@ -151,20 +150,21 @@ fn transfers_tell_what_happened() {
             }
             .into(),
         ];
-        call(Origin::Signed(BOB), allow_death(BOB, 95)).unwrap();
-        assert_eq!(events(), expected);
+        Runtime::call(Origin::Signed(BOB), allow_death(BOB, 95)).unwrap();
+        assert_eq!(Runtime::take_events(), expected);
     });
 }
 
 #[test]
 fn a_receiver_cannot_overflow() {
-    test(0, &[(ALICE, 100)], || {
+    // Nobody issued what Bob has.
+    first_block(0, &[(ALICE, 100)]).execute_unchecked(|| {
         let mut bob = pallet_system::OpenAccount::<Runtime>::open(&BOB);
         bob.info.data.free = Balance(MAX - 50);
         bob.store();
         let before = quids_io::storage::root();
         assert_eq!(
-            call(Origin::Signed(ALICE), allow_death(BOB, 51)),
+            Runtime::call(Origin::Signed(ALICE), allow_death(BOB, 51)),
             Err(ArithmeticError::Overflow.into())
         );
         assert_eq!(quids_io::storage::root(), before);
@@ -199,10 +199,10 @@ fn transfer_all_leaves_what_must_stay() {
     // A reserve keeps its account alive.
     test(10, &alice, || {
         <Balances as Currency>::reserve(&ALICE, Balance(5)).unwrap();
-        call(Origin::Signed(ALICE), all(false)).unwrap();
+        Runtime::call(Origin::Signed(ALICE), all(false)).unwrap();
         assert_eq!((balance(ALICE), balance(BOB)), (Some((5, 5)), Some((90, 0))));
         assert_eq!(
-            call(Origin::Signed(ALICE), allow_death(BOB, 1)),
+            Runtime::call(Origin::Signed(ALICE), allow_death(BOB, 1)),
             Err(e(Error::Expendability))
         );
     });
@@ -220,12 +220,12 @@ fn own_reserves_are_apart_from_those_of_pallets() {
     check_as(Origin::None, 0, &[], unreserve(1), Err(DispatchError::BadOrigin));
     test(0, &[(ALICE, 100)], || {
         <Balances as Currency>::reserve(&ALICE, Balance(30)).unwrap();
-        call(Origin::Signed(ALICE), reserve(20)).unwrap();
+        Runtime::call(Origin::Signed(ALICE), reserve(20)).unwrap();
         assert_eq!(
-            call(Origin::Signed(ALICE), unreserve(21)),
+            Runtime::call(Origin::Signed(ALICE), unreserve(21)),
             Err(e(Error::InsufficientReserve))
         );
-        call(Origin::Signed(ALICE), unreserve(20)).unwrap();
+        Runtime::call(Origin::Signed(ALICE), unreserve(20)).unwrap();
         assert!(!OwnReserves::<Runtime>::contains_key(&ALICE));
         assert_eq!(balance(ALICE), Some((70, 30)));
         assert_eq!(<Balances as Currency>::unreserve(&ALICE, Balance(40)), Balance(10));
@@ -242,7 +242,7 @@ fn own_reserves_are_apart_from_those_of_pallets() {
                 amount: Balance(amount),
             })
         };
-        assert_eq!(events(), [held(30), held(20), moved(20), moved(30)]);
+        assert_eq!(Runtime::take_events(), [held(30), held(20), moved(20), moved(30)]);
     });
 }
 
@@ -258,10 +258,10 @@ fn burning_shrinks_the_issuance() {
     check(0, &[(ALICE, 100)], burn(101, false), Err(e(Error::InsufficientBalance)));
     check_as(Origin::Root, 0, &[], burn(1, false), Err(DispatchError::BadOrigin));
     test(0, &[(ALICE, 100)], || {
-        call(Origin::Signed(ALICE), burn(30, false)).unwrap();
+        Runtime::call(Origin::Signed(ALICE), burn(30, false)).unwrap();
         assert_eq!(Balances::total_issuance(), Balance(70));
         assert_eq!(
-            events(),
+            Runtime::take_events(),
             [Event::Burned {
                 who: ALICE,
                 amount: Balance(30)
@@ -304,8 +304,8 @@ fn root_sets_balances() {
         Err(DispatchError::BadOrigin),
     );
     test(0, &alice, || {
-        call(Origin::Root, set(ALICE, 150)).unwrap();
-        call(Origin::Root, set(ALICE, 20)).unwrap();
+        Runtime::call(Origin::Root, set(ALICE, 150)).unwrap();
+        Runtime::call(Origin::Root, set(ALICE, 20)).unwrap();
         assert_eq!(Balances::total_issuance(), Balance(20));
         let expected: [RuntimeEvent; 4] = [
             Event::Issued { amount: Balance(50) }.into(),
@@ -325,7 +325,7 @@ fn root_sets_balances() {
             }
             .into(),
         ];
-        assert_eq!(events(), expected);
+        assert_eq!(Runtime::take_events(), expected);
     });
 }
 
@@ -337,10 +337,10 @@ fn frozen_funds_stay() {
         alice.store();
         assert_eq!(Balances::transferable(&ALICE, false), Balance(30));
         assert_eq!(
-            call(Origin::Signed(ALICE), allow_death(BOB, 31)),
+            Runtime::call(Origin::Signed(ALICE), allow_death(BOB, 31)),
             Err(e(Error::LiquidityRestrictions))
         );
-        assert_eq!(call(Origin::Signed(ALICE), allow_death(BOB, 30)), Ok(()));
+        assert_eq!(Runtime::call(Origin::Signed(ALICE), allow_death(BOB, 30)), Ok(()));
         // What is reserved counts as frozen.
         <Balances as Currency>::reserve(&ALICE, Balance(20)).unwrap();
         assert_eq!(Balances::transferable(&ALICE, false), Balance::ZERO);
@@ -367,7 +367,6 @@ fn a_block_pays_its_author_or_burns() {
             let issuance = if paid { 100 + pot } else { 100 };
             assert_eq!(TotalIssuance::<Runtime>::get(), Balance(issuance));
             assert_eq!(FeePot::<Runtime>::get(), 0);
-            assert_conserved();
         });
     }
 }
@@ -376,13 +375,11 @@ fn a_block_pays_its_author_or_burns() {
 fn genesis_reads_amounts_as_strings_or_numbers() {
     let json = format!(r#"{{"balances": [["{ALICE}", "1000000000000000000000000"], ["{BOB}", 5]]}}"#);
     let config: GenesisConfig = serde_json::from_str(&json).unwrap();
-    MemoryExternalities::default().execute_with(|| {
-        BuildGenesis::<Runtime>::build(&config);
+    TestExternalities::<Runtime>::genesis(|genesis| genesis.balances = config).execute_with(|| {
         assert_eq!(balance(ALICE), Some((10u128.pow(24), 0)));
         assert_eq!(Account::<Runtime>::get(&BOB).providers, 1);
         assert_eq!(TotalIssuance::<Runtime>::get(), Balance(10u128.pow(24) + 5));
-        assert_eq!(events(), []);
-        assert_conserved();
+        assert_eq!(Runtime::take_events(), []);
     });
     assert!(serde_json::from_str::<GenesisConfig>(r#"{"balance": []}"#).is_err());
 }

@@ -1,13 +1,9 @@
 //! A runtime of system and balances, with an existential deposit that tests choose.
 
 use pallet_balances::FeeSchedule;
-use quids_api::RuntimeVersion;
-use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Balance, Digest, DigestItem, DispatchError, Hash, Height, Weight};
-use quids_io::MemoryExternalities;
-use quids_support::{
-    constant, construct_runtime, dispatch::dispatch_transactional, genesis::BuildGenesis, limits::BlockLimits,
-    origin::Origin, system::SystemPort, traits::Currency,
-};
+use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Balance, Digest, DigestItem, Hash, Height, Weight};
+use quids_support::{constant, construct_runtime, limits::BlockLimits, system::SystemPort};
+use quids_testing::{RecentHashes, TestExternalities, Version, account, test_runtime};
 use std::cell::Cell;
 
 construct_runtime! {
@@ -18,10 +14,11 @@ construct_runtime! {
     }
 }
 
-pub const ALICE: AccountId20 = AccountId20([1; 20]);
-pub const BOB: AccountId20 = AccountId20([2; 20]);
-pub const CHARLIE: AccountId20 = AccountId20([3; 20]);
-pub const AUTHOR: AccountId20 = AccountId20([9; 20]);
+test_runtime!(Runtime);
+
+pub const ALICE: AccountId20 = account(1);
+pub const BOB: AccountId20 = account(2);
+pub const AUTHOR: AccountId20 = account(4);
 
 thread_local! {
     static DEPOSIT: Cell<u128> = const { Cell::new(0) };
@@ -35,17 +32,6 @@ constant!(pub Limits: BlockLimits = BlockLimits {
     max_length: 1 << 20,
     max_extrinsic_length: 1 << 18,
 });
-constant!(pub HashCount: Height = Height(8));
-constant!(pub Version: RuntimeVersion = RuntimeVersion {
-    spec_name: "test".into(),
-    impl_name: "test".into(),
-    authoring_version: 1,
-    spec_version: 1,
-    impl_version: 1,
-    apis: Vec::new(),
-    transaction_version: 1,
-    state_version: 1,
-});
 constant!(pub ExistentialDeposit: Balance = Balance(DEPOSIT.get()));
 constant!(pub Fees: FeeSchedule = FeeSchedule {
     base: Balance(100),
@@ -56,7 +42,7 @@ constant!(pub Fees: FeeSchedule = FeeSchedule {
 
 impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
-    type BlockHashCount = HashCount;
+    type BlockHashCount = RecentHashes;
     type Version = Version;
 }
 
@@ -65,15 +51,20 @@ impl pallet_balances::Config for Runtime {
     type Fees = Fees;
 }
 
-/// Runs in the first block after a genesis with these balances.
-pub fn test<R>(deposit: u128, balances: &[(AccountId20, u128)], f: impl FnOnce() -> R) -> R {
+/// The first block after a genesis with these balances.
+pub fn first_block(deposit: u128, balances: &[(AccountId20, u128)]) -> TestExternalities<Runtime> {
     DEPOSIT.set(deposit);
-    MemoryExternalities::default().execute_with(|| {
-        let balances = balances.iter().map(|(who, amount)| (*who, Balance(*amount))).collect();
-        BuildGenesis::<Runtime>::build(&pallet_balances::GenesisConfig { balances });
-        start(1, Some(AUTHOR));
-        f()
-    })
+    let mut state = TestExternalities::genesis(|genesis: &mut RuntimeGenesisConfig| {
+        genesis.balances.balances = balances.iter().map(|(who, amount)| (*who, Balance(*amount))).collect();
+    });
+    state.execute_with(|| start(1, Some(AUTHOR)));
+    state
+}
+
+/// Runs in the first block after a genesis with these balances.
+#[track_caller]
+pub fn test<R>(deposit: u128, balances: &[(AccountId20, u128)], f: impl FnOnce() -> R) -> R {
+    first_block(deposit, balances).execute_with(f)
 }
 
 /// Starts a block by this author.
@@ -85,34 +76,9 @@ pub fn start(height: u32, author: Option<AccountId20>) {
     System::initialize(Height(height), Hash::repeat_byte(7), &Digest { logs });
 }
 
-/// Makes a call as the executive does.
-pub fn call(origin: Origin, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
-    dispatch_transactional(call.into(), origin)
-        .map(drop)
-        .map_err(|failed| failed.error)
-}
-
-/// The events so far; forgets them.
-pub fn events() -> Vec<RuntimeEvent> {
-    pallet_system::Events::<Runtime>::take()
-        .into_iter()
-        .map(|record| record.event)
-        .collect()
-}
-
 /// Free and reserved balance; `None` if there is no such account.
 pub fn balance(who: AccountId20) -> Option<(u128, u128)> {
     let account = pallet_system::Account::<Runtime>::get(&who);
     let there = pallet_system::Account::<Runtime>::contains_key(&who);
     there.then_some((account.data.free.0, account.data.reserved.0))
-}
-
-/// Everything held is what was issued and not burned.
-#[track_caller]
-pub fn assert_conserved() {
-    let held: u128 = pallet_system::Account::<Runtime>::iter()
-        .map(|(_, account)| account.data.total().0)
-        .sum();
-    let pot = pallet_balances::FeePot::<Runtime>::get();
-    assert_eq!(held + pot, Balances::total_issuance().0, "issuance and balances differ");
 }

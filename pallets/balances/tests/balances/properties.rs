@@ -3,12 +3,16 @@
 use crate::mock::*;
 use pallet_balances::{Call, ChargeTransactionPayment};
 use proptest::prelude::*;
-use quids_core::{AccountId20, Balance, Height, Weight};
+use quids_core::{AccountId20, Balance, Weight};
 use quids_support::{
     dispatch::{DispatchInfo, Pays, PostDispatchInfo},
     extension::{Transaction, TransactionExtension},
     hooks::Hooks,
     origin::Origin,
+};
+use quids_testing::{
+    TestRuntime,
+    property::{accounts, amounts, check_histories},
 };
 
 #[derive(Clone, Debug)]
@@ -19,12 +23,13 @@ enum Action {
     EndBlock(Option<AccountId20>),
 }
 
+/// Those of the mock.
 fn account() -> impl Strategy<Value = AccountId20> {
-    prop_oneof![Just(ALICE), Just(BOB), Just(CHARLIE), Just(AUTHOR)]
+    accounts(4)
 }
 
 fn amount() -> impl Strategy<Value = Balance> {
-    prop_oneof![0..30u128, 0..2_000u128, any::<u128>()].prop_map(Balance)
+    amounts(1_000)
 }
 
 fn any_call() -> impl Strategy<Value = Call<Runtime>> {
@@ -49,9 +54,9 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-fn apply(action: Action, height: &mut u32) {
-    match action {
-        Action::Call(origin, c) => drop(call(origin, c)),
+fn apply(action: &Action) {
+    match action.clone() {
+        Action::Call(origin, call) => drop(Runtime::call(origin, call)),
         Action::Pay(who, tip, used, pays_fee) => {
             let info = DispatchInfo::from(Weight::new(100_000_000, 10));
             let transaction = Transaction {
@@ -70,32 +75,22 @@ fn apply(action: Action, height: &mut u32) {
             }
         }
         Action::EndBlock(author) => {
-            start(*height, author);
-            Balances::on_finalize(Height(*height));
-            *height += 1;
+            let height = Runtime::height();
+            Balances::on_finalize(height);
+            start(height.0 + 1, author);
         }
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn balances_and_pot_are_the_issuance(
-        deposit in prop_oneof![Just(0u128), Just(10), Just(500)],
-        actions in proptest::collection::vec(action(), 1..60),
-    ) {
-        test(deposit, &[(ALICE, 100_000), (BOB, 1_000)], || {
-            let mut height = 2;
-            for action in actions {
-                apply(action, &mut height);
-                assert_conserved();
-                for (who, account) in pallet_system::Account::<Runtime>::iter() {
-                    let data = account.data;
-                    assert_eq!(account.providers, u32::from(data.is_providing()), "{who}");
-                    assert!(data.is_providing() || data.total().is_zero(), "{who}");
-                }
-            }
-        });
-    }
+#[test]
+fn balances_and_pot_are_the_issuance() {
+    let deposits = prop_oneof![Just(0u128), Just(10), Just(500)];
+    check_histories(
+        300,
+        60,
+        deposits,
+        action(),
+        |deposit| first_block(*deposit, &[(ALICE, 100_000), (BOB, 1_000)]),
+        apply,
+    );
 }

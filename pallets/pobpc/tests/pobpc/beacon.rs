@@ -6,6 +6,7 @@ use quids_api::pobpc::POBPC_ENGINE_ID;
 use quids_core::{AccountId20, DigestItem, Hash, Height};
 use quids_pobpc::{Round, chain_hash};
 use quids_support::origin::Origin;
+use quids_testing::TestRuntime;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -126,7 +127,7 @@ fn an_author_is_told_what_to_say_where_committees_are_drawn() {
         // Not before the chain counts.
         let later = Hash::repeat_byte(7);
         start(proposer(0));
-        call(Origin::Signed(account(1)), Call::commit { commitment: later }).unwrap();
+        Runtime::call(Origin::Signed(account(1)), Call::commit { commitment: later }).unwrap();
         end();
         assert_eq!(Pobpc::to_say(&account(1)).unwrap().commitment, None);
     });
@@ -208,7 +209,7 @@ fn a_new_chain_counts_after_two_epochs() {
     with_validators("f", || {
         let who = account(1);
         block(|| {
-            call(
+            Runtime::call(
                 Origin::Signed(who),
                 Call::commit {
                     commitment: chain(1)[0],

@@ -3,6 +3,7 @@
 use crate::mock::*;
 use pallet_pobpc::{Event, Seats};
 use quids_core::Height;
+use quids_testing::TestRuntime;
 use serde_json::json;
 
 #[test]
@@ -63,12 +64,12 @@ fn the_limit_of_transactions_follows_the_load() {
             ] {
                 let before = next().max_transactions;
                 block(|| {
-                    events();
+                    Runtime::take_events();
                     (0..count).for_each(|_| Pobpc::note_transaction());
                 });
                 assert_eq!(next().max_transactions, limit, "{count}");
                 let event: RuntimeEvent = Event::TransactionLimitSet { limit }.into();
-                assert_eq!(events().contains(&event), before != limit);
+                assert_eq!(Runtime::take_events().contains(&event), before != limit);
             }
             start(account(1));
             (0..101).for_each(|_| Pobpc::note_transaction());

@@ -9,6 +9,7 @@ use quids_core::{AccountId20, Balance, DispatchError, Hash, Height};
 use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
 use quids_pobpc::{Role, Threshold, registration_message};
 use quids_support::origin::Origin;
+use quids_testing::{TestRuntime, assert_noop};
 use serde_json::json;
 
 const BOND: Balance = Balance(100 * MICRO);
@@ -47,14 +48,14 @@ fn seated() -> Vec<u8> {
 fn who_registers_sits_after_an_epoch_more() {
     with_validators("ffff", || {
         block(|| {
-            events();
-            call(by(9), register(9, Role::Witness)).unwrap();
+            Runtime::take_events();
+            Runtime::call(by(9), register(9, Role::Witness)).unwrap();
             let registered = Event::Registered {
                 account: account(9),
                 role: Role::Witness,
                 bond: BOND,
             };
-            assert!(events().contains(&registered.into()));
+            assert!(Runtime::take_events().contains(&registered.into()));
         });
         assert_eq!(balances(9), (900, 100));
         // The end of height 5 sees it, and that of 10 lets it count.
@@ -67,7 +68,7 @@ fn who_registers_sits_after_an_epoch_more() {
         assert_eq!(next().committee.seats()[4].role, Role::Witness);
         // ML-DSA-87 may vote too.
         let pair = KeyPair::from_seed(SignatureScheme::MlDsa87, &[10; 32]).unwrap();
-        block(|| call(by(10), register_as(account(10), &pair, Role::Full, BOND)).unwrap());
+        block(|| Runtime::call(by(10), register_as(account(10), &pair, Role::Full, BOND)).unwrap());
         blocks(10);
         assert_eq!(seated(), [1, 2, 3, 4, 9, 10]);
         assert_eq!(Pobpc::author_of(pair.public()), Some(account(10)));
@@ -83,21 +84,30 @@ fn only_who_holds_the_key_and_the_bond_registers() {
             change(&mut call);
             call
         };
-        refused(by(8), register(9, Role::Full), Error::<Runtime>::InvalidProof);
-        refused(by(1), register(9, Role::Full), Error::<Runtime>::AlreadyValidator);
+        assert_noop!(
+            Runtime::call(by(8), register(9, Role::Full)),
+            Error::<Runtime>::InvalidProof
+        );
+        assert_noop!(
+            Runtime::call(by(1), register(9, Role::Full)),
+            Error::<Runtime>::AlreadyValidator
+        );
         let taken = register_as(account(9), key(3), Role::Full, BOND);
-        refused(by(9), taken, Error::<Runtime>::KeyTaken);
+        assert_noop!(Runtime::call(by(9), taken), Error::<Runtime>::KeyTaken);
         let small = register_as(account(9), key(9), Role::Full, Balance(BOND.0 - 1));
-        refused(by(9), small, Error::<Runtime>::BondTooSmall);
+        assert_noop!(Runtime::call(by(9), small), Error::<Runtime>::BondTooSmall);
         let large = register_as(account(9), key(9), Role::Full, Balance(1001 * MICRO));
-        refused(by(9), large, pallet_balances::Error::<Runtime>::InsufficientBalance);
+        assert_noop!(
+            Runtime::call(by(9), large),
+            pallet_balances::Error::<Runtime>::InsufficientBalance
+        );
         for scheme in [SignatureScheme::Secp256k1, SignatureScheme::SphincsShake256f] {
             let slow = other(&|call| {
                 if let Call::register { key, .. } = call {
                     *key = PublicKey::new(scheme, &vec![2; scheme.public_key_len()]).unwrap();
                 }
             });
-            refused(by(9), slow, Error::<Runtime>::KeyScheme);
+            assert_noop!(Runtime::call(by(9), slow), Error::<Runtime>::KeyScheme);
         }
         // A proof for another chain.
         let elsewhere = other(&|call| {
@@ -106,21 +116,32 @@ fn only_who_holds_the_key_and_the_bond_registers() {
                 *proof = key(9).sign(&message);
             }
         });
-        refused(by(9), elsewhere, Error::<Runtime>::InvalidProof);
+        assert_noop!(Runtime::call(by(9), elsewhere), Error::<Runtime>::InvalidProof);
         for origin in [Origin::Root, Origin::None] {
-            refused(origin, register(9, Role::Full), DispatchError::BadOrigin);
+            assert_noop!(Runtime::call(origin, register(9, Role::Full)), DispatchError::BadOrigin);
         }
-        call(by(9), register(9, Role::Full)).unwrap();
-        refused(by(9), register(9, Role::Full), Error::<Runtime>::AlreadyValidator);
-        let mut many = Active::<Runtime>::get();
+        Runtime::call(by(9), register(9, Role::Full)).unwrap();
+        assert_noop!(
+            Runtime::call(by(9), register(9, Role::Full)),
+            Error::<Runtime>::AlreadyValidator
+        );
+        let few = Active::<Runtime>::get();
+        let mut many = few.clone();
         many.resize(VALIDATORS_MAX, many[0]);
         Active::<Runtime>::put(many);
-        refused(by(8), register(8, Role::Full), Error::<Runtime>::TooManyValidators);
+        assert_noop!(
+            Runtime::call(by(8), register(8, Role::Full)),
+            Error::<Runtime>::TooManyValidators
+        );
+        Active::<Runtime>::put(few);
     });
     // Nobody turns a chain of one node into one that waits for votes.
     with_genesis(json!({}), || {
         start_with(None, Vec::new());
-        refused(by(9), register(9, Role::Full), Error::<Runtime>::NoConsensus);
+        assert_noop!(
+            Runtime::call(by(9), register(9, Role::Full)),
+            Error::<Runtime>::NoConsensus
+        );
     });
 }
 
@@ -128,12 +149,15 @@ fn only_who_holds_the_key_and_the_bond_registers() {
 fn who_leaves_gets_the_bond_back_when_no_evidence_counts_any_more() {
     with_validators("fffff", || {
         block(|| {
-            refused(by(9), Call::leave {}, Error::<Runtime>::NoValidator);
-            refused(by(5), Call::withdraw {}, Error::<Runtime>::TooEarly);
-            call(by(5), Call::leave {}).unwrap();
-            refused(by(5), Call::leave {}, Error::<Runtime>::Leaving);
-            refused(by(5), Call::bond_more { amount: BOND }, Error::<Runtime>::Leaving);
-            refused(by(5), Call::unjail {}, Error::<Runtime>::NotJailed);
+            assert_noop!(Runtime::call(by(9), Call::leave {}), Error::<Runtime>::NoValidator);
+            assert_noop!(Runtime::call(by(5), Call::withdraw {}), Error::<Runtime>::TooEarly);
+            Runtime::call(by(5), Call::leave {}).unwrap();
+            assert_noop!(Runtime::call(by(5), Call::leave {}), Error::<Runtime>::Leaving);
+            assert_noop!(
+                Runtime::call(by(5), Call::bond_more { amount: BOND }),
+                Error::<Runtime>::Leaving
+            );
+            assert_noop!(Runtime::call(by(5), Call::unjail {}), Error::<Runtime>::NotJailed);
         });
         let status = Validators::<Runtime>::get(&account(5)).unwrap().status;
         assert_eq!(status, ValidatorStatus::Leaving { until: Height(41) });
@@ -148,10 +172,10 @@ fn who_leaves_gets_the_bond_back_when_no_evidence_counts_any_more() {
         }
         start(account(1));
         pallet_system::Number::<Runtime>::put(Height(40));
-        refused(by(5), Call::withdraw {}, Error::<Runtime>::TooEarly);
+        assert_noop!(Runtime::call(by(5), Call::withdraw {}), Error::<Runtime>::TooEarly);
         pallet_system::Number::<Runtime>::put(Height(41));
         assert_eq!(balances(5), (900, 100));
-        call(by(5), Call::withdraw {}).unwrap();
+        Runtime::call(by(5), Call::withdraw {}).unwrap();
         assert_eq!(balances(5), (1000, 0));
         assert_eq!(Pobpc::author_of(key(5).public()), None);
         assert!(!Validators::<Runtime>::contains_key(&account(5)));
@@ -162,9 +186,9 @@ fn who_leaves_gets_the_bond_back_when_no_evidence_counts_any_more() {
             ),
             (None, 4)
         );
-        refused(by(5), Call::withdraw {}, Error::<Runtime>::NoValidator);
+        assert_noop!(Runtime::call(by(5), Call::withdraw {}), Error::<Runtime>::NoValidator);
         // And may come again, with the same key.
-        call(by(5), register(5, Role::Witness)).unwrap();
+        Runtime::call(by(5), register(5, Role::Witness)).unwrap();
     });
 }
 
@@ -184,8 +208,8 @@ fn full_nodes_that_a_committee_needs_stay() {
         with_validators(roles, || {
             start(next().accounts[0]);
             match may {
-                true => call(by(leaves), Call::leave {}).unwrap(),
-                false => refused(by(leaves), Call::leave {}, Error::<Runtime>::Needed),
+                true => Runtime::call(by(leaves), Call::leave {}).unwrap(),
+                false => assert_noop!(Runtime::call(by(leaves), Call::leave {}), Error::<Runtime>::Needed),
             }
         });
     }
@@ -195,7 +219,7 @@ fn full_nodes_that_a_committee_needs_stay() {
 fn bonds_grow() {
     with_validators("ffff", || {
         start(account(1));
-        call(by(2), Call::bond_more { amount: BOND }).unwrap();
+        Runtime::call(by(2), Call::bond_more { amount: BOND }).unwrap();
         assert_eq!(balances(2), (800, 200));
         assert_eq!(
             Validators::<Runtime>::get(&account(2)).unwrap().bond,
@@ -204,8 +228,11 @@ fn bonds_grow() {
         let too_much = Call::bond_more {
             amount: Balance(u128::MAX - 1),
         };
-        assert!(call(by(2), too_much).is_err());
-        refused(by(9), Call::bond_more { amount: BOND }, Error::<Runtime>::NoValidator);
+        assert!(Runtime::call(by(2), too_much).is_err());
+        assert_noop!(
+            Runtime::call(by(9), Call::bond_more { amount: BOND }),
+            Error::<Runtime>::NoValidator
+        );
     });
 }
 
@@ -219,7 +246,7 @@ fn root_sets_parameters_and_only_raises_the_threshold() {
                 Call::<Runtime>::set_parameters { parameters }
             };
             let fewer = |of: &mut Parameters| of.witness_count = 4;
-            refused(by(1), set(&fewer), DispatchError::BadOrigin);
+            assert_noop!(Runtime::call(by(1), set(&fewer)), DispatchError::BadOrigin);
             for wrong in [
                 &(|of: &mut Parameters| of.witness_count = 0) as &dyn Fn(&mut Parameters),
                 &|of| of.witness_count = 129,
@@ -228,14 +255,20 @@ fn root_sets_parameters_and_only_raises_the_threshold() {
                 &|of| of.max_transactions = 0,
                 &|of| of.max_transactions = 1001,
             ] {
-                refused(Origin::Root, set(wrong), Error::<Runtime>::ParameterOutOfRange);
+                assert_noop!(
+                    Runtime::call(Origin::Root, set(wrong)),
+                    Error::<Runtime>::ParameterOutOfRange
+                );
             }
             let raise = |of: &mut Parameters| of.consensus_threshold = Threshold::new(800_000).unwrap();
-            call(Origin::Root, set(&raise)).unwrap();
+            Runtime::call(Origin::Root, set(&raise)).unwrap();
             let lower = |of: &mut Parameters| of.consensus_threshold = Threshold::DEFAULT;
-            refused(Origin::Root, set(&lower), Error::<Runtime>::ThresholdLowered);
-            call(Origin::Root, set(&fewer)).unwrap();
-            call(Origin::Root, set(&|of| of.max_transactions = 300)).unwrap();
+            assert_noop!(
+                Runtime::call(Origin::Root, set(&lower)),
+                Error::<Runtime>::ThresholdLowered
+            );
+            Runtime::call(Origin::Root, set(&fewer)).unwrap();
+            Runtime::call(Origin::Root, set(&|of| of.max_transactions = 300)).unwrap();
         });
         // For the next height, as the header says (`block` compares).
         let next = next();

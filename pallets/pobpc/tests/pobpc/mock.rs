@@ -2,17 +2,12 @@
 
 use codec::Decode;
 use pallet_balances::FeeSchedule;
-use quids_api::{
-    RuntimeVersion,
-    pobpc::{NextCommittee, NextHeight, POBPC_ENGINE_ID},
-};
-use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Balance, Digest, DigestItem, DispatchError, Hash, Height, Weight};
+use quids_api::pobpc::{NextCommittee, NextHeight, POBPC_ENGINE_ID};
+use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Balance, Digest, DigestItem, Hash, Height, Weight};
 use quids_crypto::{KeyPair, SignatureScheme};
-use quids_io::MemoryExternalities;
-use quids_support::{
-    constant, construct_runtime, dispatch::dispatch_transactional, genesis::BuildGenesis, hooks::Hooks,
-    limits::BlockLimits, origin::Origin, system::SystemPort, traits::Get,
-};
+use quids_support::{constant, construct_runtime, hooks::Hooks, limits::BlockLimits, system::SystemPort, traits::Get};
+pub use quids_testing::account;
+use quids_testing::{RecentHashes, TestExternalities, Version, test_runtime};
 use serde_json::{Value, json};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -28,6 +23,8 @@ construct_runtime! {
     }
 }
 
+test_runtime!(Runtime);
+
 constant!(pub Limits: BlockLimits = BlockLimits {
     max_weight: Weight::new(1_000_000_000_000, 100_000_000),
     normal_percent: 75,
@@ -36,17 +33,6 @@ constant!(pub Limits: BlockLimits = BlockLimits {
     base_block: Weight::ZERO,
     max_length: 1 << 20,
     max_extrinsic_length: 1 << 18,
-});
-constant!(pub HashCount: Height = Height(8));
-constant!(pub Version: RuntimeVersion = RuntimeVersion {
-    spec_name: "test".into(),
-    impl_name: "test".into(),
-    authoring_version: 1,
-    spec_version: 1,
-    impl_version: 1,
-    apis: Vec::new(),
-    transaction_version: 1,
-    state_version: 1,
 });
 constant!(pub ExistentialDeposit: Balance = Balance(0));
 constant!(pub Fees: FeeSchedule = FeeSchedule {
@@ -58,7 +44,7 @@ constant!(pub Fees: FeeSchedule = FeeSchedule {
 
 impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
-    type BlockHashCount = HashCount;
+    type BlockHashCount = RecentHashes;
     type Version = Version;
 }
 
@@ -92,10 +78,6 @@ impl pallet_pobpc::Config for Runtime {
     type EvidenceWindow = EvidenceWindow;
     type UnbondingDelay = UnbondingDelay;
     type JailTerm = JailTerm;
-}
-
-pub fn account(number: u8) -> AccountId20 {
-    AccountId20([number; 20])
 }
 
 /// The consensus key of a validator. Each is made once.
@@ -143,16 +125,14 @@ pub fn panics(f: impl FnOnce()) -> Option<String> {
 pub const GENESIS: Hash = Hash::repeat_byte(7);
 
 /// Runs after a genesis with these settings of pobpc; each of the first 200 accounts has 1000 micro.
+#[track_caller]
 pub fn with_genesis<R>(pobpc: Value, f: impl FnOnce() -> R) -> R {
-    let pobpc: pallet_pobpc::GenesisConfig = serde_json::from_value(pobpc).unwrap();
-    MemoryExternalities::default().execute_with(|| {
-        let balances = (1..=200)
-            .map(|number| (account(number), Balance(1000 * MICRO)))
-            .collect();
-        BuildGenesis::<Runtime>::build(&pallet_balances::GenesisConfig { balances });
-        BuildGenesis::<Runtime>::build(&pobpc);
-        f()
-    })
+    let edit = |genesis: &mut RuntimeGenesisConfig| {
+        genesis.pobpc = serde_json::from_value(pobpc).unwrap();
+        let rich = (1..=200).map(|number| (account(number), Balance(1000 * MICRO)));
+        genesis.balances.balances = rich.collect();
+    };
+    TestExternalities::<Runtime>::genesis(edit).execute_with(f)
 }
 
 /// As above, with these validators.
@@ -215,27 +195,4 @@ pub fn height() -> Height {
 /// So many empty blocks.
 pub fn blocks(count: u32) {
     (0..count).for_each(|_| block(|| ()));
-}
-
-/// Makes a call as the executive does.
-pub fn call(origin: Origin, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
-    dispatch_transactional(call.into(), origin)
-        .map(drop)
-        .map_err(|failed| failed.error)
-}
-
-/// The call fails with this error and changes nothing.
-#[track_caller]
-pub fn refused(origin: Origin, c: impl Into<RuntimeCall>, error: impl Into<DispatchError>) {
-    let before = quids_io::storage::root();
-    assert_eq!(call(origin, c), Err(error.into()));
-    assert_eq!(quids_io::storage::root(), before, "a failed call changed the state");
-}
-
-/// The events so far; forgets them.
-pub fn events() -> Vec<RuntimeEvent> {
-    pallet_system::Events::<Runtime>::take()
-        .into_iter()
-        .map(|record| record.event)
-        .collect()
 }

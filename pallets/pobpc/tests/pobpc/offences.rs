@@ -8,6 +8,7 @@ use quids_api::{
 use quids_core::{Balance, DispatchError, Hash, Height};
 use quids_pobpc::{Ballot, Evidence, Proposal, Round, SeatIndex, Signed, Vote, VoteKind};
 use quids_support::{origin::Origin, traits::Currency};
+use quids_testing::{TestRuntime, assert_noop};
 
 fn signed<M: Ballot>(message: M, seat: u16, by: u8) -> Signed<M> {
     let signature = key(by).sign(&message.signed_bytes(&GENESIS));
@@ -59,8 +60,8 @@ fn who_votes_twice_is_slashed_once_and_jailed() {
         blocks(7);
         let issued = Balances::total_issuance();
         block(|| {
-            events();
-            call(REPORTER, report(double_vote(4, 3))).unwrap();
+            Runtime::take_events();
+            Runtime::call(REPORTER, report(double_vote(4, 3))).unwrap();
             let (account, height) = (account(3), Height(4));
             // A tenth of the bond, a tenth of which is the reporter's.
             let (amount, reward) = (Balance(10 * MICRO), Balance(MICRO));
@@ -89,7 +90,10 @@ fn who_votes_twice_is_slashed_once_and_jailed() {
                 (Balance(90 * MICRO), Reliability::AFTER_JAIL)
             );
             // The same offence, told otherwise.
-            refused(REPORTER, report(double_vote(4, 3)), Error::<Runtime>::AlreadyPunished);
+            assert_noop!(
+                Runtime::call(REPORTER, report(double_vote(4, 3))),
+                Error::<Runtime>::AlreadyPunished
+            );
             let proposals = [1, 2].map(|block| {
                 let proposal = Proposal {
                     height,
@@ -100,9 +104,12 @@ fn who_votes_twice_is_slashed_once_and_jailed() {
                 signed(proposal, 2, 3)
             });
             let proposals = Evidence::Proposals(Box::new(proposals));
-            refused(REPORTER, report(proposals), Error::<Runtime>::AlreadyPunished);
+            assert_noop!(
+                Runtime::call(REPORTER, report(proposals)),
+                Error::<Runtime>::AlreadyPunished
+            );
             // Another height is another offence, and another's is another's.
-            call(Origin::None, report(double_vote(5, 3))).unwrap();
+            Runtime::call(Origin::None, report(double_vote(5, 3))).unwrap();
             assert_eq!(balances(3), (9000, 810));
         });
         // At once, not after an epoch.
@@ -113,16 +120,16 @@ fn who_votes_twice_is_slashed_once_and_jailed() {
         assert_eq!(seated(), [1, 2, 4, 5]);
         block(|| {
             let too_early = Error::<Runtime>::TooEarly;
-            refused(Origin::Signed(account(3)), Call::unjail {}, too_early);
+            assert_noop!(Runtime::call(Origin::Signed(account(3)), Call::unjail {}), too_early);
         });
         blocks(19);
         block(|| {
             let jailed = Origin::Signed(account(3));
-            refused(jailed, Call::unjail {}, Error::<Runtime>::BondTooSmall);
+            assert_noop!(Runtime::call(jailed, Call::unjail {}), Error::<Runtime>::BondTooSmall);
             let amount = Balance(19 * MICRO);
-            call(jailed, Call::bond_more { amount }).unwrap();
-            call(jailed, Call::unjail {}).unwrap();
-            refused(jailed, Call::unjail {}, Error::<Runtime>::NotJailed);
+            Runtime::call(jailed, Call::bond_more { amount }).unwrap();
+            Runtime::call(jailed, Call::unjail {}).unwrap();
+            assert_noop!(Runtime::call(jailed, Call::unjail {}), Error::<Runtime>::NotJailed);
         });
         blocks(10);
         assert_eq!(seated(), [1, 2, 3, 4, 5]);
@@ -164,9 +171,12 @@ fn what_proves_nothing_is_refused() {
             ),
         ] {
             assert_eq!(validate(evidence.clone()), invalid(verdict));
-            refused(REPORTER, report(evidence), error);
+            assert_noop!(Runtime::call(REPORTER, report(evidence)), error);
         }
-        refused(Origin::Root, report(stranger.clone()), DispatchError::BadOrigin);
+        assert_noop!(
+            Runtime::call(Origin::Root, report(stranger.clone())),
+            DispatchError::BadOrigin
+        );
         for height in [12, 31] {
             let valid = validate(double_vote(height, 3)).unwrap();
             assert_eq!((valid.provides.len(), valid.propagate), (1, true));
@@ -174,7 +184,7 @@ fn what_proves_nothing_is_refused() {
         // Nobody else may call without a signature.
         let other = Runtime::validate_unsigned(TransactionSource::External, &Call::leave {}.into());
         assert!(matches!(other, Err(TransactionValidityError::Unknown(_))));
-        call(Origin::None, report(stranger.clone())).unwrap();
+        Runtime::call(Origin::None, report(stranger.clone())).unwrap();
         assert_eq!(validate(stranger), invalid(InvalidTransaction::Stale));
     });
 }
@@ -182,7 +192,7 @@ fn what_proves_nothing_is_refused() {
 #[test]
 fn who_cannot_be_spared_is_slashed_and_stays() {
     with_validators("fw", || {
-        block(|| call(REPORTER, report(double_vote(1, 1))).unwrap());
+        block(|| Runtime::call(REPORTER, report(double_vote(1, 1))).unwrap());
         assert_eq!(seated(), [1, 2]);
         let validator = Validators::<Runtime>::get(&account(1)).unwrap();
         assert_eq!(
@@ -195,15 +205,15 @@ fn who_cannot_be_spared_is_slashed_and_stays() {
 #[test]
 fn who_has_left_is_punished_until_the_evidence_is_too_old() {
     with_validators("fffff", || {
-        block(|| call(Origin::Signed(account(5)), Call::leave {}).unwrap());
+        block(|| Runtime::call(Origin::Signed(account(5)), Call::leave {}).unwrap());
         blocks(15);
-        block(|| call(REPORTER, report(double_vote(8, 5))).unwrap());
+        block(|| Runtime::call(REPORTER, report(double_vote(8, 5))).unwrap());
         let validator = Validators::<Runtime>::get(&account(5)).unwrap();
         assert_eq!(validator.status, ValidatorStatus::Leaving { until: Height(41) });
         assert_eq!(validator.bond, Balance(90 * MICRO));
         // His own report brings him nothing: all of it is burned.
         let before = balances(5);
-        block(|| call(Origin::Signed(account(5)), report(double_vote(9, 5))).unwrap());
+        block(|| Runtime::call(Origin::Signed(account(5)), report(double_vote(9, 5))).unwrap());
         assert_eq!(balances(5), (before.0, before.1 - 90));
     });
 }

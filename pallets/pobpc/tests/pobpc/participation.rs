@@ -6,6 +6,7 @@ use quids_api::{InherentData, pobpc::JUSTIFICATION_INHERENT};
 use quids_core::{DispatchError, Hash, Height};
 use quids_pobpc::{Ballot, Justification, Round, SeatIndex};
 use quids_support::origin::Origin;
+use quids_testing::{TestRuntime, assert_noop};
 
 /// Precommits for the parent of the block in execution, by these validators, whose seats are one less.
 fn justification(height: u32, by: &[u8]) -> Justification {
@@ -37,17 +38,17 @@ fn who_voted_gains_and_who_did_not_loses() {
         blocks(4);
         let before = [1, 2, 3, 4, 5].map(reliability);
         start(account(1));
-        call(Origin::None, note(justification(4, &[1, 2, 4, 5]))).unwrap();
+        Runtime::call(Origin::None, note(justification(4, &[1, 2, 4, 5]))).unwrap();
         let expected = [0, 1, 2, 3, 4].map(|at| match at {
             2 => before[at].worse(),
             _ => before[at].better(),
         });
         assert_eq!([1, 2, 3, 4, 5].map(reliability), expected);
         let again = note(justification(4, &[1, 2, 4, 5]));
-        refused(Origin::None, again, Error::<Runtime>::VotesAlreadyNoted);
+        assert_noop!(Runtime::call(Origin::None, again), Error::<Runtime>::VotesAlreadyNoted);
         end();
         start(account(1));
-        call(Origin::None, note(justification(5, &[1, 2, 3, 4, 5]))).unwrap();
+        Runtime::call(Origin::None, note(justification(5, &[1, 2, 3, 4, 5]))).unwrap();
     });
 }
 
@@ -67,7 +68,10 @@ fn only_the_parents_justification_counts() {
             other,
             forged,
         ] {
-            refused(Origin::None, note(wrong.clone()), Error::<Runtime>::NoJustification);
+            assert_noop!(
+                Runtime::call(Origin::None, note(wrong.clone())),
+                Error::<Runtime>::NoJustification
+            );
             assert_eq!(Runtime::create_inherents(&brought(&wrong)), []);
         }
         let right = justification(4, &[1, 2, 3, 4]);
@@ -77,17 +81,16 @@ fn only_the_parents_justification_counts() {
         );
         assert!(Runtime::is_inherent(&note(right.clone()).into()));
         for origin in [Origin::Root, Origin::Signed(account(1))] {
-            refused(origin, note(right.clone()), DispatchError::BadOrigin);
+            assert_noop!(Runtime::call(origin, note(right.clone())), DispatchError::BadOrigin);
         }
         assert_eq!(Runtime::create_inherents(&InherentData::default()), []);
     });
     // No committee: nothing to prove.
     with_genesis(serde_json::json!({}), || {
         start_with(None, Vec::new());
-        refused(
-            Origin::None,
-            note(justification(0, &[1])),
-            Error::<Runtime>::NoJustification,
+        assert_noop!(
+            Runtime::call(Origin::None, note(justification(0, &[1]))),
+            Error::<Runtime>::NoJustification
         );
     });
 }

@@ -15,6 +15,11 @@ impl<'a> Arguments<'a> {
         Some((*selector, Self(arguments)))
     }
 
+    /// The arguments of an event.
+    pub const fn of(data: &'a [u8]) -> Self {
+        Self(data)
+    }
+
     /// The word at `index` of the head.
     pub fn word(&self, index: usize) -> Option<B256> {
         self.word_at(index.checked_mul(32)?)
@@ -29,8 +34,8 @@ impl<'a> Arguments<'a> {
 
     /// A `bytes`, whose place the head names.
     pub fn bytes(&self, index: usize) -> Option<&'a [u8]> {
-        let start = number(self.word(index)?)?;
-        let length = number(self.word_at(start)?)?;
+        let start = length(self.word(index)?)?;
+        let length = length(self.word_at(start)?)?;
         self.0.get(start.checked_add(32)?..)?.get(..length)
     }
 
@@ -40,12 +45,17 @@ impl<'a> Arguments<'a> {
     }
 }
 
-fn number(word: B256) -> Option<usize> {
+fn length(word: B256) -> Option<usize> {
     usize::try_from(U256::from_be_bytes(word.0)).ok()
 }
 
 /// A number as a word.
 pub fn word(number: usize) -> [u8; 32] {
+    U256::from(number).to_be_bytes()
+}
+
+/// As [`word`].
+pub fn number(number: u64) -> [u8; 32] {
     U256::from(number).to_be_bytes()
 }
 

@@ -1,10 +1,13 @@
 //! The precompiled contracts: Ethereum's by hard fork, the post-quantum ones where the chain's configuration puts them.
 
 mod abi;
+mod dispatch;
 mod ethereum;
 mod iquantumsafe;
 mod quantum;
 
+pub(crate) use dispatch::requested;
+pub use dispatch::{DISPATCH_CALL_MAX, DispatchGas};
 pub use iquantumsafe::{BoundKey, QSIGN_MESSAGE_MAX, SigningStatus, request_slot};
 pub use quantum::{PrecompileMap, QHASH512_DOMAIN, gas};
 
@@ -13,6 +16,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use dispatch::Dispatcher;
 use iquantumsafe::Contract;
 use quantum::Quantum;
 use quids_core::H160;
@@ -32,6 +36,7 @@ const ADDRESSES_EXPECTED: usize = 28;
 pub struct QuidsPrecompiles {
     quantum: Option<PrecompileMap>,
     bound_key: BoundKey,
+    dispatch_gas: DispatchGas,
     /// From where to where, for simulations.
     moved: Vec<(Address, Address)>,
     /// `None` until the first `set_spec`.
@@ -52,10 +57,17 @@ impl QuidsPrecompiles {
         Self {
             quantum,
             bound_key,
+            dispatch_gas: |_| Err("there is no runtime here"),
             moved: Vec::new(),
             spec: None,
             addresses: AddressSet::default(),
         }
+    }
+
+    /// As these, with what says of calls of the runtime whether contracts may make them; without it they may make none.
+    pub fn with_dispatch(mut self, dispatch_gas: DispatchGas) -> Self {
+        self.dispatch_gas = dispatch_gas;
+        self
     }
 
     /// As these, with the precompile at each first address found at the second instead (`eth_simulateV1`). An address
@@ -116,6 +128,9 @@ impl QuidsPrecompiles {
                 .execute(&inputs.input.as_bytes(context), gas_limit, reservoir)
                 .map_err(|error| error.to_string()),
             Precompiled::Quantum(Quantum::Contract(home)) => Contract::new(home, self.bound_key, context, inputs).run(),
+            Precompiled::Quantum(Quantum::Dispatch(home)) => {
+                Ok(Dispatcher::new(home, self.dispatch_gas, context, inputs).run())
+            }
             Precompiled::Quantum(function) => Ok(function.run(&inputs.input.as_bytes(context), gas_limit, reservoir)),
         }
     }

@@ -28,6 +28,7 @@ pub struct PrecompileMap {
     pub blake3_256: H160,
     pub quantum_resistant: H160,
     pub quantum_safe: H160,
+    pub dispatch: H160,
 }
 
 /// The address whose last two bytes are these.
@@ -47,10 +48,11 @@ impl PrecompileMap {
         blake3_256: low(0x5106),
         quantum_resistant: low(0x5107),
         quantum_safe: low(0x5110),
+        dispatch: low(0x5111),
     };
 
     /// Each with its name.
-    pub fn entries(&self) -> [(&'static str, H160); 8] {
+    pub fn entries(&self) -> [(&'static str, H160); 9] {
         [
             ("ml-dsa-44", self.ml_dsa_44),
             ("ml-dsa-65", self.ml_dsa_65),
@@ -60,6 +62,7 @@ impl PrecompileMap {
             ("blake3-256", self.blake3_256),
             ("quantum-resistant-hash", self.quantum_resistant),
             ("IQuantumSafe", self.quantum_safe),
+            ("IDispatch", self.dispatch),
         ]
     }
 
@@ -81,6 +84,7 @@ impl PrecompileMap {
             (self.blake3_256, Quantum::Blake3),
             (self.quantum_resistant, Quantum::Resistant),
             (self.quantum_safe, Quantum::Contract(address(self.quantum_safe))),
+            (self.dispatch, Quantum::Dispatch(address(self.dispatch))),
         ];
         functions
             .into_iter()
@@ -102,10 +106,12 @@ pub(super) enum Quantum {
     Resistant,
     /// `IQuantumSafe`, whose storage and logs are this address's.
     Contract(Address),
+    /// `IDispatch`, whose logs are this address's.
+    Dispatch(Address),
 }
 
 impl Quantum {
-    /// The answer to `input`. Not for the contract, which needs more than an input.
+    /// The answer to `input`. Not for the contracts, which need more than an input.
     pub(super) fn run(self, input: &[u8], gas_limit: u64, reservoir: u64) -> PrecompileOutput {
         let (key, signature) = match self {
             Self::MlDsa(level) => (level.public_key_len(), level.signature_len()),
@@ -120,13 +126,13 @@ impl Quantum {
                     Bytes::copy_from_slice(&hashing::quantum_resistant(QHASH512_DOMAIN, input))
                 });
             }
-            Self::Contract(_) => return priced(0, gas_limit, reservoir, Bytes::new),
+            Self::Contract(_) | Self::Dispatch(_) => return priced(0, gas_limit, reservoir, Bytes::new),
         };
         let message_len = input.len().saturating_sub(key.saturating_add(signature));
         let gas = match self {
             Self::MlDsa(level) => gas::ml_dsa(level, message_len),
             Self::Scheme(scheme) => gas::signature(scheme, message_len),
-            Self::Blake3 | Self::Resistant | Self::Contract(_) => 0,
+            Self::Blake3 | Self::Resistant | Self::Contract(_) | Self::Dispatch(_) => 0,
         };
         priced(gas, gas_limit, reservoir, || {
             let verifies = input.split_at_checked(key).and_then(|(key, rest)| {
@@ -134,7 +140,7 @@ impl Quantum {
                 Some(match self {
                     Self::MlDsa(level) => ml_dsa_verify(level, key, message, signature),
                     Self::Scheme(scheme) => verify(scheme.tag(), key, message, signature),
-                    Self::Blake3 | Self::Resistant | Self::Contract(_) => false,
+                    Self::Blake3 | Self::Resistant | Self::Contract(_) | Self::Dispatch(_) => false,
                 })
             });
             Bytes::from(B256::with_last_byte(verifies.unwrap_or_default().into()))

@@ -66,7 +66,7 @@ fn every_fork_has_ethereums_addresses_and_ours_beside_them_if_asked() {
         let mut both = theirs.clone();
         both.extend(PrecompileMap::QUIDS.entries().map(|(_, at)| Address::new(at.0)));
         assert_eq!(addresses(&mut ours, spec), both, "{spec:?}");
-        assert_eq!(both.len(), theirs.len() + 8);
+        assert_eq!(both.len(), theirs.len() + 9);
         for at in &both {
             let contains = <QuidsPrecompiles as PrecompileProvider<Ctx>>::contains;
             assert!(contains(&ours, at));

@@ -5,23 +5,22 @@ use alloy_primitives::{Address, Bytes, Signature, TxKind, U256};
 use pallet_balances::FeeSchedule;
 use pallet_qevm::{GasWeight, PrecompileMap};
 use quids_api::{
-    RuntimeVersion, TransactionValidityError,
+    TransactionValidityError,
     evm::{EvmOutcome, EvmStatus},
 };
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Balance, Digest, DigestItem, H160, Hash, Height, Weight};
 use quids_crypto::{KeyPair, SignatureScheme};
 use quids_ethereum::{QuantumTransaction, TRANSACTION_TYPE};
-use quids_io::MemoryExternalities;
 use quids_support::{
     constant, construct_runtime,
     context::{Phase, set_phase},
     dispatch::PostDispatchInfo,
-    genesis::BuildGenesis,
     hooks::Hooks,
     limits::BlockLimits,
     system::SystemPort,
     traits::{Currency, Get},
 };
+use quids_testing::{TestExternalities, TestRuntime, Version, assert_ok, test_runtime};
 
 construct_runtime! {
     /// A test runtime.
@@ -32,6 +31,8 @@ construct_runtime! {
         Qevm: pallet_qevm = 5,
     }
 }
+
+test_runtime!(Runtime);
 
 pub const AUTHOR: AccountId20 = AccountId20([9; 20]);
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
@@ -46,16 +47,6 @@ constant!(pub Limits: BlockLimits = BlockLimits {
     max_extrinsic_length: 1 << 23,
 });
 constant!(pub HashCount: Height = Height(256));
-constant!(pub Version: RuntimeVersion = RuntimeVersion {
-    spec_name: "test".into(),
-    impl_name: "test".into(),
-    authoring_version: 1,
-    spec_version: 1,
-    impl_version: 1,
-    apis: Vec::new(),
-    transaction_version: 1,
-    state_version: 1,
-});
 constant!(pub ExistentialDeposit: Balance = Balance(0));
 constant!(pub Fees: FeeSchedule = FeeSchedule {
     base: Balance(1),
@@ -95,11 +86,12 @@ impl pallet_qevm::Config for Runtime {
 }
 
 /// Runs in the first block after a genesis where these accounts have an ether each.
+#[track_caller]
 pub fn test<R>(rich: &[AccountId20], f: impl FnOnce() -> R) -> R {
-    MemoryExternalities::default().execute_with(|| {
-        let balances = rich.iter().map(|who| (*who, Balance(ETHER))).collect();
-        BuildGenesis::<Runtime>::build(&pallet_balances::GenesisConfig { balances });
-        BuildGenesis::<Runtime>::build(&pallet_qevm::GenesisConfig::default());
+    let edit = |genesis: &mut RuntimeGenesisConfig| {
+        genesis.balances.balances = rich.iter().map(|who| (*who, Balance(ETHER))).collect();
+    };
+    TestExternalities::<Runtime>::genesis(edit).execute_with(|| {
         start(1);
         f()
     })
@@ -217,14 +209,10 @@ pub fn nonce(who: AccountId20) -> u64 {
     Qevm::account(H160(who.0)).nonce
 }
 
-/// Everything held is what was issued and not burned.
+/// Nothing was made or lost, and what else always holds of the pallets' state.
 #[track_caller]
 pub fn assert_conserved() {
-    let held: u128 = pallet_system::Account::<Runtime>::iter()
-        .map(|(_, account)| account.data.total().0)
-        .sum();
-    let pot = pallet_balances::FeePot::<Runtime>::get();
-    assert_eq!(held + pot, Balances::total_issuance().0, "issuance and balances differ");
+    assert_ok!(Runtime::try_state());
 }
 
 /// Code that deploys `runtime`, of at most 255 bytes.

@@ -14,6 +14,7 @@ use quids_support::{
     origin::Origin,
     system::SystemPort,
 };
+use quids_testing::{TestRuntime, assert_noop};
 
 fn hash(height: u32) -> Hash {
     if height == 0 {
@@ -65,7 +66,7 @@ const HASHES: u32 = 8;
 #[test]
 fn a_block_forgets_the_events_and_the_weight_of_the_last() {
     test(|| {
-        call(Origin::Signed(ALICE), Call::remark_with_event { remark: vec![1] }).unwrap();
+        Runtime::call(Origin::Signed(ALICE), Call::remark_with_event { remark: vec![1] }).unwrap();
         System::register_weight(Weight::new(5, 6), DispatchClass::Normal);
         System::register_weight(Weight::new(7, 8), DispatchClass::Mandatory);
         System::register_weight(Weight::new(9, 10), DispatchClass::Operational);
@@ -166,7 +167,7 @@ fn outcomes_are_weighed_and_told() {
         test(|| {
             System::note_applied(&result, &info);
             assert_eq!(System::consumed_weight(), (weight, weight));
-            assert_eq!(events(), [event.into()]);
+            assert_eq!(Runtime::events(), [event.into()]);
         });
     }
 }
@@ -189,10 +190,13 @@ fn an_account_lives_as_long_as_something_provides_for_it() {
         set(Some(5));
         set(Some(0));
         assert_eq!(Account::<Runtime>::get(&ALICE).providers, 1);
-        assert_eq!(events(), [Event::NewAccount { account: ALICE }.into()]);
+        assert_eq!(Runtime::events(), [Event::NewAccount { account: ALICE }.into()]);
         set(None);
         assert!(!Account::<Runtime>::contains_key(&ALICE));
-        assert_eq!(events().last(), Some(&Event::KilledAccount { account: ALICE }.into()));
+        assert_eq!(
+            Runtime::events().last(),
+            Some(&Event::KilledAccount { account: ALICE }.into())
+        );
     });
     // A bound key keeps the nonce.
     test(|| {
@@ -211,9 +215,9 @@ fn an_account_lives_as_long_as_something_provides_for_it() {
 #[test]
 fn remarks_change_nothing_but_events() {
     test(|| {
-        call(Origin::Signed(ALICE), Call::remark { remark: vec![1; 100] }).unwrap();
-        assert_eq!(events(), []);
-        call(
+        Runtime::call(Origin::Signed(ALICE), Call::remark { remark: vec![1; 100] }).unwrap();
+        assert_eq!(Runtime::events(), []);
+        Runtime::call(
             Origin::Signed(ALICE),
             Call::remark_with_event {
                 remark: b"abc".to_vec(),
@@ -221,12 +225,14 @@ fn remarks_change_nothing_but_events() {
         )
         .unwrap();
         let hash = quids_crypto::blake3_256(b"abc").into();
-        assert_eq!(events(), [Event::Remarked { sender: ALICE, hash }.into()]);
-        refused(Origin::None, Call::remark { remark: vec![] }, DispatchError::BadOrigin);
-        refused(
-            Origin::Root,
-            Call::remark_with_event { remark: vec![] },
-            DispatchError::BadOrigin,
+        assert_eq!(Runtime::events(), [Event::Remarked { sender: ALICE, hash }.into()]);
+        assert_noop!(
+            Runtime::call(Origin::None, Call::remark { remark: vec![] }),
+            DispatchError::BadOrigin
+        );
+        assert_noop!(
+            Runtime::call(Origin::Root, Call::remark_with_event { remark: vec![] }),
+            DispatchError::BadOrigin
         );
     });
 }
@@ -242,7 +248,7 @@ fn a_code_update_is_seen_once_by_the_next_block() {
             quids_io::storage::get(well_known_keys::CODE).as_deref(),
             Some(&b"code"[..])
         );
-        assert_eq!(events(), [Event::CodeUpdated.into()]);
+        assert_eq!(Runtime::events(), [Event::CodeUpdated.into()]);
         assert_eq!(
             System::finalize(Hash::zero()).digest.logs,
             [DigestItem::RuntimeEnvironmentUpdated]
@@ -251,6 +257,8 @@ fn a_code_update_is_seen_once_by_the_next_block() {
         assert!(System::take_code_updated());
         assert!(!System::take_code_updated());
         // Not before the migrations have run, which may ask what ran last.
+        LastRuntimeUpgrade::<Runtime>::kill();
+        assert!(!System::take_code_updated());
         assert_eq!(LastRuntimeUpgrade::<Runtime>::get(), None);
         System::note_upgraded();
         assert_eq!(LastRuntimeUpgrade::<Runtime>::get().unwrap().spec_version, 7);

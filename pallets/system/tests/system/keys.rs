@@ -5,6 +5,7 @@ use pallet_system::{Account, Call, Error, Event, Keys};
 use quids_core::{AccountId20, DispatchError, Hash};
 use quids_crypto::{KeyPair, PublicKey, Signature, SignatureScheme, possession_message};
 use quids_support::{dispatch::GetDispatchInfo, origin::Origin, system::SystemPort};
+use quids_testing::{TestRuntime, assert_noop};
 
 fn pair(scheme: SignatureScheme, seed: u8) -> KeyPair {
     KeyPair::from_seed(scheme, &[seed; 32]).unwrap()
@@ -40,19 +41,17 @@ fn a_key_of_every_post_quantum_scheme_binds_once() {
         let new = pair(scheme, 1);
         let proof = proof(&new, &GENESIS, &ALICE);
         test(|| {
-            refused(
-                Origin::Signed(ALICE),
-                rotate(new.public(), &proof),
-                Error::<Runtime>::NoKeyBound,
+            assert_noop!(
+                Runtime::call(Origin::Signed(ALICE), rotate(new.public(), &proof)),
+                Error::<Runtime>::NoKeyBound
             );
-            call(Origin::Signed(ALICE), bind(new.public(), &proof)).unwrap();
+            Runtime::call(Origin::Signed(ALICE), bind(new.public(), &proof)).unwrap();
             assert_eq!(System::key(&ALICE).as_ref(), Some(new.public()));
-            assert_eq!(events(), [Event::KeyBound { account: ALICE, scheme }.into()]);
+            assert_eq!(Runtime::events(), [Event::KeyBound { account: ALICE, scheme }.into()]);
             assert_eq!(Account::<Runtime>::get(&ALICE).sufficients, 1);
-            refused(
-                Origin::Signed(ALICE),
-                bind(new.public(), &proof),
-                Error::<Runtime>::KeyAlreadyBound,
+            assert_noop!(
+                Runtime::call(Origin::Signed(ALICE), bind(new.public(), &proof)),
+                Error::<Runtime>::KeyAlreadyBound
             );
         });
     }
@@ -66,10 +65,10 @@ fn a_bound_key_rotates_to_every_other_scheme() {
             let (old_proof, proof) = (proof(&old, &GENESIS, &ALICE), proof(&new, &GENESIS, &ALICE));
             test(|| {
                 System::bind(&ALICE, old.public());
-                call(Origin::Signed(ALICE), rotate(new.public(), &proof)).unwrap();
+                Runtime::call(Origin::Signed(ALICE), rotate(new.public(), &proof)).unwrap();
                 assert_eq!(Keys::<Runtime>::get(&ALICE).as_ref(), Some(new.public()));
                 assert_eq!(
-                    events().last(),
+                    Runtime::events().last(),
                     Some(
                         &Event::KeyRotated {
                             account: ALICE,
@@ -78,13 +77,12 @@ fn a_bound_key_rotates_to_every_other_scheme() {
                         .into()
                     )
                 );
-                refused(
-                    Origin::Signed(ALICE),
-                    rotate(new.public(), &proof),
-                    Error::<Runtime>::KeyUnchanged,
+                assert_noop!(
+                    Runtime::call(Origin::Signed(ALICE), rotate(new.public(), &proof)),
+                    Error::<Runtime>::KeyUnchanged
                 );
                 // And back: the account's first key is nothing special.
-                call(Origin::Signed(ALICE), rotate(old.public(), &old_proof)).unwrap();
+                Runtime::call(Origin::Signed(ALICE), rotate(old.public(), &old_proof)).unwrap();
                 assert_eq!(Account::<Runtime>::get(&ALICE).sufficients, 1);
             });
         }
@@ -97,8 +95,14 @@ fn only_origins_with_an_account_bind() {
     let proof = proof(&new, &GENESIS, &ALICE);
     for origin in [Origin::None, Origin::Root] {
         test(|| {
-            refused(origin, bind(new.public(), &proof), DispatchError::BadOrigin);
-            refused(origin, rotate(new.public(), &proof), DispatchError::BadOrigin);
+            assert_noop!(
+                Runtime::call(origin, bind(new.public(), &proof)),
+                DispatchError::BadOrigin
+            );
+            assert_noop!(
+                Runtime::call(origin, rotate(new.public(), &proof)),
+                DispatchError::BadOrigin
+            );
         });
     }
 }
@@ -160,9 +164,9 @@ fn a_proof_must_be_by_the_new_key_for_this_account_and_chain() {
         test(|| {
             println!("{what}");
             let error = DispatchError::from(error);
-            refused(Origin::Signed(ALICE), bind(&key, &proof), error);
+            assert_noop!(Runtime::call(Origin::Signed(ALICE), bind(&key, &proof)), error);
             System::bind(&ALICE, other.public());
-            refused(Origin::Signed(ALICE), rotate(&key, &proof), error);
+            assert_noop!(Runtime::call(Origin::Signed(ALICE), rotate(&key, &proof)), error);
         });
     }
 }

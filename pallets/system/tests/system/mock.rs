@@ -1,12 +1,9 @@
 //! A runtime of the system pallet alone.
 
 use quids_api::RuntimeVersion;
-use quids_core::{AccountId20, DispatchError, Hash, Height, Weight};
-use quids_io::MemoryExternalities;
-use quids_support::{
-    constant, construct_runtime, dispatch::dispatch_transactional, limits::BlockLimits, origin::Origin,
-    system::SystemPort,
-};
+use quids_core::{AccountId20, Hash, Height, Weight};
+use quids_support::{constant, construct_runtime, limits::BlockLimits, system::SystemPort};
+use quids_testing::{RecentHashes, TestExternalities, account, test_runtime};
 
 construct_runtime! {
     /// A test runtime.
@@ -16,7 +13,7 @@ construct_runtime! {
 }
 
 pub const GENESIS: Hash = Hash::repeat_byte(9);
-pub const ALICE: AccountId20 = AccountId20([1; 20]);
+pub const ALICE: AccountId20 = account(1);
 
 constant!(pub Limits: BlockLimits = BlockLimits {
     max_weight: Weight::new(1_000_000, 100_000),
@@ -26,7 +23,6 @@ constant!(pub Limits: BlockLimits = BlockLimits {
     max_length: 1 << 20,
     max_extrinsic_length: 1 << 18,
 });
-constant!(pub HashCount: Height = Height(8));
 constant!(pub Version: RuntimeVersion = RuntimeVersion {
     spec_name: "test".into(),
     impl_name: "test".into(),
@@ -38,39 +34,18 @@ constant!(pub Version: RuntimeVersion = RuntimeVersion {
     state_version: 1,
 });
 
+test_runtime!(Runtime);
+
 impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
-    type BlockHashCount = HashCount;
+    type BlockHashCount = RecentHashes;
     type Version = Version;
 }
 
 /// Runs in the first block.
 pub fn test<R>(f: impl FnOnce() -> R) -> R {
-    MemoryExternalities::default().execute_with(|| {
+    TestExternalities::<Runtime>::default().execute_with(|| {
         System::initialize(Height(1), GENESIS, &Default::default());
         f()
     })
-}
-
-/// Makes a call as the executive does.
-pub fn call(origin: Origin, call: impl Into<RuntimeCall>) -> Result<(), DispatchError> {
-    dispatch_transactional(call.into(), origin)
-        .map(drop)
-        .map_err(|failed| failed.error)
-}
-
-/// The call fails with this error and changes nothing.
-#[track_caller]
-pub fn refused(origin: Origin, c: impl Into<RuntimeCall>, error: impl Into<DispatchError>) {
-    let before = quids_io::storage::root();
-    assert_eq!(call(origin, c), Err(error.into()));
-    assert_eq!(quids_io::storage::root(), before, "a failed call changed the state");
-}
-
-/// The events so far.
-pub fn events() -> Vec<RuntimeEvent> {
-    pallet_system::Events::<Runtime>::get()
-        .into_iter()
-        .map(|record| record.event)
-        .collect()
 }

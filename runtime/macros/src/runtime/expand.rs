@@ -4,11 +4,12 @@ use super::parse::{Pallet, Runtime};
 use crate::attributes::docs_only;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::Ident;
+use syn::{Ident, spanned::Spanned};
 
 pub fn expand(runtime: &Runtime) -> TokenStream {
     let Runtime {
         attributes,
+        call_filter,
         visibility,
         ident,
         pallets,
@@ -44,7 +45,7 @@ pub fn expand(runtime: &Runtime) -> TokenStream {
         "HAS_EVENTS",
         "Every event of the runtime, by pallet.",
     );
-    let dispatch = dispatch(pallets);
+    let dispatch = dispatch(pallets, call_filter.as_ref());
     let error = error(runtime);
     let composition = composition(runtime);
     let hooks = hooks(runtime);
@@ -122,14 +123,21 @@ fn outer_enum(runtime: &Runtime, name: &str, part: &str, has: &str, docs: &str) 
     }
 }
 
-fn dispatch(pallets: &[Pallet]) -> TokenStream {
+fn dispatch(pallets: &[Pallet], filter: Option<&syn::Path>) -> TokenStream {
     let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
+    // At the filter's place, so that a type that is none is reported there.
+    let admit = filter.map(|filter| {
+        quote_spanned! {filter.span()=>
+            <#filter as ::quids_support::filter::CallFilter<RuntimeCall>>::admit(&origin, &self)?;
+        }
+    });
     quote! {
         impl ::quids_support::dispatch::Dispatchable for RuntimeCall {
             fn dispatch(
                 self,
                 origin: ::quids_support::origin::Origin,
             ) -> ::quids_support::dispatch::DispatchResultWithPostInfo {
+                #admit
                 match self {
                     #(Self::#names(call) => ::quids_support::dispatch::Dispatchable::dispatch(call, origin),)*
                 }
@@ -171,7 +179,19 @@ fn error(runtime: &Runtime) -> TokenStream {
 }
 
 fn composition(runtime: &Runtime) -> TokenStream {
-    let Runtime { ident, pallets, .. } = runtime;
+    let Runtime {
+        ident,
+        pallets,
+        call_filter,
+        ..
+    } = runtime;
+    let open_to_contracts = call_filter.as_ref().map(|filter| {
+        quote! {
+            fn is_open_to_contracts(call: &RuntimeCall) -> bool {
+                <#filter as ::quids_support::filter::CallFilter<RuntimeCall>>::is_open_to_contracts(call)
+            }
+        }
+    });
     let names = pallets.iter().map(|pallet| pallet.name.to_string());
     let indices = pallets.iter().map(|pallet| pallet.index);
     quote! {
@@ -184,6 +204,7 @@ fn composition(runtime: &Runtime) -> TokenStream {
                     _ => None,
                 }
             }
+            #open_to_contracts
         }
     }
 }
@@ -193,6 +214,7 @@ fn hooks(runtime: &Runtime) -> TokenStream {
         visibility, pallets, ..
     } = runtime;
     let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
+    let texts = names.iter().map(|name| name.to_string());
     let weight = quote!(::quids_support::__private::quids_core::Weight);
     let height = quote!(::quids_support::__private::quids_core::Height);
     quote! {
@@ -224,6 +246,14 @@ fn hooks(runtime: &Runtime) -> TokenStream {
                 let used = #weight::ZERO;
                 #(let used = used.saturating_add(<#names as ::quids_support::hooks::Hooks>::on_runtime_upgrade());)*
                 used
+            }
+
+            fn try_state() -> Result<(), ::quids_support::__private::String> {
+                #(
+                    <#names as ::quids_support::hooks::Hooks>::try_state()
+                        .map_err(|broken| ::quids_support::composition::of_pallet(#texts, &broken))?;
+                )*
+                Ok(())
             }
         }
     }

@@ -9,6 +9,8 @@ use syn::{
 
 pub struct Runtime {
     pub attributes: Vec<Attribute>,
+    /// Of `#[call_filter(Type)]`.
+    pub call_filter: Option<Path>,
     pub visibility: Visibility,
     pub ident: Ident,
     /// In the order in which they were declared; never empty.
@@ -43,6 +45,7 @@ impl Runtime {
         })
         .parse2(input);
         let (attributes, visibility, ident, entries) = report.keep(parsed)?;
+        let call_filter = call_filter(&attributes, report);
         let mut pallets: Vec<Pallet> = Vec::new();
         for entry in entries {
             pallets.extend(entry.check(&pallets, report));
@@ -53,11 +56,41 @@ impl Runtime {
         }
         Some(Self {
             attributes,
+            call_filter,
             visibility,
             ident,
             pallets,
         })
     }
+}
+
+/// The type in `#[call_filter(Type)]`. Reports what else stands there, but for docs.
+fn call_filter(attributes: &[Attribute], report: &mut Report) -> Option<Path> {
+    let mut found = None;
+    for attribute in attributes.iter().filter(|attribute| !attribute.path().is_ident("doc")) {
+        if !attribute.path().is_ident("call_filter") {
+            report.at(
+                attribute.path(),
+                "a runtime takes docs and `#[call_filter(Type)]`, nothing else",
+            );
+            continue;
+        }
+        if found.is_some() {
+            report.at(
+                attribute,
+                "a runtime has one `#[call_filter(Type)]`, this is the second",
+            );
+            continue;
+        }
+        match attribute.parse_args_with(Path::parse_mod_style) {
+            Ok(path) => found = Some(path),
+            Err(_) => report.at(
+                attribute,
+                "the filter is a type that implements `CallFilter<RuntimeCall>`: `#[call_filter(Type)]`",
+            ),
+        }
+    }
+    found
 }
 
 impl Entry {

@@ -1,0 +1,66 @@
+//! Worst cases of calls, from which weights are measured: each a set-up that leaves the state as the call finds it at its
+//! most expensive, and the call.
+
+use crate::origin::Origin;
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+/// What a call's cost grows with, such as the bytes of an argument; measured from `low` to `high`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Component {
+    pub name: &'static str,
+    pub low: u32,
+    pub high: u32,
+}
+
+impl Component {
+    pub const fn new(name: &'static str, low: u32, high: u32) -> Self {
+        Self { name, low, high }
+    }
+}
+
+/// Who calls, and what; or why it could not be set up.
+pub type SetUp<Call> = Result<(Origin, Call), String>;
+
+/// One worst case.
+pub struct Benchmark<Call> {
+    /// The call's name, as in metadata.
+    pub call: &'static str,
+    pub components: Vec<Component>,
+    set_up: Box<dyn Fn(&[u32]) -> SetUp<Call>>,
+}
+
+impl<Call> Benchmark<Call> {
+    /// `set_up` gets a value for each component.
+    pub fn new<const N: usize>(
+        call: &'static str,
+        components: [Component; N],
+        set_up: impl Fn([u32; N]) -> SetUp<Call> + 'static,
+    ) -> Self {
+        let set_up = move |values: &[u32]| match <[u32; N]>::try_from(values) {
+            Ok(values) => set_up(values),
+            Err(_) => Err(alloc::format!("{call} has {N} components, not {}", values.len())),
+        };
+        Self {
+            call,
+            components: components.into(),
+            set_up: Box::new(set_up),
+        }
+    }
+
+    /// Writes the state that the worst case needs; the call to make on it.
+    pub fn set_up(&self, values: &[u32]) -> SetUp<Call> {
+        (self.set_up)(values)
+    }
+}
+
+/// A pallet that knows its worst cases. `quids bench pallet` measures them in the WASM runtime and on the database, the
+/// pallet's tests make each once (`quids_testing::check_benchmarks`).
+pub trait Benchmarks {
+    type Call;
+    /// One a call. Calls that are not here are in [`Self::unmeasured`].
+    fn benchmarks() -> Vec<Benchmark<Self::Call>>;
+    /// Calls without a benchmark, and why their weight is written by hand.
+    fn unmeasured() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+}

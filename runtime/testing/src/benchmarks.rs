@@ -1,0 +1,64 @@
+//! Benchmarks as tests: each worst case can be set up and made.
+
+use crate::{TestExternalities, TestRuntime};
+use quids_support::{benchmark::Benchmarks, composition::PalletParts, dispatch::GetDispatchInfo};
+use scale_info::TypeDef;
+use std::collections::BTreeSet;
+
+/// Sets every benchmark of the pallet up with the least and the most of its components, and makes the call, which must
+/// succeed. Every call of the pallet's metadata has a benchmark, or a reason to have none, and nothing else has.
+///
+/// # Panics
+/// If that does not hold.
+#[track_caller]
+pub fn check_benchmarks<T, P>(state: impl Fn() -> TestExternalities<T>)
+where
+    T: TestRuntime,
+    P: PalletParts + Benchmarks<Call: Into<T::RuntimeCall>>,
+{
+    let benchmarks = P::benchmarks();
+    for benchmark in &benchmarks {
+        let low = benchmark.components.iter().map(|of| of.low).collect::<Vec<_>>();
+        let high = benchmark.components.iter().map(|of| of.high).collect::<Vec<_>>();
+        for values in [low, high] {
+            state().execute_with(|| {
+                let (origin, call) = match benchmark.set_up(&values) {
+                    Ok((origin, call)) => (origin, call.into()),
+                    Err(reason) => panic!("{} with {values:?} cannot be set up: {reason}", benchmark.call),
+                };
+                assert_eq!(
+                    call.call_name(),
+                    (P::NAME, benchmark.call),
+                    "the benchmark makes another call"
+                );
+                if let Err(error) = T::call(origin, call) {
+                    panic!("{} with {values:?} fails: {error:?}", benchmark.call);
+                }
+            });
+        }
+    }
+    let unmeasured = P::unmeasured();
+    let mut known = BTreeSet::new();
+    for name in benchmarks
+        .iter()
+        .map(|of| of.call)
+        .chain(unmeasured.iter().map(|(name, _)| *name))
+    {
+        assert!(known.insert(name.to_owned()), "{name} is named twice");
+    }
+    assert_eq!(
+        known,
+        calls_of::<P>(),
+        "calls with a benchmark or a reason, and calls of {}",
+        P::NAME
+    );
+}
+
+/// The names of a pallet's calls, from its metadata.
+fn calls_of<P: PalletParts>() -> BTreeSet<String> {
+    let calls = P::metadata().calls.map(|calls| calls.type_info().type_def);
+    match calls {
+        Some(TypeDef::Variant(calls)) => calls.variants.iter().map(|call| call.name.to_owned()).collect(),
+        _ => BTreeSet::new(),
+    }
+}
