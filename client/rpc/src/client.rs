@@ -85,10 +85,15 @@ impl ToRpcParams for Positional {
 impl Client {
     /// Connects to `ws://host:port` or `http://host:port` (without TLS).
     pub async fn connect(url: &str) -> Result<Self, ClientError> {
+        Self::connect_patient(url, REQUEST_TIMEOUT).await
+    }
+
+    /// As [`Self::connect`], with the longest that a request may take.
+    pub async fn connect_patient(url: &str, request_timeout: Duration) -> Result<Self, ClientError> {
         let limits = Config::default();
         let transport = if url.starts_with("ws://") {
             WsClientBuilder::new()
-                .request_timeout(REQUEST_TIMEOUT)
+                .request_timeout(request_timeout)
                 .max_request_size(limits.max_request_bytes)
                 .max_response_size(limits.max_response_bytes)
                 .build(url)
@@ -96,7 +101,7 @@ impl Client {
                 .map(Transport::Ws)
         } else if url.starts_with("http://") {
             HttpClientBuilder::new()
-                .request_timeout(REQUEST_TIMEOUT)
+                .request_timeout(request_timeout)
                 .max_request_size(limits.max_request_bytes)
                 .max_response_size(limits.max_response_bytes)
                 .build(url)

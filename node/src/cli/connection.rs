@@ -11,6 +11,7 @@ use quids_rpc::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use std::time::Duration;
 
 /// An open connection.
 pub struct Connection {
@@ -25,7 +26,16 @@ pub struct Watch {
 impl Connection {
     /// Connects to a `ws://` address, or for single requests to `http://`.
     pub async fn open(url: &str) -> Result<Self, CliError> {
-        let client = Client::connect(url).await.map_err(|error| match error {
+        Self::opened(Client::connect(url).await)
+    }
+
+    /// As [`Self::open`], for requests that may take so long.
+    pub async fn patient(url: &str, patience: Duration) -> Result<Self, CliError> {
+        Self::opened(Client::connect_patient(url, patience).await)
+    }
+
+    fn opened(client: Result<Client, ClientError>) -> Result<Self, CliError> {
+        let client = client.map_err(|error| match error {
             ClientError::Url(_) => CliError::Usage(error.to_string()),
             other => CliError::Connect { source: other },
         })?;

@@ -45,6 +45,9 @@ pub enum CliError {
     NoNewPassphrase(PathBuf),
     #[error("the two passphrases are not the same")]
     PassphrasesDiffer,
+    /// The dry run was printed.
+    #[error("the runtime is not to be taken as it is: see above")]
+    UpgradeFails,
     #[error("this proves no fraud")]
     NoFraud(#[from] crate::chain::NoFraud),
     #[error(transparent)]

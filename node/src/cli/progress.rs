@@ -49,6 +49,11 @@ impl Progress {
         self.to(entries, format_args!("{entries} entries, now those of {column}"));
     }
 
+    /// So many entries of a state are done.
+    pub fn state_entries(&mut self, entries: u64) {
+        self.to(entries, format_args!("{entries} entries"));
+    }
+
     /// So many bytes of a file are done.
     pub fn bytes(&mut self, bytes: u64) {
         self.to(bytes, format_args!("{bytes} bytes"));

@@ -93,6 +93,8 @@ pub const UPGRADE_STATUS: &str = "UpgradeApi_status";
 pub const UPGRADE_CODE: &str = "UpgradeApi_code";
 /// `(ProposalId, index: u32) -> Option<[u8; 32]>`: BLAKE3-256 of an uploaded chunk, for those who go on with an upload.
 pub const UPGRADE_CHUNK: &str = "UpgradeApi_chunk";
+/// `() -> Result<(), String>`: whether what pallets say of their state holds; else what does not. Reads all of it, for dry runs.
+pub const UPGRADE_TRY_STATE: &str = "UpgradeApi_try_state";
 
 /// What a chain cannot go on without: code that lacks one of these never becomes the chain's.
 pub const REQUIRED: &[&str] = &[
@@ -155,4 +157,5 @@ pub const ALL: &[&str] = &[
     UPGRADE_STATUS,
     UPGRADE_CODE,
     UPGRADE_CHUNK,
+    UPGRADE_TRY_STATE,
 ];

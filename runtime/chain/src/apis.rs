@@ -17,6 +17,7 @@ use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, O
 use quids_crypto::PublicKey;
 use quids_support::{
     context::{Phase, set_phase},
+    hooks::Hooks,
     system::SystemPort,
 };
 
@@ -140,6 +141,7 @@ apis! {
     UpgradeApi_status(() => ()) -> UpgradeStatus { Upgrade::status() }
     UpgradeApi_code(id => ProposalId) -> Option<Vec<u8>> { Upgrade::proposed_code(id) }
     UpgradeApi_chunk((id, index) => (ProposalId, u32)) -> Option<[u8; 32]> { Upgrade::chunk_hash(id, index) }
+    UpgradeApi_try_state(() => ()) -> Result<(), String> { crate::AllPallets::try_state() }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
 }
 

@@ -101,6 +101,11 @@ const CHECK: Schema = Schema::Named(
         ),
         Field::required("interface", Schema::List(&INTERFACE), "what others see of it"),
         Field::required("undecodable", Schema::List(&UNDECODABLE), "after the migrations"),
+        Field::required(
+            "broken",
+            Schema::List(&Schema::Text),
+            "what pallets say of their state and does not hold after the migrations",
+        ),
         Field::required("entries", Schema::Number, "of the state that were read"),
         Field::required(
             "replay",

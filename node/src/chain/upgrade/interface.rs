@@ -11,6 +11,9 @@ use frame_metadata::{
 use scale_info::{Field, PortableRegistry, TypeDef, form::PortableForm};
 use std::collections::BTreeMap;
 
+/// Longer ones are not told: nobody sees what differs.
+const SHAPE_BYTES_SHOWN: usize = 200;
+
 /// Metadata, version 15.
 pub struct Interface(pub RuntimeMetadataV15);
 
@@ -40,8 +43,10 @@ impl Interface {
     }
 
     fn features(&self) -> BTreeMap<String, Feature> {
+        let outer = &self.0.outer_enums;
         let mut features = Features {
             types: &self.0.types,
+            outer: [outer.call_enum_ty.id, outer.event_enum_ty.id, outer.error_enum_ty.id],
             all: BTreeMap::new(),
         };
         for pallet in &self.0.pallets {
@@ -119,6 +124,7 @@ impl Interface {
             if was.layout != is.layout || was.shape != is.shape {
                 let text = match was.shape == is.shape {
                     true => format!("{}: its layout is another", is.shape),
+                    false if was.shape.len() > SHAPE_BYTES_SHOWN => "its value is another".into(),
                     false => format!("was {}, is {}", was.shape, is.shape),
                 };
                 change(what, text, was.is_encoded || was.layout != is.layout);
@@ -139,6 +145,8 @@ impl Interface {
 
 struct Features<'a> {
     types: &'a PortableRegistry,
+    /// All calls, events and errors: told of one by one, not wherever they occur.
+    outer: [u32; 3],
     all: BTreeMap<String, Feature>,
 }
 
@@ -233,6 +241,10 @@ impl Features<'_> {
             return;
         }
         let Some(ty) = self.types.resolve(id) else { return };
+        if self.outer.contains(&id) {
+            out.extend(self.name(id).as_bytes());
+            return;
+        }
         above.push(id);
         out.push(b'(');
         match &ty.type_def {
@@ -269,5 +281,90 @@ impl Features<'_> {
             out.extend(field.name.as_deref().unwrap_or_default().as_bytes());
             self.layout(field.ty.id, above, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quids_api::names;
+    use quids_executor::{Executor, ExecutorConfig};
+    use quids_io::MemoryExternalities;
+
+    fn of(code: &[u8]) -> Interface {
+        let runtime = Executor::new(ExecutorConfig::default()).unwrap().load(code).unwrap();
+        let mut empty = MemoryExternalities::default();
+        let output = runtime
+            .call(&mut empty, names::METADATA_AT_VERSION, &codec::Encode::encode(&15u32))
+            .unwrap();
+        let bytes: Option<Vec<u8>> = codec::Decode::decode(&mut &output[..]).unwrap();
+        Interface::decode(&bytes.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_was_added_removed_moved_and_reshaped_is_told() {
+        let old = of(quids_runtime_wasm::WASM);
+        assert_eq!(old.changes(&old), []);
+        let check = |change: &dyn Fn(&mut RuntimeMetadataV15), expected: &[(&str, &str, bool)]| {
+            let mut new = Interface(old.0.clone());
+            change(&mut new.0);
+            let found = old.changes(&new);
+            let found: Vec<_> = found
+                .iter()
+                .map(|change| (change.what.as_str(), change.change.as_str(), change.is_breaking))
+                .collect();
+            assert_eq!(found, expected);
+        };
+        let timestamp = |metadata: &RuntimeMetadataV15| {
+            metadata
+                .pallets
+                .iter()
+                .position(|pallet| pallet.name == "Timestamp")
+                .unwrap()
+        };
+        check(
+            &|new| {
+                let at = timestamp(new);
+                new.pallets[at].index = 77;
+            },
+            &[("pallet Timestamp", "index 1, now 77", true)],
+        );
+        check(
+            &|new| {
+                let at = timestamp(new);
+                new.pallets[at].storage = None;
+            },
+            &[
+                ("storage Timestamp.DidUpdate", "removed", true),
+                ("storage Timestamp.Now", "removed", true),
+            ],
+        );
+        check(
+            &|new| {
+                let at = timestamp(new);
+                let mut again = new.pallets[at].storage.clone().unwrap().entries[0].clone();
+                again.name = "Before".into();
+                new.pallets[at].storage.as_mut().unwrap().entries.push(again);
+            },
+            &[("storage Timestamp.Before", "added: default u64", false)],
+        );
+        check(
+            &|new| {
+                let first = new.extrinsic.signed_extensions.remove(0);
+                new.extrinsic.signed_extensions.insert(1, first);
+            },
+            &[
+                ("transaction extension CheckSpecVersion", "index 0, now 1", true),
+                ("transaction extension CheckTxVersion", "index 1, now 0", true),
+            ],
+        );
+        let moved: Vec<_> = old.changes(&of(quids_runtime_wasm::WASM_NEXT));
+        let of_template = |change: &&InterfaceChange| change.is_breaking && change.what.contains(" Template.");
+        assert_eq!(moved.iter().filter(of_template).count(), 3, "{moved:?}");
+        let others: Vec<_> = moved
+            .iter()
+            .filter(|change| change.is_breaking && !of_template(change))
+            .collect();
+        assert!(others.is_empty(), "{others:?}");
     }
 }

@@ -94,3 +94,56 @@ pub fn by_item<'k>(
     let named = items.into_iter().map(|(item, change)| ItemChange { item, ..change });
     named.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestChain;
+    use codec::Encode;
+
+    #[test]
+    fn entries_have_names_and_values_that_fit() {
+        let chain = TestChain::new().unwrap();
+        let (_, best) = chain.chain.best();
+        let bytes: Option<Vec<u8>> = chain
+            .chain
+            .call_typed(best, quids_api::names::METADATA_AT_VERSION, &15u32)
+            .unwrap();
+        let interface = Interface::decode(&bytes.unwrap()).unwrap();
+        let layout = Layout::of(&interface);
+        let now = TestChain::value_key("Timestamp", "Now");
+        let check = |key: &[u8], value: &[u8], name: &str, is_right: bool| {
+            assert_eq!(name_of(key, [&layout, &layout]), name);
+            assert_eq!(layout.fault(key, value).is_none(), is_right, "{name}: {value:?}");
+        };
+        check(&now, &5u64.encode(), "Timestamp.Now", true);
+        check(&now, &5u32.encode(), "Timestamp.Now", false);
+        check(&now, &[5u64.encode(), vec![0]].concat(), "Timestamp.Now", false);
+        check(&now, &[], "Timestamp.Now", false);
+        check(b":code", &[1, 2], ":code", true);
+        check(&[7; 40], &[1], "0x07070707070707070707070707070707", true);
+    }
+
+    #[test]
+    fn changes_count_by_item_and_what_stays_the_same_does_not() {
+        let layout = Layout {
+            types: &PortableRegistry { types: Vec::new() },
+            items: HashMap::new(),
+        };
+        let changes: [(&[u8], Option<&[u8]>, Option<&[u8]>); 6] = [
+            (b":a", None, Some(b"1")),
+            (b":a", Some(b"1"), Some(b"2")),
+            (b":a", Some(b"1"), None),
+            (b":b", Some(b"1"), Some(b"1")),
+            (b":b", None, None),
+            (well_known_keys::CODE, Some(b"1"), Some(b"2")),
+        ];
+        let expected = ItemChange {
+            item: ":a".into(),
+            added: 1,
+            changed: 1,
+            removed: 1,
+        };
+        assert_eq!(by_item(changes.into_iter(), [&layout, &layout]), [expected]);
+    }
+}

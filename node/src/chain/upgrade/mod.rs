@@ -64,6 +64,7 @@ impl Chain {
             migration: None,
             interface: Vec::new(),
             undecodable: Vec::new(),
+            broken: Vec::new(),
             entries: 0,
             replay: None,
         };
@@ -97,13 +98,14 @@ impl Chain {
             ..weighed(&mut report.refusals, checked.migrations, normal_limit(&was))
         });
         (report.entries, report.undecodable) = undecodable(&view, &changes, &new_layout, &old_layout, observe)?;
+        report.broken = self.broken_after(view, code, &runtime)?;
         let new_side = NewSide {
             runtime: &runtime,
             metadata: &new_metadata,
             migrate: &|state| migrate(state, code, &runtime).map(drop),
         };
         if blocks > 0 {
-            report.replay = Some(self.replay_under(&new_side, blocks.min(REPLAY_MAX))?);
+            report.replay = Some(self.replay_under(height, &new_side, blocks.min(REPLAY_MAX))?);
         }
         Ok(report)
     }
@@ -128,6 +130,24 @@ impl Chain {
                 Ok(None)
             }
             Err(CheckError::Local(error)) => Err(error.into()),
+        }
+    }
+
+    /// What pallets say of their state and does not hold after the migrations; nothing of a runtime that cannot be asked.
+    fn broken_after(&self, view: StateView, code: &[u8], runtime: &Runtime) -> Result<Vec<String>, ChainError> {
+        if !runtime.has_api(names::UPGRADE_TRY_STATE) {
+            return Ok(Vec::new());
+        }
+        let mut state = self.overlay(view);
+        migrate(&mut state, code, runtime)?;
+        match runtime.call(&mut state, names::UPGRADE_TRY_STATE, &[]) {
+            Ok(output) => {
+                let holds: Result<(), String> =
+                    Decode::decode(&mut &output[..]).map_err(ChainError::decode(names::UPGRADE_TRY_STATE))?;
+                Ok(holds.err().into_iter().collect())
+            }
+            Err(error) if error.is_local() => Err(error.into()),
+            Err(error) => Ok(vec![error.to_string()]),
         }
     }
 

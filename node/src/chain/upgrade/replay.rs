@@ -28,10 +28,9 @@ pub struct NewSide<'a> {
 }
 
 impl Chain {
-    /// Executes the last `count` blocks, or as many as there are states and one code for, as they were, and again as if the new
+    /// Executes the last `count` blocks up to `best`, or as many as there are states and one code for, as they were, and again as if the new
     /// code had come before the first of them.
-    pub(super) fn replay_under(&self, new: &NewSide<'_>, count: u32) -> Result<Replay, ChainError> {
-        let (best, _) = self.best();
+    pub(super) fn replay_under(&self, best: Height, new: &NewSide<'_>, count: u32) -> Result<Replay, ChainError> {
         let (from, blocks) = self.blocks_to_replay(best, count)?;
         let mut replay = Replay {
             from: from.0,

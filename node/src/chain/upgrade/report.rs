@@ -23,6 +23,8 @@ pub struct DryRun {
     pub interface: Vec<InterfaceChange>,
     /// Items of the state, as the migrations leave it, with entries that the new runtime cannot read.
     pub undecodable: Vec<Undecodable>,
+    /// What pallets say of their state and does not hold after the migrations.
+    pub broken: Vec<String>,
     /// Entries of the state that were read.
     pub entries: u64,
     /// The last blocks' transactions under the new code. `None` if the migrations failed, or it was not asked for.
@@ -120,6 +122,6 @@ impl DryRun {
 
     /// Whether the chain would take the code and be alive afterwards, with all of its state readable.
     pub fn is_sound(&self) -> bool {
-        self.refusals.is_empty() && self.undecodable.is_empty()
+        self.refusals.is_empty() && self.undecodable.is_empty() && self.broken.is_empty()
     }
 }

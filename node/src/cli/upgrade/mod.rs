@@ -1,5 +1,6 @@
 //! `quids upgrade`: a new runtime's way through pallet upgrade, from the proposal to its height.
 
+mod check;
 mod status;
 mod upload;
 
@@ -22,6 +23,8 @@ use std::{
 /// Propose, approve and bring a new runtime, and see how far it is.
 #[derive(Subcommand, Debug)]
 pub enum UpgradeCommand {
+    /// Run a new runtime on a chain's state, without a trace: what it would do, break and leave unreadable
+    Check(Box<check::CheckArgs>),
     /// Propose a runtime by its hash; the code itself comes with `upload`
     Propose(ProposeArgs),
     /// Be for a proposal, as a member of the council
@@ -82,6 +85,7 @@ pub struct VoteArgs {
 /// Runs a command.
 pub fn run(command: UpgradeCommand) -> Result<(), CliError> {
     match command {
+        UpgradeCommand::Check(args) => check::run(&args),
         UpgradeCommand::Propose(args) => propose(&args),
         UpgradeCommand::Approve(args) => vote("approve", &args),
         UpgradeCommand::Cancel(args) => vote("cancel", &args),

@@ -1,0 +1,88 @@
+//! The dry run of an upgrade: what it finds, and that it leaves no trace.
+
+use quids_core::AccountId20;
+use quids_node::{
+    chain::{DryRun, ItemChange, Pair},
+    testing::{Signing, TestChain},
+};
+use quids_runtime_wasm::{WASM, WASM_NEXT};
+
+/// Blocks with a transfer each, one of which fails.
+fn chain_with_blocks(count: u32) -> TestChain {
+    let chain = TestChain::new().unwrap();
+    let bob = quids_keystore::dev_keypair("bob").unwrap();
+    for block in 0..count {
+        let amount = if block == 1 { u128::MAX } else { 5 };
+        let call = chain.transfer(&AccountId20([block as u8 + 1; 20]), amount).unwrap();
+        let transaction = chain.sign(&bob, call, Signing::default()).unwrap();
+        let (_, refused) = chain.block(vec![transaction]).unwrap();
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+    chain
+}
+
+fn tried(chain: &TestChain, code: &[u8], blocks: u32) -> DryRun {
+    let before = chain.chain.best();
+    let checked = chain.chain.dry_run_upgrade(code, blocks, &mut |_| ()).unwrap();
+    assert_eq!(chain.chain.best(), before);
+    checked
+}
+
+#[test]
+fn the_next_version_is_shown_with_its_migration_and_the_last_blocks_come_out_the_same() {
+    let chain = chain_with_blocks(4);
+    let limit = TestChain::value_key("Template", "CurrentLimit");
+    let before = chain.storage(&limit).unwrap();
+    let checked = tried(&chain, WASM_NEXT, 20);
+    assert!(checked.is_sound(), "{checked:?}");
+    assert!(!checked.is_clean(), "the limit has another type");
+    assert_eq!((checked.block, checked.spec_version), (4, Pair { old: 1, new: 2 }));
+    let migration = checked.migration.unwrap();
+    let changed = |item: &str| ItemChange {
+        item: item.into(),
+        changed: 1,
+        ..ItemChange::default()
+    };
+    let expected = ["Template.CurrentLimit", "Template.StorageVersion"].map(changed);
+    assert_eq!(migration.items, expected);
+    assert!(migration.weight.used > 0 && migration.weight.used < migration.weight.limit.unwrap());
+    assert!(migration.proof_bytes.unwrap() > 0);
+    let replay = checked.replay.unwrap();
+    // A block has its time besides the transfer.
+    assert_eq!((replay.from, replay.to, replay.extrinsics), (1, 4, 8));
+    assert_eq!(replay.differences, []);
+    assert_eq!(chain.storage(&limit).unwrap(), before);
+    assert!(checked.entries > 50, "{}", checked.entries);
+}
+
+#[test]
+fn what_the_chain_would_refuse_is_refused_with_the_reason() {
+    let chain = chain_with_blocks(1);
+    let check = |code: &[u8], reason: &str| {
+        let checked = tried(&chain, code, 5);
+        assert!(!checked.is_sound());
+        assert!(
+            checked.refusals.iter().any(|refusal| refusal.contains(reason)),
+            "{reason}: {:?}",
+            checked.refusals
+        );
+    };
+    check(b"", "not valid");
+    check(b"\0asm\x01\0\0\0", "export");
+    check(WASM, "its spec version 1 is not above the running one, 1");
+    check(&WASM_NEXT[..WASM_NEXT.len() / 2], "not valid");
+    check(&vec![0; 32 << 20], "bytes are more than");
+}
+
+#[test]
+fn fewer_blocks_are_replayed_where_fewer_are_asked_for_and_none_of_the_code_before() {
+    let chain = chain_with_blocks(3);
+    let of = |count: u32| {
+        tried(&chain, WASM_NEXT, count)
+            .replay
+            .map(|replay| (replay.from, replay.to))
+    };
+    assert_eq!(of(0), None);
+    assert_eq!(of(2), Some((2, 3)));
+    assert_eq!(of(1000), Some((1, 3)));
+}
