@@ -96,6 +96,7 @@ impl<T: Config> Pallet<T> {
         let effective_gas_price = revm::context_interface::Transaction::effective_gas_price(&machine.tx, base_fee);
         let instructions = EthInstructions::new_mainnet_with_spec(setting.spec);
         let precompiles = QuidsPrecompiles::new(setting.quantum.then(T::Precompiles::get), Self::bound_key)
+            .with_certificates(Self::certificate)
             .with_moved(setting.moved.iter().copied());
         let (result, changes, trace) = match trace {
             None => {

@@ -11,9 +11,11 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
+    signing::{OpenRequest, SigningState},
 };
-use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Height, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
+use quids_pobpc::Committee;
 use quids_support::{
     context::{Phase, set_phase},
     system::SystemPort,
@@ -132,10 +134,13 @@ apis! {
         (index, extrinsic, options) => (u32, Vec<u8>, TraceOptions)
     ) -> Result<Option<EvmOutcome>, TransactionValidityError> { trace_extrinsic(index, &extrinsic, options) }
     QevmApi_safety(who => H160) -> Option<ContractSafety> { Qevm::contract_safety(who) }
+    QevmApi_signing_queue(() => ()) -> Vec<OpenRequest> { Qevm::signing_queue() }
+    QevmApi_signing_state(handle => Hash) -> SigningState { Qevm::signing_state(handle) }
     PobpcApi_next(() => ()) -> Option<NextHeight> { Pobpc::next() }
     PobpcApi_validators(() => ()) -> Vec<ValidatorInfo> { Pobpc::validators() }
     PobpcApi_author_of(key => PublicKey) -> Option<AccountId20> { Pobpc::author_of(&key) }
     PobpcApi_to_say(account => AccountId20) -> Option<ToSay> { Pobpc::to_say(&account) }
+    PobpcApi_committee_at(height => Height) -> Option<Committee> { Pobpc::committee_at(height) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
 }
 

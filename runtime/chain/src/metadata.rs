@@ -10,9 +10,11 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
+    signing::{OpenRequest, SigningState},
 };
-use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Height, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
+use quids_pobpc::Committee;
 use quids_support::{
     extension::Extensions as _,
     extrinsic::VERSION,
@@ -121,6 +123,8 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                     &["index", "extrinsic", "options"],
                 ),
                 method::<(H160,), Option<ContractSafety>>("safety", &["address"]),
+                method::<(), Vec<OpenRequest>>("signing_queue", &[]),
+                method::<(Hash,), SigningState>("signing_state", &["handle"]),
             ],
         ),
         api(
@@ -130,6 +134,7 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                 method::<(), Vec<ValidatorInfo>>("validators", &[]),
                 method::<(PublicKey,), Option<AccountId20>>("author_of", &["key"]),
                 method::<(AccountId20,), Option<ToSay>>("to_say", &["account"]),
+                method::<(Height,), Option<Committee>>("committee_at", &["height"]),
             ],
         ),
         api(

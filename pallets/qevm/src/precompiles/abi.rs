@@ -15,6 +15,11 @@ impl<'a> Arguments<'a> {
         Some((*selector, Self(arguments)))
     }
 
+    /// What has no selector before it, as a log's data.
+    pub const fn whole(data: &'a [u8]) -> Self {
+        Self(data)
+    }
+
     /// The word at `index` of the head.
     pub fn word(&self, index: usize) -> Option<B256> {
         self.word_at(index.checked_mul(32)?)

@@ -5,7 +5,8 @@ mod ethereum;
 mod iquantumsafe;
 mod quantum;
 
-pub use iquantumsafe::{BoundKey, QSIGN_MESSAGE_MAX, SigningStatus, request_slot};
+pub use iquantumsafe::{BoundKey, CertificateOf, QSIGN_MESSAGE_MAX, Record, SigningStatus, request_slot};
+pub(crate) use iquantumsafe::{SIGNING_REQUESTED, logged_message};
 pub use quantum::{PrecompileMap, QHASH512_DOMAIN, gas};
 
 use alloc::{
@@ -32,6 +33,7 @@ const ADDRESSES_EXPECTED: usize = 28;
 pub struct QuidsPrecompiles {
     quantum: Option<PrecompileMap>,
     bound_key: BoundKey,
+    certificate: CertificateOf,
     /// From where to where, for simulations.
     moved: Vec<(Address, Address)>,
     /// `None` until the first `set_spec`.
@@ -52,10 +54,17 @@ impl QuidsPrecompiles {
         Self {
             quantum,
             bound_key,
+            certificate: |_| Vec::new(),
             moved: Vec::new(),
             spec: None,
             addresses: AddressSet::default(),
         }
+    }
+
+    /// As these, with what answers for `qSignature` of a signed request; without it such certificates are empty.
+    pub fn with_certificates(mut self, certificate: CertificateOf) -> Self {
+        self.certificate = certificate;
+        self
     }
 
     /// As these, with the precompile at each first address found at the second instead (`eth_simulateV1`). An address
@@ -115,7 +124,9 @@ impl QuidsPrecompiles {
             Precompiled::Ethereum(precompile) => precompile
                 .execute(&inputs.input.as_bytes(context), gas_limit, reservoir)
                 .map_err(|error| error.to_string()),
-            Precompiled::Quantum(Quantum::Contract(home)) => Contract::new(home, self.bound_key, context, inputs).run(),
+            Precompiled::Quantum(Quantum::Contract(home)) => {
+                Contract::new(home, (self.bound_key, self.certificate), context, inputs).run()
+            }
             Precompiled::Quantum(function) => Ok(function.run(&inputs.input.as_bytes(context), gas_limit, reservoir)),
         }
     }
