@@ -26,7 +26,7 @@ library QuantumSafe {
     uint8 internal constant SCHEME_FALCON_512 = 1;
     uint8 internal constant SCHEME_SPHINCS_256F = 3;
 
-    /// @dev `qSignature`'s status.
+    /// @dev `qSignature`'s status. A request that was not signed in time is unknown again.
     uint8 internal constant UNKNOWN = 0;
     uint8 internal constant PENDING = 1;
     uint8 internal constant SIGNED = 2;

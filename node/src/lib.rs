@@ -20,6 +20,7 @@ mod peers;
 pub mod pool;
 pub mod run;
 pub mod service;
+mod signing;
 pub mod snapshot;
 pub mod spec;
 pub mod status;

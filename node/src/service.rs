@@ -12,6 +12,7 @@ use crate::{
     network::NetworkOptions,
     peers::{self, FullAnswers, Validators},
     pool::{EvmPool, Revalidation, SharedPool},
+    signing::Signing,
     spec::ChainSpec,
     together::{self, Deciding, Member, Place, Together},
 };
@@ -196,11 +197,13 @@ async fn join(
     let following = tokio::spawn(peers::follow(chain.clone(), validators));
     let links = voter.as_ref().map(|_| HashChain::open(&beacon::file(folder)));
     let bodies = Arc::new(Bodies::default());
+    let signing = Arc::new(Signing::default());
     let member = Member {
         ledger: Arc::new(Full {
             chain: chain.clone(),
             pool: pool.clone(),
             bodies: bodies.clone(),
+            signing: signing.clone(),
             links: links.transpose()?,
         }),
         database: chain.database().clone(),
@@ -209,6 +212,7 @@ async fn join(
         frauds: chain.clone(),
         bodies,
         pool: Some(pool.clone()),
+        signing,
         voter,
     };
     let (together, deciding) = together::begin(member, connected, stop)?;

@@ -7,6 +7,7 @@ use crate::{
     peers::{self, Answers, Heads, Identity, Validators},
     pool::SharedPool,
     service::NodeError,
+    signing::{self, Signing},
     spec::ChainSpec,
 };
 use quids_core::{Hash, Height};
@@ -141,7 +142,8 @@ pub struct Member<L> {
     pub frauds: Arc<dyn FraudKeeper>,
     /// `None`: it has nothing to do with transactions.
     pub pool: Option<Arc<SharedPool>>,
-    /// The key that it votes with, if it does.
+    pub signing: Arc<Signing>,
+    /// The key that it votes and signs with, if it does.
     pub voter: Option<KeyPair>,
 }
 
@@ -153,6 +155,7 @@ pub fn begin<L: Ledger>(
 ) -> Result<(Together, Deciding), NodeError> {
     let heads = Arc::new(Heads::default());
     let (sender, messages) = mpsc::channel(consensus::MESSAGES_MAX);
+    let (share, shares) = mpsc::channel(signing::SHARES_MAX);
     let talking = tokio::spawn(peers::run(peers::Parts {
         network: network.clone(),
         events,
@@ -161,9 +164,11 @@ pub fn begin<L: Ledger>(
         pool: member.pool,
         heads: heads.clone(),
         consensus: sender,
+        shares: share,
     }));
+    let key = member.voter.clone();
     let parts = consensus::Parts {
-        ledger: member.ledger,
+        ledger: member.ledger.clone(),
         registry: member.registry,
         network: network.clone(),
         bodies: member.bodies,
@@ -173,6 +178,14 @@ pub fn begin<L: Ledger>(
         stop: stop.clone(),
     };
     let running = consensus::start(parts, Journal::new(member.database), member.voter)?;
+    tokio::spawn(signing::run(signing::Parts {
+        ledger: member.ledger,
+        signing: member.signing,
+        network: network.clone(),
+        key,
+        messages: shares,
+        deciding: running.status.clone(),
+    }));
     let together = Together {
         network: network.clone(),
         heads,

@@ -56,8 +56,8 @@ pub struct Entry {
     pub answering: usize,
     /// Our requests that wait for one.
     pub asking: usize,
-    messages: [Bucket; 2],
-    bytes: [Bucket; 2],
+    messages: [Bucket; 3],
+    bytes: [Bucket; 3],
     requests: Bucket,
     floods: Bucket,
 }
@@ -122,6 +122,7 @@ const fn rate(topic: Topic) -> (u64, u64) {
     match topic {
         Topic::Transactions => (8_000, 16 << 20),
         Topic::Consensus => (2_000, 8 << 20),
+        Topic::Shares => (4_000, 8 << 20),
     }
 }
 

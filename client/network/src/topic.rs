@@ -25,18 +25,22 @@ pub enum Topic {
     Transactions,
     /// Proposals, votes and certificates.
     Consensus,
+    /// Members' signatures for requests of contracts.
+    Shares,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Transactions, Self::Consensus];
+    pub const ALL: [Self; 3] = [Self::Transactions, Self::Consensus, Self::Shares];
 
-    /// The most bytes in a message: a transaction that carries a runtime; a certificate of 128 ML-DSA-87 seats.
+    /// The most bytes in a message: a transaction that carries a runtime; a certificate of 128 ML-DSA-87 seats; one
+    /// such signature.
     #[must_use]
     pub const fn bytes_max(self) -> usize {
         match self {
             Self::Transactions => 4 << 20,
             Self::Consensus => 1 << 20,
+            Self::Shares => 8 << 10,
         }
     }
 
@@ -46,6 +50,7 @@ impl Topic {
         match self {
             Self::Transactions => "transactions",
             Self::Consensus => "consensus",
+            Self::Shares => "shares",
         }
     }
 

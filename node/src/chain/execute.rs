@@ -6,8 +6,11 @@ use super::{
 };
 use codec::{Decode, Encode};
 use quids_api::{
-    ExtrinsicsCommitment, InherentData, SIGNATURES_DIGEST, SignatureTask, TransactionValidityError, evm::EvmBlock,
-    names, pobpc::NextHeight,
+    ExtrinsicsCommitment, InherentData, SIGNATURES_DIGEST, SignatureTask, TransactionValidityError,
+    evm::EvmBlock,
+    names,
+    pobpc::NextHeight,
+    signing::{OpenRequest, SIGNING_QUEUE_KEY},
 };
 use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_executor::Runtime;
@@ -44,6 +47,16 @@ impl Executed {
         let key = Chain::timestamp_key();
         let changed = self.state.values.iter().find(|change| change.key == key)?;
         u64::decode(&mut changed.new.as_deref()?).ok()
+    }
+
+    /// The requests that contracts want signed, if the block changed them. Those that are late are among them.
+    pub fn signing_queue(&self) -> Option<Vec<OpenRequest>> {
+        let changed = self
+            .state
+            .values
+            .iter()
+            .find(|change| change.key == SIGNING_QUEUE_KEY)?;
+        Decode::decode(&mut changed.new.as_deref()?).ok()
     }
 }
 

@@ -8,6 +8,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode};
 use quids_api::{
     names,
     pobpc::{NextHeight, ToSay},
+    signing::OpenRequest,
 };
 use quids_core::{AccountId20, Block, Hash, Header, Height};
 use quids_executor::{ExecutorError, Runtime};
@@ -81,6 +82,14 @@ impl Chain {
     pub fn to_say(&self, author: &AccountId20) -> Result<Option<ToSay>, ChainError> {
         match self.ask(names::POBPC_TO_SAY, author) {
             Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// Requests of contracts that the next block may bring certificates for; none also of a runtime that does not tell.
+    pub fn signing_queue(&self) -> Result<Vec<OpenRequest>, ChainError> {
+        match self.ask(names::QEVM_SIGNING_QUEUE, &()) {
+            Err(ChainError::Executor(ExecutorError::UnknownApi(_))) => Ok(Vec::new()),
             answer => answer,
         }
     }

@@ -6,7 +6,7 @@ use super::{
     execution::{Asked, Execution},
     overlay,
 };
-use quids_api::pobpc::NextHeight;
+use quids_api::{pobpc::NextHeight, signing::OpenRequest};
 use quids_core::{Block, Hash, Header, well_known_keys};
 use quids_crypto::blake3_256;
 use quids_executor::{Executor, Runtime};
@@ -27,6 +27,8 @@ pub struct Witnessed {
     pub next: Option<NextHeight>,
     /// Its own time, if it wrote one.
     pub timestamp_ms: Option<u64>,
+    /// What contracts want signed, if it changed that.
+    pub signing: Option<Vec<OpenRequest>>,
 }
 
 /// Why there is no such outcome. Only [`ChainError::InvalidBlock`] in the last, and what code did that is no fault of this node's, say
@@ -108,6 +110,7 @@ impl Stateless {
         }
         Ok(Witnessed {
             timestamp_ms: executed.timestamp_ms(),
+            signing: executed.signing_queue(),
             header: executed.header,
             next: executed.next,
         })

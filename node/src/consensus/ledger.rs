@@ -6,15 +6,17 @@ use crate::{
     chain::{Candidate, Chain, ChainError, FinalBlock, Proposal as Wish, Recorded, Refused, RowError},
     clock::Clock,
     pool::SharedPool,
+    signing::Signing,
 };
 use codec::{DecodeWithMemTracking, Encode};
 use quids_api::{
-    InherentData, TIMESTAMP_INHERENT,
+    InherentData, TIMESTAMP_INHERENT, names,
     pobpc::{JUSTIFICATION_INHERENT, NextHeight, POBPC_ENGINE_ID, ToSay},
+    signing::{OpenRequest, SIGNING_INHERENT},
 };
 use quids_core::{AccountId20, Block, DigestItem, Hash, Height};
 use quids_network::RequestKind;
-use quids_pobpc::{Evidence, Justification};
+use quids_pobpc::{Committee, Evidence, Justification};
 use std::{convert::Infallible, sync::Arc, time::Instant};
 
 /// A block that was executed and is not stored.
@@ -73,6 +75,10 @@ pub trait Ledger: Send + Sync + 'static {
     fn store(&self, outcome: Self::Outcome, justification: &Justification) -> Result<(), ChainError>;
     /// Takes in final blocks after the last one.
     fn bring_in(&self, blocks: Vec<Self::Final>) -> BroughtIn;
+    /// Requests of contracts that may be signed after the last block, as far as this node knows, oldest first.
+    fn signing_queue(&self) -> Result<Vec<OpenRequest>, ChainError>;
+    /// The committee of a height before the next, if this node knows it.
+    fn committee_at(&self, height: Height) -> Result<Option<Committee>, ChainError>;
     /// Tells the chain of a member that signed two messages for one place.
     fn report(&self, evidence: &Evidence);
     /// A child of the last block was decided, and is invalid: has a proof of that for others, if there can be one.
@@ -84,6 +90,8 @@ pub struct Full {
     pub chain: Arc<Chain>,
     pub pool: Arc<SharedPool>,
     pub bodies: Arc<Bodies>,
+    /// What members signed for contracts.
+    pub signing: Arc<Signing>,
     /// What this node reveals in its blocks, if it makes any.
     pub links: Option<HashChain>,
 }
@@ -165,6 +173,14 @@ impl Ledger for Full {
         BroughtIn { count, outcome }
     }
 
+    fn signing_queue(&self) -> Result<Vec<OpenRequest>, ChainError> {
+        self.chain.signing_queue()
+    }
+
+    fn committee_at(&self, height: Height) -> Result<Option<Committee>, ChainError> {
+        self.chain.ask(names::POBPC_COMMITTEE_AT, &height)
+    }
+
     fn report(&self, evidence: &Evidence) {
         offence::report(&self.chain, &self.pool, evidence);
     }
@@ -178,6 +194,10 @@ impl Full {
     fn build_of(&self, wish: &BlockWish, now: u64, count_max: usize) -> Result<(Candidate, Vec<Refused>), ChainError> {
         let mut inherents = InherentData::default();
         inherents.put(TIMESTAMP_INHERENT, &now);
+        let certificates = self.signing.certificates();
+        if !certificates.is_empty() {
+            inherents.put(SIGNING_INHERENT, &certificates);
+        }
         let mut digest = Vec::new();
         self.put_for_draws(wish, &mut inherents, &mut digest)?;
         let transactions = self.pool.ready(count_max);

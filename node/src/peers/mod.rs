@@ -1,5 +1,5 @@
 //! What this node says to others and answers them: transactions, final blocks, bodies of blocks that are not decided. Messages of
-//! consensus are handed over to `consensus`.
+//! consensus are handed over to `consensus`, shares to `signing`.
 
 mod answers;
 pub mod frauds;
@@ -116,6 +116,8 @@ pub struct Parts {
     pub pool: Option<Arc<SharedPool>>,
     pub heads: Arc<Heads>,
     pub consensus: mpsc::Sender<Incoming>,
+    /// Of messages that contracts want signed.
+    pub shares: mpsc::Sender<Incoming>,
 }
 
 /// Talks until the network stops.
@@ -128,6 +130,7 @@ pub async fn run(parts: Parts) {
         pool,
         heads,
         consensus,
+        shares,
     } = parts;
     let mut tasks = vec![
         tokio::spawn(heads::keep_asking(heads.clone(), network.clone())),
@@ -150,6 +153,7 @@ pub async fn run(parts: Parts) {
                 let sent = match topic {
                     Topic::Consensus => consensus.try_send(incoming),
                     Topic::Transactions => sender.try_send(incoming),
+                    Topic::Shares => shares.try_send(incoming),
                 };
                 if let Err(error) = sent {
                     // Too much to do, or nothing for this node.

@@ -11,13 +11,16 @@ use crate::{
 };
 use codec::{Decode, DecodeAll, Encode};
 use parking_lot::RwLock;
-use quids_api::pobpc::{NextCommittee, NextHeight};
+use quids_api::{
+    pobpc::{NextCommittee, NextHeight},
+    signing::OpenRequest,
+};
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Block, DigestItem, Hash, Header, Height};
 use quids_crypto::PublicKey;
 use quids_db::Database;
 use quids_metrics::Registry;
 use quids_network::RequestKind;
-use quids_pobpc::{Evidence, Justification};
+use quids_pobpc::{Committee, Evidence, Justification};
 use quids_rpc::Notification;
 use quids_state::{BatchProof, Blobs};
 use std::sync::Arc;
@@ -47,6 +50,8 @@ pub struct Witness {
 struct Last {
     header: Header,
     next: NextHeight,
+    /// What contracts want signed, as the last block that this node executed and that changed it left it.
+    signing: Vec<OpenRequest>,
 }
 
 impl Witness {
@@ -70,7 +75,11 @@ impl Witness {
             stateless,
             proofs,
             validators,
-            last: RwLock::new(Last { header, next }),
+            last: RwLock::new(Last {
+                header,
+                next,
+                signing: Vec::new(),
+            }),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
         })
     }
@@ -90,15 +99,24 @@ impl Witness {
         next.committee.seats().get(seat).map(|seat| seat.key.clone())
     }
 
-    fn put(&self, header: Header, justification: &Justification, next: NextHeight) -> Result<(), ChainError> {
+    fn put(
+        &self,
+        header: Header,
+        justification: &Justification,
+        next: NextHeight,
+        signing: Option<Vec<OpenRequest>>,
+    ) -> Result<(), ChainError> {
         let aux = [(NEXT.to_vec(), next.encode())];
         let hash = self.db.store_state_update(&header, &justification.encode(), &aux)?;
         self.validators.put_committee(&next.committee);
         let code_changed = header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated);
-        *self.last.write() = Last {
-            header: header.clone(),
-            next,
-        };
+        let mut last = self.last.write();
+        last.header = header.clone();
+        last.next = next;
+        if let Some(signing) = signing {
+            last.signing = signing;
+        }
+        drop(last);
         // Nobody listening is fine.
         let _ = self.notifications.send(Arc::new(Notification {
             hash,
@@ -140,7 +158,8 @@ impl Witness {
             hash: item.header.hash(),
             reason,
         })?;
-        self.put(item.header, &item.justification, next)
+        // What the block did is not known.
+        self.put(item.header, &item.justification, next, None)
     }
 }
 
@@ -223,9 +242,11 @@ impl Ledger for Witness {
     }
 
     fn store(&self, witnessed: Witnessed, justification: &Justification) -> Result<(), ChainError> {
-        let Witnessed { header, next, .. } = witnessed;
+        let Witnessed {
+            header, next, signing, ..
+        } = witnessed;
         let next = next.ok_or(ChainError::NoValidators)?;
-        self.put(header, justification, next)
+        self.put(header, justification, next, signing)
     }
 
     fn bring_in(&self, headers: Vec<FinalHeader>) -> BroughtIn {
@@ -238,6 +259,18 @@ impl Ledger for Witness {
         BroughtIn { count, outcome }
     }
 
+    fn signing_queue(&self) -> Result<Vec<OpenRequest>, ChainError> {
+        let last = self.last.read();
+        let next = last.header.number.next().unwrap_or(Height::MAX);
+        let open = last.signing.iter().filter(|open| open.is_open_at(next));
+        Ok(open.copied().collect())
+    }
+
+    fn committee_at(&self, _: Height) -> Result<Option<Committee>, ChainError> {
+        // What it did not see coming it cannot sign.
+        Ok(None)
+    }
+
     fn report(&self, _: &Evidence) {
         // Full nodes see the same two messages, and have the pool that the report goes to.
     }
@@ -247,7 +280,7 @@ impl Ledger for Witness {
         let Some(bytes) = self.proofs.bodies.proof(&hash) else {
             return tracing::error!("there is no fraud proof of block {hash:?}: its batch proof is gone");
         };
-        let Last { header, next } = self.last.read().clone();
+        let Last { header, next, .. } = self.last.read().clone();
         let accused = BatchProof::decode_all(&mut &bytes[..]).map_err(|error| NoFraud::Undecodable(error.to_string()));
         let accused = accused.and_then(|proof| {
             self.keep(FraudProof {
@@ -293,7 +326,7 @@ mod tests {
     use quids_api::pobpc::POBPC_ENGINE_ID;
     use quids_core::Digest;
     use quids_crypto::{KeyPair, SignatureScheme};
-    use quids_pobpc::{Ballot, Committee, Role, Round, Seat, SeatIndex, Threshold};
+    use quids_pobpc::{Ballot, Role, Round, Seat, SeatIndex, Threshold};
 
     const GENESIS: Hash = Hash::repeat_byte(7);
 

@@ -7,6 +7,7 @@ use crate::{
     metrics::{self, CryptoMetrics, RpcMetrics},
     peers::Validators,
     service::{NodeConfig, NodeError, check_hardware, serve_metrics, serve_rpc},
+    signing::Signing,
     spec::{ChainSpec, GenesisCheck},
     together::{self, Deciding, Member, Place, Together},
 };
@@ -113,6 +114,7 @@ impl WitnessNode {
             frauds: ledger.clone(),
             bodies,
             pool: None,
+            signing: Arc::new(Signing::default()),
             voter,
         };
         let (together, deciding) = together::begin(member, connected, stopped)?;

@@ -21,6 +21,7 @@ mod membership;
 mod offence;
 mod participation;
 mod select;
+mod signers;
 mod types;
 pub mod weights;
 

@@ -97,6 +97,7 @@ impl<T: Config> Pallet<T> {
         let instructions = EthInstructions::new_mainnet_with_spec(setting.spec);
         let precompiles = QuidsPrecompiles::new(setting.quantum.then(T::Precompiles::get), Self::bound_key)
             .with_dispatch(Self::dispatch_gas)
+            .with_certificates(Self::certificate)
             .with_moved(setting.moved.iter().copied());
         let (result, changes, trace) = match trace {
             None => {

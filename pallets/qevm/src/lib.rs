@@ -31,6 +31,7 @@ mod invariants;
 pub mod precompiles;
 mod recording;
 pub mod safety;
+mod signing;
 mod simulate;
 mod state;
 pub mod trace;
@@ -52,11 +53,13 @@ pub mod pallet {
     use quids_api::{
         TransactionSource, TransactionValidity,
         evm::{ContractSafety, ExecutedTransaction},
+        signing::{Certificates, OpenRequest, SIGNING_INHERENT, SignedRequest},
     };
     use quids_core::{H160, H256, U256};
+    use quids_pobpc::SigningRequest;
     use quids_support::{
         prelude::*,
-        traits::{FeePot, UnixTime},
+        traits::{FeePot, Signers, UnixTime},
     };
 
     #[pallet::config]
@@ -78,6 +81,8 @@ pub mod pallet {
         type Time: UnixTime;
         /// The block's author, who gets the tips.
         type Author: Get<Option<AccountId20>>;
+        /// Who signs what contracts ask for.
+        type Signers: Signers;
     }
 
     #[pallet::pallet]
@@ -125,6 +130,22 @@ pub mod pallet {
     #[pallet::storage]
     pub type LastCall<T> = StorageMap<_, Blake2_128Concat, AccountId20, u64>;
 
+    /// Signing requests of the block in execution. Transactions only append.
+    #[pallet::storage]
+    pub type NewRequests<T> = StorageValue<_, Vec<SigningRequest>, ValueQuery>;
+
+    /// Requests that may be signed, oldest first. Clients know where it lies.
+    #[pallet::storage]
+    pub type SigningQueue<T> = StorageValue<_, Vec<OpenRequest>, ValueQuery>;
+
+    /// Signed requests by handle, with what proves it.
+    #[pallet::storage]
+    pub type SignedRequests<T> = StorageMap<_, Identity, Hash, SignedRequest>;
+
+    /// The last height whose block brought certificates.
+    #[pallet::storage]
+    pub type CertificatesNoted<T> = StorageValue<_, Height>;
+
     #[pallet::event]
     pub enum Event<T: Config> {
         /// A transaction of the EVM was executed. `to` is the callee or the new contract.
@@ -149,6 +170,12 @@ pub mod pallet {
             account: AccountId20,
             result: Result<(), DispatchError>,
         },
+        /// The committee of this height signed what a contract had asked for.
+        MessageSigned {
+            handle: Hash,
+            requester: AccountId20,
+            height: Height,
+        },
     }
 
     #[pallet::error]
@@ -165,6 +192,14 @@ pub mod pallet {
         UnknownFork,
         /// The largest amount is 2^128 - 1.
         AmountTooLarge,
+        /// The block has brought certificates.
+        CertificatesAlreadyNoted,
+        /// No certificate, or more than a block may bring.
+        TooManyCertificates,
+        /// There is no such request that may be signed.
+        NoOpenRequest,
+        /// It does not prove that a quorum of the right committee signed the request.
+        NoSigningCertificate,
     }
 
     #[pallet::call]
@@ -229,6 +264,30 @@ pub mod pallet {
             Self::deposit_event(Event::ForksSet { forks });
             Ok(())
         }
+
+        /// Tells what the validators signed for contracts. The author's call: once a block at most, not to be sent as a transaction.
+        #[pallet::call_index(5)]
+        #[pallet::weight((weights::note_certificates(certificates), DispatchClass::Mandatory))]
+        pub fn note_certificates(origin: Origin, certificates: Certificates) -> DispatchResult {
+            ensure_none(origin)?;
+            Self::do_note_certificates(certificates)
+        }
+    }
+
+    #[pallet::inherent]
+    impl<T: Config> ProvideInherent for Pallet<T> {
+        type Call = Call<T>;
+        const IDENTIFIER: Option<InherentIdentifier> = Some(SIGNING_INHERENT);
+
+        /// The author's certificates, as far as they are right.
+        fn create_inherent(data: &InherentData) -> Option<Call<T>> {
+            let certificates = Self::provable(data.get(&SIGNING_INHERENT)?);
+            (!certificates.is_empty()).then_some(Call::note_certificates { certificates })
+        }
+
+        fn is_inherent(call: &Call<T>) -> bool {
+            matches!(call, Call::note_certificates { .. })
+        }
     }
 
     #[pallet::hooks]
@@ -238,8 +297,9 @@ pub mod pallet {
             weights::ON_INITIALIZE
         }
 
-        fn on_finalize(_height: Height) {
+        fn on_finalize(height: Height) {
             Self::end_block();
+            Self::queue_requests(height);
         }
 
         fn try_state() -> Result<(), String> {

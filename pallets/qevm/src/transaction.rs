@@ -312,6 +312,7 @@ impl<T: Config> Pallet<T> {
     fn record(executed: ExecutedTransaction, to: Option<H160>) {
         let receipt = &executed.receipt;
         GasUsed::<T>::add(receipt.gas_used.into());
+        Self::note_requests(&receipt.logs);
         let to = to.or(receipt.contract_address).unwrap_or_default();
         Self::deposit_event(Event::Executed {
             hash: executed.hash,

@@ -2,7 +2,9 @@
 
 use crate::{Config, transaction};
 use codec::{Decode, Encode};
+use quids_api::signing::{Certificates, SIGNING_QUEUE_MAX};
 use quids_core::Weight;
+use quids_pobpc::SEATS_MAX;
 use quids_support::{limits::cost, traits::Get};
 use scale_info::TypeInfo;
 
@@ -17,8 +19,27 @@ pub struct GasWeight {
 
 /// Setting the hard forks.
 pub const SET_FORKS: Weight = cost::of(5_000_000, 0, 1);
-/// The block's base fee, and forgetting the last block's transactions.
-pub const ON_INITIALIZE: Weight = cost::of(5_000_000, 4, 4);
+/// The block's base fee, and forgetting the last block's transactions; at its end, whether there are new signing requests.
+pub const ON_INITIALIZE: Weight = cost::of(5_000_000, 5, 4);
+
+/// The queue of signing requests at its longest.
+const QUEUE: Weight = Weight::new(10_000_000, 100 * SIGNING_QUEUE_MAX as u64);
+/// A committee with all its keys, and the request's slot, certificate and event.
+const CERTIFICATE: Weight =
+    cost::of(500_000_000, SEATS_MAX as u64 + 3, 3).saturating_add(Weight::new(0, 2_592 * SEATS_MAX as u64));
+
+/// Certificates of signing requests, each signature by its scheme.
+pub fn note_certificates(certificates: &Certificates) -> Weight {
+    let signatures = certificates.iter().flat_map(|(_, one)| &one.signatures);
+    let verified = signatures.fold(Weight::ZERO, |sum, (_, signature)| {
+        sum.saturating_add(cost::verification(signature.scheme()))
+    });
+    let count = u64::try_from(certificates.len()).unwrap_or(u64::MAX);
+    cost::of(5_000_000, 2, 2)
+        .saturating_add(QUEUE)
+        .saturating_add(CERTIFICATE.saturating_mul(count))
+        .saturating_add(verified)
+}
 
 /// What a call of a signed extrinsic or of a pallet costs beside its gas: the account's nonce, and which it used last.
 pub const SIGNED: Weight = cost::of(0, 2, 2);

@@ -9,6 +9,7 @@ mod inherent;
 pub mod names;
 pub mod pobpc;
 mod signatures;
+pub mod signing;
 mod transaction;
 pub mod upgrade;
 mod version;

@@ -76,6 +76,10 @@ pub const QEVM_TRANSACTIONS: &str = "QevmApi_transactions";
 pub const QEVM_TRACE_EXTRINSIC: &str = "QevmApi_trace_extrinsic";
 /// `H160 -> Option<ContractSafety>`: `None` without code.
 pub const QEVM_SAFETY: &str = "QevmApi_safety";
+/// `() -> Vec<OpenRequest>`: the requests of `qSign` that the next block may bring certificates for, oldest first.
+pub const QEVM_SIGNING_QUEUE: &str = "QevmApi_signing_queue";
+/// `Hash (handle) -> SigningState`: what became of a request of `qSign`.
+pub const QEVM_SIGNING_STATE: &str = "QevmApi_signing_state";
 
 /// `() -> Option<NextHeight>`: who decides the child of the block whose state this is; `None`: one node makes the blocks.
 pub const POBPC_NEXT: &str = "PobpcApi_next";
@@ -86,6 +90,8 @@ pub const POBPC_AUTHOR_OF: &str = "PobpcApi_author_of";
 
 /// `AccountId20 -> Option<ToSay>`: what the next block has to say if this validator makes it; `None`: nothing.
 pub const POBPC_TO_SAY: &str = "PobpcApi_to_say";
+/// `Height -> Option<Committee>`: of a height within the window of evidence, or the next.
+pub const POBPC_COMMITTEE_AT: &str = "PobpcApi_committee_at";
 
 /// `() -> UpgradeStatus`: who decides upgrades, and every proposal.
 pub const UPGRADE_STATUS: &str = "UpgradeApi_status";
@@ -150,6 +156,8 @@ pub const ALL: &[&str] = &[
     QEVM_TRANSACTIONS,
     QEVM_TRACE_EXTRINSIC,
     QEVM_SAFETY,
+    QEVM_SIGNING_QUEUE,
+    QEVM_SIGNING_STATE,
     POBPC_NEXT,
     POBPC_VALIDATORS,
     POBPC_AUTHOR_OF,
@@ -158,4 +166,5 @@ pub const ALL: &[&str] = &[
     UPGRADE_CODE,
     UPGRADE_CHUNK,
     UPGRADE_TRY_STATE,
+    POBPC_COMMITTEE_AT,
 ];

@@ -1,5 +1,5 @@
-//! POBPC's common language: committees, votes, justifications, evidence. Runtime, nodes and light clients share it; no
-//! clock, no network, no state.
+//! POBPC's common language: committees, votes, justifications, evidence, and what members sign for contracts. Runtime,
+//! nodes and light clients share it; no clock, no network, no state.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
@@ -10,6 +10,7 @@ mod justification;
 mod message;
 mod registration;
 mod round;
+mod signing;
 
 pub use committee::{
     Committee, CommitteeError, Role, SEATS_MAX, Seat, SeatIndex, Threshold, ThresholdTooLow, faulty_max, proposer_of,
@@ -19,6 +20,7 @@ pub use justification::{Justification, JustificationError};
 pub use message::{Ballot, Proposal, Signed, Vote, VoteKind};
 pub use registration::{chain_hash, registration_message};
 pub use round::Round;
+pub use signing::{SigningCertificate, SigningCertificateError, SigningRequest, SigningShare};
 
 use quids_crypto::{PublicKey, Signature};
 

@@ -11,10 +11,12 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
+    signing::{OpenRequest, SigningState},
     upgrade::{ProposalId, UpgradeStatus},
 };
-use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Height, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
+use quids_pobpc::Committee;
 use quids_support::{
     context::{Phase, set_phase},
     hooks::Hooks,
@@ -134,6 +136,8 @@ apis! {
         (index, extrinsic, options) => (u32, Vec<u8>, TraceOptions)
     ) -> Result<Option<EvmOutcome>, TransactionValidityError> { trace_extrinsic(index, &extrinsic, options) }
     QevmApi_safety(who => H160) -> Option<ContractSafety> { Qevm::contract_safety(who) }
+    QevmApi_signing_queue(() => ()) -> Vec<OpenRequest> { Qevm::signing_queue() }
+    QevmApi_signing_state(handle => Hash) -> SigningState { Qevm::signing_state(handle) }
     PobpcApi_next(() => ()) -> Option<NextHeight> { Pobpc::next() }
     PobpcApi_validators(() => ()) -> Vec<ValidatorInfo> { Pobpc::validators() }
     PobpcApi_author_of(key => PublicKey) -> Option<AccountId20> { Pobpc::author_of(&key) }
@@ -142,6 +146,7 @@ apis! {
     UpgradeApi_code(id => ProposalId) -> Option<Vec<u8>> { Upgrade::proposed_code(id) }
     UpgradeApi_chunk((id, index) => (ProposalId, u32)) -> Option<[u8; 32]> { Upgrade::chunk_hash(id, index) }
     UpgradeApi_try_state(() => ()) -> Result<(), String> { crate::AllPallets::try_state() }
+    PobpcApi_committee_at(height => Height) -> Option<Committee> { Pobpc::committee_at(height) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
 }
 

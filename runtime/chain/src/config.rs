@@ -1,6 +1,6 @@
 //! Each pallet's configuration.
 
-use crate::{Balances, CurrentVersion, ExistentialDeposit, HashCount, Limits, Runtime, Timestamp};
+use crate::{Balances, CurrentVersion, ExistentialDeposit, HashCount, Limits, Pobpc, Runtime, Timestamp};
 use pallet_balances::FeeSchedule;
 use pallet_qevm::{GasWeight, PrecompileMap};
 use quids_core::{AccountId20, Balance, Height};
@@ -98,6 +98,7 @@ impl pallet_qevm::Config for Runtime {
     type Fees = Balances;
     type Time = Timestamp;
     type Author = Author;
+    type Signers = Pobpc;
 }
 
 impl pallet_template::Config for Runtime {

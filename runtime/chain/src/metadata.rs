@@ -10,10 +10,12 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
+    signing::{OpenRequest, SigningState},
     upgrade::{ProposalId, UpgradeStatus},
 };
-use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Height, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
+use quids_pobpc::Committee;
 use quids_support::{
     extension::Extensions as _,
     extrinsic::VERSION,
@@ -122,6 +124,8 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                     &["index", "extrinsic", "options"],
                 ),
                 method::<(H160,), Option<ContractSafety>>("safety", &["address"]),
+                method::<(), Vec<OpenRequest>>("signing_queue", &[]),
+                method::<(Hash,), SigningState>("signing_state", &["handle"]),
             ],
         ),
         api(
@@ -131,6 +135,7 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                 method::<(), Vec<ValidatorInfo>>("validators", &[]),
                 method::<(PublicKey,), Option<AccountId20>>("author_of", &["key"]),
                 method::<(AccountId20,), Option<ToSay>>("to_say", &["account"]),
+                method::<(Height,), Option<Committee>>("committee_at", &["height"]),
             ],
         ),
         api(
@@ -139,6 +144,7 @@ fn apis() -> Vec<RuntimeApiMetadata> {
                 method::<(), UpgradeStatus>("status", &[]),
                 method::<(ProposalId,), Option<Vec<u8>>>("code", &["id"]),
                 method::<(ProposalId, u32), Option<[u8; 32]>>("chunk", &["id", "index"]),
+                method::<(), Result<(), String>>("try_state", &[]),
             ],
         ),
         api(

@@ -1,6 +1,7 @@
 //! Ports between pallets: a pallet names what it needs by these, the runtime wires who provides it.
 
 use quids_core::{AccountId20, Balance, DispatchError, Height};
+use quids_pobpc::{SigningCertificate, SigningRequest};
 
 /// A value known at compile time or read from storage.
 pub trait Get<T> {
@@ -51,4 +52,23 @@ pub trait FeePot {
 pub trait UnixTime {
     /// Milliseconds since the Unix epoch, as the block's author states them; 0 before the first block.
     fn now_ms() -> u64;
+}
+
+/// Who signs messages for contracts, in the validators' name.
+pub trait Signers {
+    /// Whether this height has a committee. Without one nobody ever signs.
+    fn are_there(height: Height) -> bool;
+    /// Whether it proves that a quorum of its height's committee signed this request. Reads the committee, and verifies each signature.
+    fn has_signed(request: &SigningRequest, certificate: &SigningCertificate) -> bool;
+}
+
+/// Nobody.
+impl Signers for () {
+    fn are_there(_: Height) -> bool {
+        false
+    }
+
+    fn has_signed(_: &SigningRequest, _: &SigningCertificate) -> bool {
+        false
+    }
 }

@@ -12,6 +12,7 @@ mod payment;
 mod quids;
 mod registry;
 mod rpc;
+mod signing;
 mod state;
 mod storage;
 mod subscribe;
@@ -117,6 +118,7 @@ fn register(registry: &mut Registry) -> Registered {
     quids::register(registry)?;
     upgrade::register(registry)?;
     rpc::register(registry)?;
+    signing::register(registry)?;
     state::register(registry)?;
     storage::register(registry)?;
     system::register(registry)?;

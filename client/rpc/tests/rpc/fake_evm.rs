@@ -5,10 +5,12 @@ use alloy_consensus::{Signed, TxEip1559};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256 as Number};
 use codec::{Decode, Encode};
 use quids_api::evm::*;
+use quids_api::signing::{SignedRequest, SigningState};
 use quids_api::{InvalidTransaction, names};
 use quids_core::*;
 use quids_crypto::SignatureScheme;
 use quids_ethereum::{QuantumTransaction, Transaction};
+use quids_pobpc::{SeatIndex, SigningCertificate, SigningRequest};
 use quids_rpc::*;
 use quids_txpool::PoolError;
 use std::collections::BTreeMap;
@@ -21,6 +23,23 @@ pub const CONTRACT: H160 = H160([0xcc; 20]);
 pub const TOPIC: H256 = H256([0x70; 32]);
 /// A transaction of this nonce or a higher one is in a block at once.
 pub const MINED_NONCE: u64 = 7;
+
+/// By one seat, whose signature is none.
+pub fn signed_request() -> SignedRequest {
+    let signature = quids_crypto::Signature::new(SignatureScheme::Falcon512, &[0x39; 666]).unwrap();
+    SignedRequest {
+        request: SigningRequest {
+            chain_id: CHAIN_ID,
+            requester: AccountId20(CONTRACT.0),
+            handle: H256([0x44; 32]),
+            message_hash: H256([0x55; 32]),
+        },
+        certificate: SigningCertificate {
+            height: Height(5),
+            signatures: vec![(SeatIndex(2), signature)],
+        },
+    }
+}
 
 pub struct Evm {
     /// Transactions that were sent and are in a block.
@@ -316,6 +335,16 @@ impl Fake {
                     ecrecover: true,
                     ..ContractSafety::default()
                 }),
+            }
+            .encode(),
+            // By the handle's first byte.
+            names::QEVM_SIGNING_STATE => match read::<H256>(&mut input).0[0] {
+                0x22 => SigningState::Unknown,
+                0x33 => SigningState::Pending {
+                    requester: AccountId20(CONTRACT.0),
+                    height: Height(4),
+                },
+                _ => SigningState::Signed(signed_request()),
             }
             .encode(),
             _ => return None,

@@ -9,4 +9,5 @@ mod mock;
 mod offences;
 mod participation;
 mod properties;
+mod signers;
 mod takeover;

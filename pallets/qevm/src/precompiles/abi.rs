@@ -15,8 +15,8 @@ impl<'a> Arguments<'a> {
         Some((*selector, Self(arguments)))
     }
 
-    /// The arguments of an event.
-    pub const fn of(data: &'a [u8]) -> Self {
+    /// What has no selector before it, as a log's data.
+    pub const fn whole(data: &'a [u8]) -> Self {
         Self(data)
     }
 

@@ -143,5 +143,5 @@ pub(crate) fn requested(home: H160, log: &EvmLog) -> Option<(AccountId20, &[u8])
         return None;
     }
     let caller = caller.0.last_chunk::<20>()?;
-    Some((AccountId20(*caller), Arguments::of(&log.data).bytes(0)?))
+    Some((AccountId20(*caller), Arguments::whole(&log.data).bytes(0)?))
 }

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! keccak256(requester as a word ‖ 0 as a word) → how many requests the requester has made
-//! keccak256(handle ‖ 1 as a word)             → status (4 bytes) ‖ block number (8 bytes) ‖ requester (20 bytes)
+//! keccak256(handle ‖ 1 as a word)             → certificate's length (3 bytes) ‖ status (1 byte) ‖ block number (8 bytes)
+//!                                               ‖ requester (20 bytes)
 //! handle = keccak256("quids 2026 evm qsign v1" ‖ chain id (word) ‖ requester (20) ‖ count (word) ‖ BLAKE3(message))
 //! ```
 
@@ -15,7 +16,8 @@ use super::{
     words,
 };
 use alloc::{string::String, vec::Vec};
-use quids_core::H160;
+use quids_api::signing::SIGNING_LIFETIME;
+use quids_core::{H160, Hash};
 use quids_crypto::SignatureScheme;
 use quids_io::{crypto::verify, hashing};
 use revm::{
@@ -28,6 +30,9 @@ use revm::{
 
 /// The key bound to an account: the tag of its scheme, and its bytes. `None` if none is.
 pub type BoundKey = fn(&H160) -> Option<(u8, Vec<u8>)>;
+
+/// The certificate of a signed request, as it is encoded; empty without one.
+pub type CertificateOf = fn(Hash) -> Vec<u8>;
 
 /// How a signing request stands. The numbers are those of `qSignature`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +49,7 @@ pub const QSIGN_MESSAGE_MAX: usize = 8192;
 const HANDLE_DOMAIN: &[u8] = b"quids 2026 evm qsign v1";
 
 /// `SigningRequested(bytes32 indexed handle, address indexed requester, bytes message)`.
-const SIGNING_REQUESTED: B256 = B256::new([
+pub(crate) const SIGNING_REQUESTED: B256 = B256::new([
     0xcf, 0x3a, 0x1d, 0x04, 0x16, 0x77, 0x88, 0x12, 0xfe, 0xdb, 0xff, 0x5b, 0x5b, 0x34, 0x10, 0xec, 0xd0, 0x7b, 0x83,
     0xf1, 0xbb, 0xbd, 0x79, 0x80, 0x4b, 0x5e, 0x52, 0xf6, 0x8e, 0xd3, 0x66, 0x4c,
 ]);
@@ -70,6 +75,12 @@ mod gas {
     pub const HANDLE: u64 = 200;
     /// Of a log, beside topics and data.
     pub const LOG: u64 = 375;
+    /// Of the certificate that is kept for a request, and of signing: 200 a byte, as of deployed code, for five Falcon-512 seats.
+    pub const CERTIFICATE: u64 = 680_000;
+    /// Of reading a certificate: as of an account that was not read before,
+    pub const CERTIFICATE_READ: u64 = 2_600;
+    /// and of each word of it two a byte, which is twice what a byte of proof weighs.
+    pub const CERTIFICATE_WORD: u64 = 64;
 }
 
 /// Why a call does not return.
@@ -89,6 +100,80 @@ pub fn request_slot(handle: B256) -> U256 {
     keccak256([handle.0, abi::word(1)].concat()).into()
 }
 
+/// What the slot of a signing request says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Bytes of the certificate, below 2^24; 0 without one.
+    pub length: u32,
+    pub status: SigningStatus,
+    /// Of the block with the request.
+    pub number: u64,
+    pub requester: Address,
+}
+
+impl Record {
+    pub fn of(word: U256) -> Self {
+        let bytes = word.to_be_bytes::<32>();
+        let [
+            a,
+            b,
+            c,
+            status,
+            number @ ..,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+        ] = bytes;
+        Self {
+            length: u32::from_be_bytes([0, a, b, c]),
+            status: match status {
+                1 => SigningStatus::Pending,
+                2 => SigningStatus::Signed,
+                _ => SigningStatus::Unknown,
+            },
+            number: u64::from_be_bytes(number),
+            requester: Address::from_word(bytes.into()),
+        }
+    }
+
+    pub fn word(self) -> U256 {
+        let [_, a, b, c] = self.length.to_be_bytes();
+        let head = [a, b, c, self.status as u8];
+        U256::from_be_slice(&[&head[..], &self.number.to_be_bytes(), self.requester.as_slice()].concat())
+    }
+
+    /// What is not signed in time never will be.
+    pub fn status_at(&self, now: u64) -> SigningStatus {
+        let is_late = now.saturating_sub(self.number) > u64::from(SIGNING_LIFETIME.0);
+        match self.status {
+            SigningStatus::Pending if is_late => SigningStatus::Unknown,
+            status => status,
+        }
+    }
+}
+
+/// The message in the data of `SigningRequested`.
+pub(crate) fn logged_message(data: &[u8]) -> Option<&[u8]> {
+    Arguments::whole(data).bytes(0)
+}
+
 fn count_slot(requester: Address) -> U256 {
     keccak256([requester.into_word().0, abi::word(0)].concat()).into()
 }
@@ -98,16 +183,23 @@ pub(super) struct Contract<'a, CTX> {
     /// Where storage and logs are, wherever a simulation moved the code to.
     home: Address,
     bound_key: BoundKey,
+    certificate: CertificateOf,
     context: &'a mut CTX,
     inputs: &'a CallInputs,
     gas: GasTracker,
 }
 
 impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
-    pub fn new(home: Address, bound_key: BoundKey, context: &'a mut CTX, inputs: &'a CallInputs) -> Self {
+    pub fn new(
+        home: Address,
+        (bound_key, certificate): (BoundKey, CertificateOf),
+        context: &'a mut CTX,
+        inputs: &'a CallInputs,
+    ) -> Self {
         Self {
             home,
             bound_key,
+            certificate,
             context,
             inputs,
             gas: GasTracker::new(inputs.gas_limit, inputs.gas_limit, inputs.reservoir),
@@ -197,6 +289,7 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
             return Err(Failure::Revert("message longer than 8192 bytes"));
         }
         self.charge(gas::HANDLE)?;
+        self.charge(gas::CERTIFICATE)?;
         self.charge(quantum::gas::blake3(message.len()))?;
         let requester = inputs.caller;
         let count_slot = count_slot(requester);
@@ -223,24 +316,36 @@ impl<'a, CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> Contract<'a, CTX> {
 
     /// The word that says that a request is pending.
     fn request(&self, requester: Address) -> U256 {
-        let number = u64::try_from(self.context.block().number()).unwrap_or(u64::MAX);
-        let status = u32::from(SigningStatus::Pending as u8);
-        let parts = [&status.to_be_bytes()[..], &number.to_be_bytes(), requester.as_slice()];
-        U256::from_be_slice(&parts.concat())
+        let record = Record {
+            length: 0,
+            status: SigningStatus::Pending,
+            number: self.number(),
+            requester,
+        };
+        record.word()
+    }
+
+    fn number(&self) -> u64 {
+        u64::try_from(self.context.block().number()).unwrap_or(u64::MAX)
     }
 
     fn signature(&mut self, handle: B256) -> Result<Vec<u8>> {
-        let request = self.load(request_slot(handle))?.to_be_bytes::<32>();
-        let status = match request.first_chunk().map(|status| u32::from_be_bytes(*status)) {
-            Some(1) => SigningStatus::Pending,
-            Some(2) => SigningStatus::Signed,
-            _ => SigningStatus::Unknown,
+        let record = Record::of(self.load(request_slot(handle))?);
+        let status = record.status_at(self.number());
+        let certificate = match status {
+            SigningStatus::Signed => {
+                // Its length is known before it is read, and paid for.
+                let words = words(usize::try_from(record.length).unwrap_or(usize::MAX));
+                let copied = words.saturating_mul(gas::CERTIFICATE_WORD);
+                self.charge(copied.saturating_add(gas::CERTIFICATE_READ))?;
+                (self.certificate)(Hash::from(handle.0))
+            }
+            SigningStatus::Unknown | SigningStatus::Pending => Vec::new(),
         };
-        // A certificate is kept only from the consensus issue on.
         Ok([
             &abi::word(usize::from(status as u8))[..],
             &abi::word(64),
-            &abi::tail(&[]),
+            &abi::tail(&certificate),
         ]
         .concat())
     }

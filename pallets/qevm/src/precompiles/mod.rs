@@ -8,7 +8,8 @@ mod quantum;
 
 pub(crate) use dispatch::requested;
 pub use dispatch::{DISPATCH_CALL_MAX, DispatchGas};
-pub use iquantumsafe::{BoundKey, QSIGN_MESSAGE_MAX, SigningStatus, request_slot};
+pub use iquantumsafe::{BoundKey, CertificateOf, QSIGN_MESSAGE_MAX, Record, SigningStatus, request_slot};
+pub(crate) use iquantumsafe::{SIGNING_REQUESTED, logged_message};
 pub use quantum::{PrecompileMap, QHASH512_DOMAIN, gas};
 
 use alloc::{
@@ -37,6 +38,7 @@ pub struct QuidsPrecompiles {
     quantum: Option<PrecompileMap>,
     bound_key: BoundKey,
     dispatch_gas: DispatchGas,
+    certificate: CertificateOf,
     /// From where to where, for simulations.
     moved: Vec<(Address, Address)>,
     /// `None` until the first `set_spec`.
@@ -58,6 +60,7 @@ impl QuidsPrecompiles {
             quantum,
             bound_key,
             dispatch_gas: |_| Err("there is no runtime here"),
+            certificate: |_| Vec::new(),
             moved: Vec::new(),
             spec: None,
             addresses: AddressSet::default(),
@@ -67,6 +70,12 @@ impl QuidsPrecompiles {
     /// As these, with what says of calls of the runtime whether contracts may make them; without it they may make none.
     pub fn with_dispatch(mut self, dispatch_gas: DispatchGas) -> Self {
         self.dispatch_gas = dispatch_gas;
+        self
+    }
+
+    /// As these, with what answers for `qSignature` of a signed request; without it such certificates are empty.
+    pub fn with_certificates(mut self, certificate: CertificateOf) -> Self {
+        self.certificate = certificate;
         self
     }
 
@@ -127,7 +136,9 @@ impl QuidsPrecompiles {
             Precompiled::Ethereum(precompile) => precompile
                 .execute(&inputs.input.as_bytes(context), gas_limit, reservoir)
                 .map_err(|error| error.to_string()),
-            Precompiled::Quantum(Quantum::Contract(home)) => Contract::new(home, self.bound_key, context, inputs).run(),
+            Precompiled::Quantum(Quantum::Contract(home)) => {
+                Contract::new(home, (self.bound_key, self.certificate), context, inputs).run()
+            }
             Precompiled::Quantum(Quantum::Dispatch(home)) => {
                 Ok(Dispatcher::new(home, self.dispatch_gas, context, inputs).run())
             }

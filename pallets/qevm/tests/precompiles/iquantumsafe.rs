@@ -4,7 +4,7 @@ use crate::world::{
     Argument::{Bytes, Word},
     CALLER, Relay, World, encode, no_key, quantum_safe, word,
 };
-use pallet_qevm::precompiles::{QSIGN_MESSAGE_MAX, request_slot};
+use pallet_qevm::precompiles::{QSIGN_MESSAGE_MAX, Record, SigningStatus, request_slot};
 use quids_core::H160;
 use quids_crypto::{KeyPair, SignatureScheme};
 use revm::{
@@ -177,7 +177,10 @@ fn a_request_is_recorded_logged_and_pending() {
         assert_eq!(log.data.data[..], encode("", &[Bytes(b"to be signed")])[4..]);
 
         let request = world.slot(quantum_safe(), request_slot(expected)).to_be_bytes::<32>();
-        assert_eq!(request[..4], [0, 0, 0, 1], "pending");
+        assert_eq!(request[..4], [0, 0, 0, 1], "pending, without a certificate");
+        let record = Record::of(U256::from_be_bytes(request));
+        assert_eq!((record.number, record.requester), (77, requester));
+        assert_eq!(record.word(), U256::from_be_bytes(request));
         assert_eq!(request[4..12], 77_u64.to_be_bytes());
         assert_eq!(request[12..], requester[..]);
         let slot: U256 = keccak256([handle, word(1)].concat()).into();
@@ -269,13 +272,13 @@ fn malformed_calls_revert_with_a_reason() {
 fn too_little_gas_ends_a_call_and_leaves_nothing() {
     let mut world = World::new(SpecId::OSAKA, no_key);
     let input = q_sign(b"message");
-    let result = world.transact(quantum_safe(), &input, 0, 200_000);
+    let result = world.transact(quantum_safe(), &input, 0, 900_000);
     let used = result.tx_gas_used();
     assert!(result.is_success(), "{result:?}");
     // The second request of an account finds its counter written: each fails with any less gas than it needs.
-    let needed = world.transact(quantum_safe(), &input, 0, 200_000).tx_gas_used();
+    let needed = world.transact(quantum_safe(), &input, 0, 900_000).tx_gas_used();
     assert!(needed < used);
-    for limit in [22_500, 25_000, needed - 1] {
+    for limit in [22_500, 25_000, 700_000, needed - 1] {
         let result = world.transact(quantum_safe(), &input, 0, limit);
         let out_of_gas = HaltReason::OutOfGas(OutOfGasError::Precompile);
         assert!(
@@ -284,6 +287,37 @@ fn too_little_gas_ends_a_call_and_leaves_nothing() {
         );
     }
     assert!(world.transact(quantum_safe(), &input, 0, needed).is_success());
+}
+
+/// A signed request costs its certificate's length, which the slot tells before the certificate is read.
+#[test]
+fn a_certificate_is_paid_for_before_it_is_read() {
+    let handle = [5; 32];
+    let input = q_signature(&handle);
+    let mut used = Vec::new();
+    for length in [0, 32, 33, 65_536] {
+        let mut world = World::new(SpecId::OSAKA, no_key);
+        world.precompiles = world.precompiles.with_certificates(|_| vec![9; 33]);
+        let record = Record {
+            length,
+            status: SigningStatus::Signed,
+            number: 1,
+            requester: CALLER,
+        };
+        let slot = request_slot(B256::from(handle));
+        world
+            .state
+            .insert_account_storage(quantum_safe(), slot, record.word())
+            .unwrap();
+        let result = world.transact(quantum_safe(), &input, 0, 1_000_000);
+        let ExecutionResult::Success { output, gas, .. } = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(output.into_data()[..96], [word(2), word(64), word(33)].concat());
+        used.push(gas.tx_gas_used());
+    }
+    assert_eq!((used[1] - used[0], used[2] - used[1]), (64, 64));
+    assert_eq!(used[3] - used[0], 64 * 2048);
 }
 
 #[test]

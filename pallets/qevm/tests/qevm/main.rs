@@ -3,4 +3,5 @@
 mod estimates;
 mod mock;
 mod signed;
+mod signing;
 mod transactions;

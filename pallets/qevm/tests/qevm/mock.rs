@@ -83,6 +83,7 @@ impl pallet_qevm::Config for Runtime {
     type Fees = Balances;
     type Time = Timestamp;
     type Author = Author;
+    type Signers = crate::signing::Committees;
 }
 
 /// Runs in the first block after a genesis where these accounts have an ether each.

@@ -2,10 +2,11 @@
 
 use super::{block, hash};
 use crate::fake::Fake;
-use crate::fake_evm::{CHAIN_ID, CONTRACT, SENDER, TOPIC};
+use crate::fake_evm::{CHAIN_ID, CONTRACT, SENDER, TOPIC, signed_request};
 use crate::start_default;
 use crate::wire::{failure, result};
-use quids_core::H256;
+use codec::Encode;
+use quids_core::{AccountId20, H256, Height};
 use quids_rpc::Backend;
 use serde_json::{Value, json};
 
@@ -219,6 +220,37 @@ async fn accounts_answer_at_any_block() {
     );
     let none = json!([format!("0x{}", "22".repeat(20))]);
     assert_eq!(result(addr, "quids_contractSafety", none).await, Value::Null);
+
+    let contract = json!(AccountId20(CONTRACT.0).to_string());
+    for (byte, status, requester, at) in [
+        ("22", "unknown", Value::Null, Value::Null),
+        ("33", "pending", contract.clone(), json!(4)),
+        ("44", "signed", contract.clone(), json!(4)),
+    ] {
+        let state = result(addr, "quids_signature", json!([format!("0x{}", byte.repeat(32))])).await;
+        assert_eq!(state["status"], status);
+        assert_eq!((&state["requester"], &state["requestedAt"]), (&requester, &at));
+        assert_eq!(state["certificate"].is_null(), status != "signed");
+        let certificate = &state["certificate"];
+        if status == "signed" {
+            let signed = signed_request();
+            let (genesis, _) = block(&fake, 0);
+            let bytes = signed.request.signed_bytes(&genesis, Height(5));
+            assert_eq!(
+                certificate["signedBytes"],
+                format!("0x{}", alloy_primitives::hex::encode(&bytes))
+            );
+            assert_eq!(
+                certificate["scale"],
+                format!("0x{}", alloy_primitives::hex::encode(signed.certificate.encode()))
+            );
+            assert_eq!(
+                (&certificate["height"], &certificate["chainId"]),
+                (&json!(5), &json!("0x5155"))
+            );
+            assert_eq!(certificate["signatures"][0]["seat"], 2);
+        }
+    }
 
     let unknown = failure(addr, "eth_getBalance", json!([who, "0x9"])).await;
     assert_eq!(unknown, (-32000, "header not found".into(), Value::Null));

@@ -1,0 +1,292 @@
+//! Signatures for requests of contracts, as far as they are here: those of others once they were verified, and this node's.
+
+use quids_api::signing::{CERTIFICATES_BYTES_MAX, CERTIFICATES_MAX, Certificates, OpenRequest};
+use quids_core::{Hash, Height};
+use quids_crypto::{PublicKey, Signature};
+use quids_pobpc::{Committee, SeatIndex, SigningCertificate, SigningShare, Threshold};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Bytes of all signatures that are kept. More are passed on no further.
+const BYTES_MAX: usize = 64 << 20;
+/// What a share has beside its signature, at least.
+const SHARE_BYTES: usize = 8;
+
+/// A request with what there is of its certificate.
+struct Open {
+    of: OpenRequest,
+    committee: Arc<Committee>,
+    signatures: BTreeMap<SeatIndex, Signature>,
+}
+
+/// What a share has to be held against.
+pub struct Expected {
+    pub of: OpenRequest,
+    pub key: PublicKey,
+}
+
+/// What is known of a share before its signature is verified.
+pub enum Seen {
+    /// Nothing is kept for it: no such request, another share of that seat, or no room.
+    Useless,
+    NoSeat,
+    /// It is here.
+    Known,
+    New(Box<Expected>),
+}
+
+/// By request, in the order of the chain's queue, which bounds them.
+#[derive(Default)]
+pub struct Shares {
+    open: Vec<Open>,
+    threshold: Threshold,
+    bytes: usize,
+}
+
+impl Shares {
+    /// Follows the chain. A request whose committee is not known is left out until it is.
+    pub fn renew(
+        &mut self,
+        queue: &[OpenRequest],
+        threshold: Threshold,
+        mut committee_at: impl FnMut(Height) -> Option<Arc<Committee>>,
+    ) {
+        let mut before = std::mem::take(&mut self.open);
+        for of in queue {
+            let known = before.iter().position(|open| open.of == *of);
+            let open = known.map(|at| before.swap_remove(at)).or_else(|| {
+                Some(Open {
+                    of: *of,
+                    committee: committee_at(of.height)?,
+                    signatures: BTreeMap::new(),
+                })
+            });
+            self.open.extend(open);
+        }
+        self.threshold = threshold;
+        let kept = self.open.iter().flat_map(|open| open.signatures.values());
+        self.bytes = kept.map(size).sum();
+    }
+
+    pub fn has(&self, of: &OpenRequest) -> bool {
+        self.find(&of.request.handle).is_some()
+    }
+
+    /// Requests that this key has a seat for and has not signed.
+    pub fn to_sign(&self, key: &PublicKey) -> Vec<(OpenRequest, SeatIndex)> {
+        let missing = self.open.iter().filter_map(|open| {
+            let seat = open.committee.seat_of(key)?;
+            (!open.signatures.contains_key(&seat)).then_some((open.of, seat))
+        });
+        missing.collect()
+    }
+
+    /// This key's shares, those of the oldest requests first.
+    pub fn of(&self, key: &PublicKey) -> impl Iterator<Item = SigningShare> {
+        self.open.iter().filter_map(|open| {
+            let seat = open.committee.seat_of(key)?;
+            Some(SigningShare {
+                handle: open.of.request.handle,
+                seat,
+                signature: open.signatures.get(&seat)?.clone(),
+            })
+        })
+    }
+
+    pub fn look(&self, share: &SigningShare) -> Seen {
+        let Some(open) = self.find(&share.handle) else {
+            return Seen::Useless;
+        };
+        let Some(seat) = open.committee.seat(share.seat) else {
+            return Seen::NoSeat;
+        };
+        match open.signatures.get(&share.seat) {
+            Some(known) if *known == share.signature => Seen::Known,
+            Some(_) => Seen::Useless,
+            None if self.bytes + size(&share.signature) > BYTES_MAX => Seen::Useless,
+            None => Seen::New(Box::new(Expected {
+                of: open.of,
+                key: seat.key.clone(),
+            })),
+        }
+    }
+
+    /// Keeps a share that was verified. The request may be gone meanwhile.
+    pub fn put(&mut self, share: SigningShare) {
+        let SigningShare {
+            handle,
+            seat,
+            signature,
+        } = share;
+        let bytes = size(&signature);
+        let Some(open) = self.open.iter_mut().find(|open| open.of.request.handle == handle) else {
+            return;
+        };
+        if open.signatures.insert(seat, signature).is_none() {
+            self.bytes += bytes;
+        }
+    }
+
+    /// What a block may bring of what is whole, the oldest first; no more signatures than are needed.
+    pub fn certificates(&self) -> Certificates {
+        let mut certificates = Certificates::new();
+        let mut bytes = 0;
+        for open in &self.open {
+            let needed = self.threshold.votes(open.committee.seats().len());
+            if open.signatures.len() < needed {
+                continue;
+            }
+            let signatures = open.signatures.iter().take(needed);
+            let signatures = signatures.map(|(seat, signature)| (*seat, signature.clone()));
+            let certificate = SigningCertificate {
+                height: open.of.height,
+                signatures: signatures.collect(),
+            };
+            let one = (open.of.request.handle, certificate);
+            bytes += codec::Encode::encoded_size(&one);
+            // With room for the length of the list.
+            if certificates.len() == CERTIFICATES_MAX || bytes + 4 > CERTIFICATES_BYTES_MAX {
+                break;
+            }
+            certificates.push(one);
+        }
+        certificates
+    }
+
+    fn find(&self, handle: &Hash) -> Option<&Open> {
+        self.open.iter().find(|open| open.of.request.handle == *handle)
+    }
+}
+
+fn size(signature: &Signature) -> usize {
+    signature.as_bytes().len() + SHARE_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quids_api::signing::SIGNING_QUEUE_MAX;
+    use quids_core::AccountId20;
+    use quids_crypto::{KeyPair, SignatureScheme, verify};
+    use quids_pobpc::{Role, Seat, SigningRequest};
+
+    const GENESIS: Hash = Hash::repeat_byte(7);
+
+    fn keys() -> Vec<KeyPair> {
+        let key = |seed| KeyPair::from_seed(SignatureScheme::Falcon512, &[seed; 32]).unwrap();
+        (0..4).map(key).collect()
+    }
+
+    fn committee(keys: &[KeyPair]) -> Arc<Committee> {
+        let seat = |pair: &KeyPair| Seat {
+            key: pair.public().clone(),
+            role: Role::Full,
+        };
+        Arc::new(Committee::new(keys.iter().map(seat).collect()).unwrap())
+    }
+
+    fn open(number: u64) -> OpenRequest {
+        OpenRequest {
+            request: SigningRequest {
+                chain_id: 1,
+                requester: AccountId20([2; 20]),
+                handle: Hash::from_low_u64_be(number),
+                message_hash: Hash::repeat_byte(4),
+            },
+            height: Height(5),
+        }
+    }
+
+    fn share(of: &OpenRequest, seat: u16, pair: &KeyPair) -> SigningShare {
+        SigningShare {
+            handle: of.request.handle,
+            seat: SeatIndex(seat),
+            signature: pair.sign(&of.request.signed_bytes(&GENESIS, of.height)),
+        }
+    }
+
+    fn shares(queue: &[OpenRequest], of: &Arc<Committee>) -> Shares {
+        let mut shares = Shares::default();
+        shares.renew(queue, Threshold::DEFAULT, |_| Some(of.clone()));
+        shares
+    }
+
+    #[test]
+    fn a_certificate_is_whole_with_a_quorum_and_goes_with_its_request() {
+        let keys = keys();
+        let four = committee(&keys);
+        let queue = [open(1), open(2)];
+        let mut shares = shares(&queue, &four);
+        for (seat, pair) in (0..).zip(&keys) {
+            assert_eq!(shares.certificates().len(), usize::from(seat == 3), "{seat}");
+            assert_eq!(shares.to_sign(pair.public()), queue.map(|of| (of, SeatIndex(seat))));
+            shares.put(share(&queue[1], seat, pair));
+            assert_eq!(shares.to_sign(pair.public()), [(queue[0], SeatIndex(seat))]);
+            assert_eq!(shares.of(pair.public()).count(), 1);
+        }
+        let whole = shares.certificates();
+        let [(handle, certificate)] = &whole[..] else {
+            panic!("{whole:?}")
+        };
+        assert_eq!((*handle, certificate.signatures.len()), (queue[1].request.handle, 3));
+        let request = &queue[1].request;
+        certificate
+            .verify(&GENESIS, &four, Threshold::DEFAULT, request, &verify)
+            .unwrap();
+        // A threshold that was raised.
+        let all = Threshold::new(1_000_000).unwrap();
+        shares.renew(&queue, all, |_| panic!("known"));
+        assert_eq!(shares.certificates()[0].1.signatures.len(), 4);
+        // The request is signed, or late.
+        shares.renew(&queue[..1], all, |_| panic!("known"));
+        assert_eq!((shares.certificates().len(), shares.bytes), (0, 0));
+        shares.put(share(&queue[1], 0, &keys[0]));
+        assert_eq!(shares.bytes, 0);
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_not_verified() {
+        let keys = keys();
+        let queue = [open(1)];
+        let mut shares = shares(&queue, &committee(&keys[..3]));
+        let right = share(&queue[0], 2, &keys[2]);
+        let seen = |shares: &Shares, share: &SigningShare| match shares.look(share) {
+            Seen::Useless => 'u',
+            Seen::NoSeat => 'n',
+            Seen::Known => 'k',
+            Seen::New(expected) => {
+                assert_eq!((expected.of, &expected.key), (queue[0], keys[2].public()));
+                '+'
+            }
+        };
+        assert_eq!(seen(&shares, &right), '+');
+        assert_eq!(seen(&shares, &share(&queue[0], 3, &keys[3])), 'n');
+        assert_eq!(seen(&shares, &share(&open(9), 2, &keys[2])), 'u');
+        shares.put(right.clone());
+        assert_eq!(seen(&shares, &right), 'k');
+        let other = SigningShare {
+            signature: keys[1].sign(b"another"),
+            ..right.clone()
+        };
+        assert_eq!(seen(&shares, &other), 'u');
+        shares.bytes = BYTES_MAX;
+        assert_eq!(seen(&shares, &share(&queue[0], 1, &keys[1])), 'u');
+        // Who signs is not known.
+        let mut strangers = Shares::default();
+        strangers.renew(&queue, Threshold::DEFAULT, |_| None);
+        assert_eq!(seen(&strangers, &right), 'u');
+    }
+
+    #[test]
+    fn a_block_brings_no_more_than_it_may() {
+        let keys = keys();
+        let queue: Vec<_> = (0..SIGNING_QUEUE_MAX as u64).map(open).collect();
+        let mut shares = shares(&queue, &committee(&keys[..1]));
+        for of in &queue {
+            shares.put(share(of, 0, &keys[0]));
+        }
+        let brought = shares.certificates();
+        let handles: Vec<_> = brought.iter().map(|(handle, _)| *handle).collect();
+        let oldest: Vec<_> = queue.iter().map(|of| of.request.handle).collect();
+        assert_eq!(handles, oldest[..CERTIFICATES_MAX]);
+    }
+}
