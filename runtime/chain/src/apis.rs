@@ -11,7 +11,7 @@ use quids_api::{
         SimulatedBlock, Simulation, SimulationOutcome, TraceOptions,
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
-    upgrade::{ProposalId, UpgradeStatus},
+    upgrade::{ProposalId, StepRequest, Stepped, UpgradeStatus},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
@@ -75,6 +75,7 @@ apis! {
     Core_initialize_block(header => Header) -> () { Executive::initialize_block(&header) }
     Core_execute_block(block => Block) -> () { Executive::execute_block(block) }
     Core_on_runtime_upgrade(() => ()) -> Weight { Executive::on_runtime_upgrade() }
+    Core_migration_step(request => StepRequest) -> Result<Stepped, String> { migration_step(request) }
     BlockBuilder_apply_extrinsic((index, extrinsic) => (u32, Vec<u8>)) -> ApplyExtrinsicResult {
         Executive::apply_extrinsic(index, &extrinsic)
     }
@@ -141,6 +142,12 @@ apis! {
     UpgradeApi_code(id => ProposalId) -> Option<Vec<u8>> { Upgrade::proposed_code(id) }
     UpgradeApi_chunk((id, index) => (ProposalId, u32)) -> Option<[u8; 32]> { Upgrade::chunk_hash(id, index) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
+}
+
+/// What it says it does in the block's initialisation.
+fn migration_step(request: StepRequest) -> Result<Stepped, String> {
+    set_phase(Phase::Initialization);
+    Upgrade::run_step(request)
 }
 
 /// The extrinsic that carries an Ethereum transaction.
