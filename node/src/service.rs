@@ -1,6 +1,7 @@
 //! A running node: chain, pool, authoring and RPC, started and stopped together.
 
 use crate::{
+    ahead::Ahead,
     author::{self, Author, Sealing},
     backend::{Controls, NodeBackend},
     beacon::{self, HashChain},
@@ -157,6 +158,7 @@ pub struct Node {
     stop: watch::Sender<bool>,
     /// Makes or decides blocks.
     working: JoinHandle<Result<(), NodeError>>,
+    ahead: JoinHandle<()>,
     /// Ends with the node.
     _revalidation: Revalidation,
 }
@@ -268,6 +270,7 @@ impl Node {
         })?;
         let (started_at, _) = chain.best();
         let (stop, stopped) = watch::channel(false);
+        let ahead = Ahead::start(&chain, &registry, stop.subscribe())?;
         let (author, together, working) = if chain.next_height()?.is_some() {
             let place = (&*spec, &*folder);
             let (together, working) = join(&chain, &pool, network, voters, place, stopped).await?;
@@ -311,6 +314,7 @@ impl Node {
             metrics,
             stop,
             working,
+            ahead,
             _revalidation: revalidation,
         })
     }
@@ -376,6 +380,8 @@ impl Node {
         if !self.working.is_finished() {
             let _ = self.working.await;
         }
+        // It may be compiling, and has the chain meanwhile.
+        let _ = self.ahead.await;
         if let Some(rpc) = self.rpc {
             rpc.stop().await;
         }

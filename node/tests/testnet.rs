@@ -604,16 +604,21 @@ fn witnesses_decide_without_a_state() {
         net.nodes[witness].start();
     }
     net.agree_on(&net.all(), stuck + 3);
-    // New code comes with the proof that needs it, by hash.
+    // New code comes with the proof that needs it, by hash; so do its parts, and the whole that is checked.
     let next = net.folder.path().join("next.wasm");
     fs::write(&next, quids_runtime_wasm::WASM_NEXT).unwrap();
-    quids(
-        &net.nodes[0],
-        &["tx", "upgrade", next.to_str().unwrap(), "--from", "alice"],
-    );
+    let next = next.to_str().unwrap();
+    quids(&net.nodes[0], &["upgrade", "propose", next, "--from", "alice"]);
+    quids(&net.nodes[1], &["upgrade", "approve", "0", "--from", "bob"]);
+    quids(&net.nodes[0], &["upgrade", "upload", "0", next, "--from", "charlie"]);
+    let status: Value = serde_json::from_str(&quids(&net.nodes[1], &["upgrade", "status", "--json"])).unwrap();
+    let at = status["proposals"][0]["activates_at"].as_u64().unwrap();
+    net.agree_on(&net.all(), at + 1);
     transfer(&net.nodes[1], "bob", "dave", "1");
     let height = net.nodes[0].height().unwrap();
     net.agree_on(&net.all(), height + 2);
+    let version = net.nodes[1].rpc("state_getRuntimeVersion", json!([]))["specVersion"].clone();
+    assert_eq!(version, 2);
     for node in full.into_iter().chain(witnesses) {
         net.nodes[node].stop();
     }

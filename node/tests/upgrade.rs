@@ -3,15 +3,16 @@
 use codec::Encode;
 use quids_api::{
     RuntimeVersion, names,
-    upgrade::{Activation, CHUNK_SIZE, Stage, UpgradeStatus},
+    upgrade::{Activation, CHUNK_SIZE, Stage, Suspension, UpgradeStatus},
 };
 use quids_core::{AccountId20, Height};
 use quids_crypto::{KeyPair, hash_quantum_resistant};
 use quids_node::{
+    chain::{ChainOptions, Refused},
     extrinsic_builder::{Arg, Event},
     testing::{Signing, TestChain},
 };
-use quids_runtime_wasm::{WASM, WASM_NEXT};
+use quids_runtime_wasm::{WASM, WASM_FAULTY, WASM_NEXT};
 
 fn key(name: &str) -> KeyPair {
     quids_keystore::dev_keypair(name).unwrap()
@@ -187,8 +188,13 @@ fn the_council_replaces_the_code_at_a_height_and_transactions_go_on() {
     assert!(has(&events, "System", "ExtrinsicSuccess"), "{events:?}");
     assert_eq!(chain.chain.best().0, Height(40));
     assert_eq!(limit(&chain), [1u32.to_le_bytes(), 1000u32.to_le_bytes()].concat());
+    assert_followed(&chain);
+}
+
+/// Every block executes again, each with the code of its time, and a second node comes to the same.
+fn assert_followed(chain: &TestChain) {
     let twin = TestChain::new().unwrap();
-    for n in 1..=40 {
+    for n in 1..=chain.chain.best().0.0 {
         let hash = chain.chain.database().hash_at(Height(n)).unwrap().unwrap();
         let block = chain.stored(hash).unwrap();
         assert_eq!(chain.chain.reexecute(&block).unwrap(), block.header, "block {n}");
@@ -206,6 +212,134 @@ fn the_recovery_account_signs_with_sphincs_and_has_to_wait() {
     call_by(&chain, "bob", "cancel", &[("id", Arg::Number(0))]);
     call_by(&chain, "alice", "cancel", &[("id", Arg::Number(0))]);
     assert_eq!(stage(&chain, 0), None);
+}
+
+/// Root sets the limit, by which the faulty code knows what to do, and puts that code in place. The next block is its first.
+fn put_faulty(chain: &TestChain, limit: u32) {
+    let root = |inner: Vec<u8>| {
+        let call = chain
+            .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
+            .unwrap();
+        assert!(has(&made(chain, "alice", call), "System", "ExtrinsicSuccess"));
+    };
+    root(
+        chain
+            .call("Template", "set_limit", &[("limit", Arg::Encoded(limit.encode()))])
+            .unwrap(),
+    );
+    let code_hash = [("code_hash", Arg::Encoded(code_hash(WASM_FAULTY)))];
+    root(
+        chain
+            .call("Upgrade", "authorize_upgrade_without_checks", &code_hash)
+            .unwrap(),
+    );
+    assert!(has(&apply(chain, "charlie", WASM_FAULTY), "Upgrade", "UpgradeApplied"));
+}
+
+fn status(chain: &TestChain) -> UpgradeStatus {
+    let (_, best) = chain.chain.best();
+    chain.chain.call_typed(best, names::UPGRADE_STATUS, &()).unwrap()
+}
+
+/// Steps that are in the state.
+fn steps(chain: &TestChain) -> u128 {
+    let value = chain.storage(&TestChain::value_key("Template", "RoundTotal")).unwrap();
+    value.map_or(0, |bytes| u128::from_le_bytes(bytes.try_into().unwrap()))
+}
+
+/// A block with a transfer of bob; whether it was included, and why it must not wait.
+fn offered(chain: &TestChain) -> (bool, Vec<Refused>) {
+    let call = chain.transfer(&AccountId20([1; 20]), 5).unwrap();
+    let transaction = chain.sign(&key("bob"), call, Signing::default()).unwrap();
+    let (block, refused) = chain.block(vec![transaction]).unwrap();
+    (block.extrinsics.len() == 2, refused)
+}
+
+#[test]
+fn a_migration_that_fails_leaves_a_chain_that_is_alive_and_a_way_out() {
+    // (the limit, which block of the new code fails, steps that stay, whose fault, in words)
+    let cases = [
+        (
+            1_000_004,
+            1,
+            0,
+            "on_runtime_upgrade",
+            "the single-block migration fails at this height",
+        ),
+        (2, 4, 2, "template/trouble", "the third step panics"),
+        (3, 4, 2, "template/trouble", "are allowed"),
+        (4, 4, 2, "template/trouble", "fuel"),
+        (6, 4, 2, "template/trouble", "the third step has a reason"),
+    ];
+    for (limit, fails_in, kept, id, words) in cases {
+        let mut chain = TestChain::new().unwrap();
+        put_faulty(&chain, limit);
+        for block in 1..=fails_in {
+            assert!(
+                !matches!(status(&chain).suspended, Some(Suspension::SafeMode { .. })),
+                "{limit}: {block}"
+            );
+            chain.block(Vec::new()).unwrap();
+        }
+        let Some(Suspension::SafeMode {
+            id: found,
+            reason,
+            since,
+        }) = status(&chain).suspended
+        else {
+            panic!("{limit}: {:?}", status(&chain));
+        };
+        assert!(found == id && reason.contains(words), "{limit}: {found}: {reason}");
+        assert!(has(&chain.events().unwrap(), "Upgrade", "SafeModeEntered"));
+        assert_eq!((since, steps(&chain)), (chain.chain.best().0, kept), "{limit}");
+        // Transactions are refused for good, of others than those who govern.
+        let (is_included, refused) = offered(&chain);
+        assert!(!is_included && refused.len() == 1, "{refused:?}");
+        assert!(refused[0].reason.to_string().contains("safe mode"), "{refused:?}");
+        propose(&chain, "alice", WASM_NEXT, Activation::After(Height(0)));
+        upload(&chain, 0, WASM_NEXT);
+        call_by(&chain, "bob", "approve", &[("id", Arg::Number(0))]);
+        let Some(Stage::Scheduled { at }) = stage(&chain, 0) else {
+            panic!()
+        };
+        while chain.chain.best().0 < at {
+            assert_eq!(steps(&chain), kept);
+            chain.block(Vec::new()).unwrap();
+        }
+        chain.refresh().unwrap();
+        assert!(has(&chain.events().unwrap(), "Upgrade", "SafeModeLeft"));
+        assert_eq!((status(&chain).suspended, spec_version(&chain)), (None, 2));
+        let (is_included, refused) = offered(&chain);
+        assert!(is_included, "{refused:?}");
+        assert_followed(&chain);
+    }
+}
+
+#[test]
+fn a_migration_goes_on_after_restarts_and_transactions_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || TestChain::open(folder.path(), &ChainOptions::default()).unwrap();
+    let mut chain = open();
+    put_faulty(&chain, 5);
+    for step in 0..=5u32 {
+        drop(chain);
+        chain = open();
+        let running = status(&chain).migration;
+        assert_eq!(running.map(|running| running.steps), step.checked_sub(1), "{step}");
+        // It is no fault of the transaction: the pool keeps it.
+        let (is_included, refused) = offered(&chain);
+        assert!(refused.is_empty(), "{refused:?}");
+        assert_eq!(
+            is_included,
+            step == 5,
+            "the block of the last step has transactions again"
+        );
+        assert_eq!(steps(&chain), u128::from(step));
+    }
+    let events = chain.events().unwrap();
+    assert!(has(&events, "Upgrade", "MigrationCompleted"), "{events:?}");
+    assert_eq!((status(&chain).migration, status(&chain).suspended), (None, None));
+    assert_followed(&chain);
 }
 
 /// A runtime in a few lines that states `spec_name` and version 9, and whose migration is `migration`.

@@ -8,7 +8,7 @@ use quids_wasm_builder::{BuildRequest, Builder, Error, rerun_lines};
 const SKIP_ENV: &str = "QUIDS_SKIP_WASM_BUILD";
 
 /// In the order that costs least: cargo rebuilds only what a feature reaches.
-const ARTEFACTS: [BuildRequest<'static>; 2] = [
+const ARTEFACTS: [BuildRequest<'static>; 3] = [
     BuildRequest {
         features: &[],
         out_name: "runtime",
@@ -16,6 +16,10 @@ const ARTEFACTS: [BuildRequest<'static>; 2] = [
     BuildRequest {
         features: &["next"],
         out_name: "runtime_next",
+    },
+    BuildRequest {
+        features: &["faulty"],
+        out_name: "runtime_faulty",
     },
 ];
 

@@ -1,17 +1,19 @@
 //! The trial run of a new runtime: static checks, then its version, metadata and migrations under fuel, on changes that
-//! are thrown away. The outcome is part of validity: a pallet asks for it through `ext_runtime_check_v1`.
+//! are thrown away. And guarded calls: of the running code, under fuel as well, on changes that are kept only if they end
+//! well. The outcome is part of validity: a pallet asks for both through host functions.
 
 use crate::{
     ExecutorError,
     engine::{Compiler, Metering, Prepared},
     instance::{Bound, Instance, NO_DEADLINE},
+    limits::CHECKED_MAX,
     metrics::Metrics,
-    validate::{Facts, validate},
+    validate::validate,
 };
 use codec::DecodeAll;
 use parking_lot::Mutex;
 use quids_api::{CheckedRuntime, RuntimeVersion, names};
-use quids_core::{Hash, Weight};
+use quids_core::{Hash, Weight, well_known_keys};
 use quids_io::{abi, with_externalities};
 use std::{path::Path, sync::Arc};
 
@@ -39,26 +41,25 @@ impl From<ExecutorError> for CheckError {
 /// Owns the metered engine.
 pub(crate) struct Checker {
     compiler: Compiler,
-    /// The code checked last: authoring and importing a block check the same one.
-    last: Mutex<Option<(Hash, Arc<Prepared>)>>,
+    /// The codes used last, the latest at the end: authoring and importing a block check the same one, and guarded calls are
+    /// of the running one.
+    last: Mutex<Vec<(Hash, Arc<Prepared>)>>,
 }
 
 impl Checker {
     pub fn new(cache_dir: Option<&Path>, metrics: Arc<Metrics>) -> Result<Self, ExecutorError> {
         Ok(Self {
             compiler: Compiler::new(Metering::Fuel, cache_dir, metrics)?,
-            last: Mutex::new(None),
+            last: Mutex::default(),
         })
     }
 
     /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were.
     pub fn check(&self, code: &[u8]) -> Result<CheckedRuntime, CheckError> {
-        let facts = validate(code)?;
-        let has = |api: &&&str| facts.apis.binary_search_by(|name| name.as_str().cmp(api)).is_ok();
-        if let Some(missing) = names::REQUIRED.iter().find(|api| !has(api)) {
+        let prepared = self.prepare(code)?;
+        if let Some(missing) = names::REQUIRED.iter().find(|api| prepared.find(api).is_err()) {
             return Err(ExecutorError::MissingExport((*missing).into()).into());
         }
-        let prepared = self.prepare(code, &facts)?;
         with_externalities(|e| e.begin_transaction()).map_err(ExecutorError::Host)?;
         let verdict = trial(&prepared);
         // A rollback that fails leaves the trial's changes behind: worse than any verdict, so it comes first.
@@ -67,15 +68,48 @@ impl Checker {
         Ok(verdict?)
     }
 
-    fn prepare(&self, code: &[u8], facts: &Facts) -> Result<Arc<Prepared>, ExecutorError> {
+    /// Calls an export of the code in the state of the surrounding `within`. After an error the state is as it was.
+    pub fn call_guarded(&self, api: &str, input: &[u8]) -> Result<Vec<u8>, CheckError> {
+        let code = with_externalities(|e| e.get(well_known_keys::CODE)).map_err(ExecutorError::Host)?;
+        let prepared = self.prepare(&code.unwrap_or_default())?;
+        with_externalities(|e| e.begin_transaction()).map_err(ExecutorError::Host)?;
+        let output = call_once(&prepared, api, input);
+        // Either failing leaves changes that nobody asked for.
+        let closed = match &output {
+            Ok(_) => with_externalities(|e| e.commit_transaction()),
+            Err(_) => with_externalities(|e| e.rollback_transaction()),
+        };
+        closed.map_err(|error| CheckError::Local(ExecutorError::Host(error)))?;
+        Ok(output?)
+    }
+
+    pub fn prepare(&self, code: &[u8]) -> Result<Arc<Prepared>, ExecutorError> {
         let hash: Hash = quids_crypto::blake3_256(code).into();
-        if let Some((_, prepared)) = self.last.lock().as_ref().filter(|(last, _)| *last == hash) {
-            return Ok(prepared.clone());
+        let known = self.last.lock().iter().find(|(other, _)| *other == hash).cloned();
+        if let Some((_, prepared)) = known {
+            return Ok(prepared);
         }
-        let prepared = Arc::new(self.compiler.prepare(code, &hash, facts)?);
-        *self.last.lock() = Some((hash, prepared.clone()));
+        let facts = validate(code)?;
+        let prepared = Arc::new(self.compiler.prepare(code, &hash, &facts)?);
+        let mut last = self.last.lock();
+        if last.len() >= CHECKED_MAX {
+            last.remove(0);
+        }
+        last.push((hash, prepared.clone()));
         Ok(prepared)
     }
+}
+
+fn call_once(prepared: &Arc<Prepared>, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
+    let position = prepared.find(api)?;
+    let output = Instance::new(prepared.clone(), None)?.call(position, input, Bound::NONE)?;
+    if output.len() > abi::GUARDED_OUTPUT_MAX {
+        return Err(ExecutorError::OutputTooLarge {
+            length: output.len(),
+            max: abi::GUARDED_OUTPUT_MAX,
+        });
+    }
+    Ok(output)
 }
 
 fn trial(prepared: &Arc<Prepared>) -> Result<CheckedRuntime, ExecutorError> {

@@ -34,6 +34,9 @@ pub enum ExecutorError {
     #[error("output of {api} does not decode: {reason}")]
     Undecodable { api: &'static str, reason: String },
 
+    #[error("output has {length} bytes, more than {max}")]
+    OutputTooLarge { length: usize, max: usize },
+
     #[error("runtime has no api {0}")]
     UnknownApi(String),
     #[error("runtime panicked: {message}")]

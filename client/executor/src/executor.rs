@@ -113,6 +113,11 @@ impl Executor {
         Some(runtime)
     }
 
+    /// Compiles `code` for the trial run that is to come, if it is not compiled.
+    pub fn prepare_check(&self, code: &[u8]) -> Result<(), ExecutorError> {
+        self.inner.services.checker.prepare(code).map(drop)
+    }
+
     /// Static checks and trial run of `code` on the state of `ext`, which is left as it was. Whether the version may
     /// follow the present one is for the caller to judge.
     pub fn check_runtime(&self, code: &[u8], ext: &mut dyn Externalities) -> Result<CheckedRuntime, CheckError> {

@@ -34,6 +34,9 @@ pub const IDLE_MEMORY_MAX: usize = 16 << 20;
 /// Instances of the check's engine that can exist at once.
 pub const CHECK_INSTANCES_MAX: u32 = 8;
 
+/// Codes that are kept compiled for trial runs and guarded calls.
+pub const CHECKED_MAX: usize = 2;
+
 /// Runtimes remembered in memory.
 pub const RUNTIMES_MAX: usize = 4;
 

@@ -43,6 +43,8 @@ pub const UNITS: &[&str] = &[
     "files",
     "cores",
     "level",
+    "steps",
+    "codes",
 ];
 
 /// Names that Prometheus fixed for every process, which dashboards know.

@@ -17,8 +17,13 @@ extern crate alloc;
 // With the feature `next` this is the pallet's next version: see `migration.rs` for what changes and how.
 mod migration;
 
+#[cfg(feature = "faulty")]
+mod trouble;
+
 pub use migration::Limit;
 pub use pallet::*;
+#[cfg(feature = "faulty")]
+pub use trouble::Trouble;
 
 // The name is the prefix of the pallet's storage and its name for clients. It must be the one in `construct_runtime!`.
 /// Giving, in rounds.
@@ -145,6 +150,8 @@ pub mod pallet {
         }
 
         fn on_runtime_upgrade() -> Weight {
+            #[cfg(feature = "faulty")]
+            trouble::in_one_block::<T>();
             migration::run::<T>()
         }
 

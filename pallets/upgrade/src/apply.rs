@@ -35,6 +35,7 @@ impl<T: Config> Pallet<T> {
             !pallet_system::Pallet::<T>::code_update_pending(),
             Error::<T>::UpgradePending
         );
+        ensure!(!Self::is_migrating(), Error::<T>::MigrationUnderWay);
         let version = Self::check(code, check_version)?;
         pallet_system::Pallet::<T>::update_code(code);
         Self::deposit_event(Event::UpgradeApplied {

@@ -17,6 +17,7 @@ extern crate alloc;
 mod apply;
 mod council;
 mod lifecycle;
+mod migrate;
 pub mod weights;
 
 pub use apply::{CODE_DOMAIN, CodeHash, UpgradeAuthorization, code_hash};
@@ -49,8 +50,10 @@ pub mod pallet {
     use super::*;
     use crate::lifecycle::Proposed;
     use quids_api::upgrade::{Activation, Council as CouncilOf, Proposal, ProposalId};
+    use quids_api::upgrade::{RunningMigration, Suspension};
     use quids_support::{
         dispatch::{DispatchErrorWithPostInfo, GetDispatchInfo, dispatch_transactional},
+        migrations::Migrations,
         prelude::*,
     };
 
@@ -67,6 +70,8 @@ pub mod pallet {
         /// council lives as long.
         #[pallet::constant]
         type ProposalLife: Get<Height>;
+        /// The migrations of this code that take more than a block, in order.
+        type Migrations: Migrations;
     }
 
     #[pallet::pallet]
@@ -107,6 +112,22 @@ pub mod pallet {
     /// Code that is whole and passed the checks; nodes compile it ahead.
     #[pallet::storage]
     pub type Code<T> = StorageMap<_, Twox64Concat, ProposalId, Vec<u8>>;
+
+    /// Why the chain takes no transactions but those of governance. Every transaction looks whether it is there.
+    #[pallet::storage]
+    pub type Suspended<T> = StorageValue<_, Suspension>;
+
+    /// The migration that is under way; in safe mode, that was.
+    #[pallet::storage]
+    pub type Running<T> = StorageValue<_, RunningMigration>;
+
+    /// Migrations over many blocks that are done, by ID, and the block in which they were.
+    #[pallet::storage]
+    pub type Completed<T> = StorageMap<_, Twox64Concat, String, Height>;
+
+    /// There while a block is executed that ran a migration: it has no room for an activation too.
+    #[pallet::storage]
+    pub type Migrated<T> = StorageValue<_, bool>;
 
     #[pallet::event]
     pub enum Event<T: Config> {
@@ -160,6 +181,17 @@ pub mod pallet {
         CouncilVoted { who: AccountId20, votes: u32, needed: u32 },
         /// The council was replaced.
         CouncilChanged { council: CouncilOf },
+        /// A migration over many blocks begins, or goes on after an interruption.
+        MigrationBegun { id: String },
+        /// It made a step and is not done.
+        MigrationAdvanced { id: String, steps: u32 },
+        /// It is done.
+        MigrationCompleted { id: String, steps: u32 },
+        /// A migration failed and what the block did of it is undone. Until other code takes over, the chain takes
+        /// transactions of governance only.
+        SafeModeEntered { id: String, reason: String },
+        /// Other code took over and its migrations did not fail.
+        SafeModeLeft,
     }
 
     #[pallet::error]
@@ -228,6 +260,8 @@ pub mod pallet {
         InvalidCouncil,
         /// This is the council already.
         CouncilUnchanged,
+        /// A migration is under way: other code would interrupt it.
+        MigrationUnderWay,
     }
 
     #[pallet::call]

@@ -1,8 +1,8 @@
 //! A proposal's way: proposed, approved, uploaded, checked, scheduled, activated; or cancelled, expired, failed.
 
 use crate::{
-    Agenda, AgendaItem, Chunks, Code, Config, Council, Error, Event, NextProposal, Pallet, Proposals, RootKey,
-    apply::code_hash, council::Governor, weights,
+    Agenda, AgendaItem, Chunks, Code, Config, Council, Error, Event, Migrated, NextProposal, Pallet, Proposals,
+    RootKey, Running, Suspended, apply::code_hash, council::Governor, weights,
 };
 use alloc::vec::Vec;
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Proposal, ProposalId, Stage, UpgradeStatus};
@@ -214,10 +214,7 @@ impl<T: Config> Pallet<T> {
         if proposal.chunks < proposal.chunk_count() {
             return Err(early(Error::<T>::CodeIncomplete.into()));
         }
-        let mut code = Vec::with_capacity(proposal.code_size as usize);
-        for index in 0..proposal.chunks {
-            code.extend(Chunks::<T>::get(&id, &index).unwrap_or_default());
-        }
+        let code = Self::joined(id, &proposal);
         if code_hash(&code) != proposal.code_hash {
             let weight = weights::reading_code(code.len());
             return Err((Error::<T>::CodeHashMismatch.into(), weight));
@@ -273,7 +270,8 @@ impl<T: Config> Pallet<T> {
     /// At a block's start: what expired goes, and the weight is declared of an activation at the block's end.
     pub(crate) fn begin_block(height: Height) -> Weight {
         let mut weight = weights::AGENDA;
-        let mut activates = false;
+        // What is busy has no room for an activation: the block ran a migration, or one is under way.
+        let mut activates = Migrated::<T>::exists() || Self::is_migrating();
         for AgendaItem { id, due } in Agenda::<T>::get() {
             if due > height.saturating_add(Height(1)) {
                 continue;
@@ -300,8 +298,9 @@ impl<T: Config> Pallet<T> {
     /// At a block's end: the code that is due in the next block replaces the chain's, if it still passes the checks.
     pub(crate) fn end_block(height: Height) {
         let next = height.saturating_add(Height(1));
+        let is_busy = Migrated::<T>::take().is_some() || Self::is_migrating();
         // One a block: what else is due waits for the next.
-        if pallet_system::Pallet::<T>::code_update_pending() {
+        if is_busy || pallet_system::Pallet::<T>::code_update_pending() {
             return;
         }
         let due = Agenda::<T>::get().into_iter().find_map(|item| {
@@ -331,12 +330,26 @@ impl<T: Config> Pallet<T> {
                 .iter()
                 .filter_map(|item| Some((item.id, Proposals::<T>::get(&item.id)?)))
                 .collect(),
+            migration: Running::<T>::get(),
+            suspended: Suspended::<T>::get(),
         }
     }
 
-    /// The code of a proposal, once it is checked.
+    /// The code of a proposal, once all of it is uploaded.
     pub fn proposed_code(id: ProposalId) -> Option<Vec<u8>> {
-        Code::<T>::get(&id)
+        let proposal = Proposals::<T>::get(&id)?;
+        if proposal.is_checked {
+            return Code::<T>::get(&id);
+        }
+        (proposal.chunks == proposal.chunk_count()).then(|| Self::joined(id, &proposal))
+    }
+
+    fn joined(id: ProposalId, proposal: &Proposal) -> Vec<u8> {
+        let mut code = Vec::with_capacity(proposal.code_size as usize);
+        for index in 0..proposal.chunks {
+            code.extend(Chunks::<T>::get(&id, &index).unwrap_or_default());
+        }
+        code
     }
 
     /// BLAKE3-256 of an uploaded chunk.

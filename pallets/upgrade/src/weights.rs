@@ -50,6 +50,10 @@ pub const CANCEL: Weight = VOTE.saturating_add(REMOVE);
 pub const SET_COUNCIL: Weight = cost::of(30_000_000, 4 + crate::COUNCIL_MAX as u64, 4 + crate::COUNCIL_MAX as u64);
 /// What a block looks at in any case.
 pub const AGENDA: Weight = cost::of(1_000_000, 2, 0);
+/// A look whether a migration is under way.
+pub const NO_MIGRATION: Weight = cost::of(1_000_000, 2, 0);
+/// What keeping track of a migration adds to it: an instance, and the code's hash.
+pub const MIGRATION: Weight = cost::of(3_000_000_000, 5, 5);
 /// A proposal goes, with its code.
 pub const REMOVE: Weight = cost::of(20_000_000, 3, 4 + CHUNKS_MAX as u64);
 

@@ -2,11 +2,13 @@
 
 /// `() -> RuntimeVersion`
 pub const CORE_VERSION: &str = "Core_version";
+/// `StepRequest -> Result<Stepped, String>`: a step of a migration over many blocks. A block calls it by itself, guarded.
+pub const CORE_MIGRATION_STEP: &str = "Core_migration_step";
 /// `Header -> ()`: starts a block on the parent's state. `state_root` and `extrinsics_root` of the header are ignored.
 pub const CORE_INITIALIZE_BLOCK: &str = "Core_initialize_block";
 /// `Block -> ()`: executes a whole block; traps with the reason if it is invalid.
 pub const CORE_EXECUTE_BLOCK: &str = "Core_execute_block";
-/// `() -> Weight`: runs the migrations of new code. Called by the trial run; a block runs them by itself.
+/// `() -> Weight`: runs the single-block migrations of new code. Called by the trial run; a block calls it by itself, guarded.
 pub const CORE_ON_RUNTIME_UPGRADE: &str = "Core_on_runtime_upgrade";
 /// `(index: u32, extrinsic: Vec<u8>) -> ApplyExtrinsicResult`. The index is an argument, so that no global key is read
 /// and written by every extrinsic. An `Err` leaves no trace: the extrinsic does not belong into the block.
@@ -95,7 +97,7 @@ pub const POBPC_COMMITTEE_AT: &str = "PobpcApi_committee_at";
 
 /// `() -> UpgradeStatus`: who decides upgrades, and every proposal.
 pub const UPGRADE_STATUS: &str = "UpgradeApi_status";
-/// `ProposalId -> Option<Vec<u8>>`: the code of a proposal that is checked, for those who compile it ahead.
+/// `ProposalId -> Option<Vec<u8>>`: the code of a proposal once all of it is uploaded, checked or not, for those who compile it ahead.
 pub const UPGRADE_CODE: &str = "UpgradeApi_code";
 /// `(ProposalId, index: u32) -> Option<[u8; 32]>`: BLAKE3-256 of an uploaded chunk, for those who go on with an upload.
 pub const UPGRADE_CHUNK: &str = "UpgradeApi_chunk";
@@ -125,6 +127,7 @@ pub const ALL: &[&str] = &[
     CORE_INITIALIZE_BLOCK,
     CORE_EXECUTE_BLOCK,
     CORE_ON_RUNTIME_UPGRADE,
+    CORE_MIGRATION_STEP,
     BLOCK_BUILDER_APPLY_EXTRINSIC,
     BLOCK_BUILDER_FINALIZE_BLOCK,
     BLOCK_BUILDER_INHERENT_EXTRINSICS,

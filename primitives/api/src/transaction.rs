@@ -68,6 +68,8 @@ impl InvalidTransaction {
     pub const SCHEME_REFUSED: Self = Self::Custom(3);
     /// The bytes do not decode as an extrinsic of this runtime (unknown call, unknown scheme, trailing bytes …).
     pub const MALFORMED: Self = Self::Custom(4);
+    /// A migration failed: until other code takes over, the chain takes transactions of governance only.
+    pub const SAFE_MODE: Self = Self::Custom(5);
 
     /// A number that never changes its meaning, for RPC clients.
     pub const fn code(self) -> u16 {
@@ -104,6 +106,7 @@ impl fmt::Display for InvalidTransaction {
             Self::KEY_MISMATCH => "the public key is not the one bound to the account",
             Self::SCHEME_REFUSED => "this signature scheme is not accepted for the account",
             Self::MALFORMED => "the bytes are no extrinsic of this runtime",
+            Self::SAFE_MODE => "the chain is in safe mode: it takes transactions of governance only",
             Self::Custom(n) => return write!(f, "refused by the runtime with code {n}"),
         };
         f.write_str(text)

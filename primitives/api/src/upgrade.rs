@@ -1,8 +1,9 @@
-//! What client and runtime say to each other about upgrades: who decides them, and how far each proposal is.
+//! What client and runtime say to each other about upgrades: who decides them, how far each proposal is, and how the
+//! migrations of new code go.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
-use quids_core::{AccountId20, Height};
+use quids_core::{AccountId20, Height, Weight};
 use scale_info::TypeInfo;
 
 /// Numbers proposals, from 0; none is used twice.
@@ -101,6 +102,49 @@ pub struct UpgradeStatus {
     pub council: Council,
     /// By number.
     pub proposals: Vec<(ProposalId, Proposal)>,
+    /// The migration that is under way, or that was when the chain went into safe mode.
+    pub migration: Option<RunningMigration>,
+    /// Why the chain takes no transactions but those of governance.
+    pub suspended: Option<Suspension>,
+}
+
+/// A migration over many blocks, under way.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct RunningMigration {
+    /// Among the migrations of the running code.
+    pub index: u32,
+    pub id: String,
+    /// Where its next step goes on; `None`: at the beginning.
+    pub cursor: Option<Vec<u8>>,
+    /// Done by this code.
+    pub steps: u32,
+    /// The block that began it.
+    pub since: Height,
+}
+
+/// Why a chain takes no transactions but those of governance.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub enum Suspension {
+    /// Until this migration is done.
+    Migration { id: String },
+    /// Until other code takes over: this migration failed, and is undone as far as its last step.
+    SafeMode { since: Height, id: String, reason: String },
+}
+
+/// A step of a migration that is asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct StepRequest {
+    pub index: u32,
+    pub cursor: Option<Vec<u8>>,
+    pub limit: Weight,
+}
+
+/// A step that was made.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, TypeInfo)]
+pub struct Stepped {
+    pub used: Weight,
+    /// The cursor of the next step; `None`: there is none.
+    pub next: Option<Vec<u8>>,
 }
 
 #[cfg(test)]

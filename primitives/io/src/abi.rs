@@ -13,6 +13,12 @@ pub const TRANSACTION_DEPTH_MAX: usize = 256;
 /// The largest runtime code, in bytes.
 pub const CODE_SIZE_MAX: usize = 8 * 1024 * 1024;
 
+/// The most bytes of a guarded call's output. Part of validity.
+pub const GUARDED_OUTPUT_MAX: usize = 2000;
+
+/// Bytes of the buffer that a guarded call needs: its answer fits in any case, since it is given once.
+pub const GUARDED_ANSWER_MAX: usize = 2048;
+
 /// The module name of all imports but [`KECCAK_ALIAS`].
 pub const MODULE: &str = "env";
 
@@ -63,6 +69,7 @@ pub const HOST_FUNCTIONS: &[HostFunction] = &[
     function("ext_log_v1", &[I32, I32, I32], &[]),
     function("ext_panic_v1", &[I32, I32], &[]),
     function("ext_runtime_check_v1", &[I32, I32, I32, I32], &[I64]),
+    function("ext_runtime_guarded_call_v1", &[I32, I32, I32, I32, I32, I32], &[I64]),
     function("ext_storage_add_v1", &[I32, I32, I64, I64], &[]),
     function("ext_storage_append_v1", &[I32, I32, I32, I32], &[]),
     function("ext_storage_begin_v1", &[], &[]),

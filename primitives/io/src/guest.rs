@@ -36,6 +36,14 @@ unsafe extern "C" {
     fn ext_log_v1(level: u32, message: *const u8, len: usize);
     fn ext_panic_v1(message: *const u8, len: usize);
     fn ext_runtime_check_v1(code: *const u8, len: usize, out: *mut u8, capacity: usize) -> i64;
+    fn ext_runtime_guarded_call_v1(
+        api: *const u8,
+        api_len: usize,
+        input: *const u8,
+        input_len: usize,
+        out: *mut u8,
+        capacity: usize,
+    ) -> i64;
     fn ext_storage_add_v1(key: *const u8, key_len: usize, low: u64, high: u64);
     fn ext_storage_append_v1(key: *const u8, key_len: usize, item: *const u8, item_len: usize);
     fn ext_storage_begin_v1();
@@ -223,6 +231,24 @@ pub fn runtime_check(code: &[u8]) -> Result<Vec<u8>, String> {
             codec::Decode::decode(&mut bytes).unwrap_or_else(|_| Err("the host's answer does not decode".into()))
         },
     )
+}
+
+/// The host answers once, with SCALE `Result<Vec<u8>, String>`: the call has changed the state.
+pub fn runtime_guarded_call(api: &str, input: &[u8]) -> Result<Vec<u8>, String> {
+    let mut out = [0u8; crate::abi::GUARDED_ANSWER_MAX];
+    let length = unsafe {
+        ext_runtime_guarded_call_v1(
+            api.as_ptr(),
+            api.len(),
+            input.as_ptr(),
+            input.len(),
+            out.as_mut_ptr(),
+            out.len(),
+        )
+    };
+    let answer = usize::try_from(length).ok().and_then(|length| out.get(..length));
+    let mut answer = answer.unwrap_or_default();
+    codec::Decode::decode(&mut answer).unwrap_or_else(|_| Err("the host's answer does not decode".into()))
 }
 
 /// Wraps a runtime API: takes the input the host wrote into a buffer of `quids_alloc`, returns

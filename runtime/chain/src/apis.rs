@@ -12,7 +12,7 @@ use quids_api::{
     },
     pobpc::{NextHeight, ToSay, ValidatorInfo},
     signing::{OpenRequest, SigningState},
-    upgrade::{ProposalId, UpgradeStatus},
+    upgrade::{ProposalId, StepRequest, Stepped, UpgradeStatus},
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Height, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::PublicKey;
@@ -78,6 +78,7 @@ apis! {
     Core_initialize_block(header => Header) -> () { Executive::initialize_block(&header) }
     Core_execute_block(block => Block) -> () { Executive::execute_block(block) }
     Core_on_runtime_upgrade(() => ()) -> Weight { Executive::on_runtime_upgrade() }
+    Core_migration_step(request => StepRequest) -> Result<Stepped, String> { migration_step(request) }
     BlockBuilder_apply_extrinsic((index, extrinsic) => (u32, Vec<u8>)) -> ApplyExtrinsicResult {
         Executive::apply_extrinsic(index, &extrinsic)
     }
@@ -148,6 +149,12 @@ apis! {
     UpgradeApi_try_state(() => ()) -> Result<(), String> { crate::AllPallets::try_state() }
     PobpcApi_committee_at(height => Height) -> Option<Committee> { Pobpc::committee_at(height) }
     AccountKeyApi_key(who => AccountId20) -> Option<PublicKey> { pallet_system::Pallet::<Runtime>::key(&who) }
+}
+
+/// What it says it does in the block's initialisation.
+fn migration_step(request: StepRequest) -> Result<Stepped, String> {
+    set_phase(Phase::Initialization);
+    Upgrade::run_step(request)
 }
 
 /// The extrinsic that carries an Ethereum transaction.

@@ -53,10 +53,17 @@ constant!(
     pub ProposalLife: Height = Height(604_800)
 );
 
+/// Migrations of this code that take many blocks.
+#[cfg(not(feature = "faulty"))]
+type Migrations = ();
+#[cfg(feature = "faulty")]
+type Migrations = (pallet_template::Trouble<Runtime>,);
+
 impl pallet_upgrade::Config for Runtime {
     type ActivationLead = ActivationLead;
     type RecoveryDelay = RecoveryDelay;
     type ProposalLife = ProposalLife;
+    type Migrations = Migrations;
 }
 
 const BLOCK_GAS: u64 = 30_000_000;

@@ -16,7 +16,7 @@ use quids_api::{
     CheckInherentsResult, InherentData, RuntimeVersion, SignatureClaim, TransactionSource, TransactionValidity,
     TransactionValidityError, api_id,
 };
-use quids_core::{Balance, Height, Weight};
+use quids_core::{AccountId20, Balance, Height, Weight};
 use quids_support::{constant, construct_runtime, dispatch::DispatchResultWithPostInfo, limits::BlockLimits};
 
 construct_runtime! {
@@ -113,7 +113,15 @@ impl quids_executive::Config for Runtime {
     type System = counted::System;
     type Pallets = AllPallets;
     type Extensions = Extensions;
+    type Migrations = Upgrade;
 
+    fn is_always_taken(call: &RuntimeCall, who: Option<&AccountId20>) -> bool {
+        match (call, who) {
+            (RuntimeCall::Upgrade(_), Some(who)) => Upgrade::has_say(who),
+            (RuntimeCall::Pobpc(pallet_pobpc::Call::report { .. }), _) => true,
+            _ => false,
+        }
+    }
     fn is_inherent(call: &RuntimeCall) -> bool {
         Runtime::is_inherent(call)
     }

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use codec::Encode;
 use quids_api::{
     ApplyExtrinsicResult, CheckInherentsResult, DispatchClass, ExtrinsicsCommitment, InherentData, InvalidTransaction,
-    SIGNATURES_DIGEST,
+    SIGNATURES_DIGEST, upgrade::Suspension,
 };
-use quids_core::{Block, DigestItem, Header, OpaqueExtrinsic, Weight};
+use quids_core::{AccountId20, Block, DigestItem, Header, OpaqueExtrinsic, Weight};
 use quids_crypto::SignatureScheme;
 use quids_support::{
     context::{Phase, set_phase},
@@ -15,6 +15,7 @@ use quids_support::{
     extension::{Extensions, Transaction},
     hooks::Hooks,
     limits::{BlockLimits, cost},
+    migrations::MigrationPort,
     origin::Origin,
     system::SystemPort,
 };
@@ -28,10 +29,14 @@ impl<T: Config> Executive<T> {
         digest.logs.retain(|item| matches!(item, DigestItem::PreRuntime(..)));
         T::System::initialize(header.number, header.parent_hash, &digest);
         let mut weight = T::System::limits().base_block;
-        if T::System::take_code_updated() {
-            weight = weight.saturating_add(T::Pallets::on_runtime_upgrade());
+        let migrations = if T::System::take_code_updated() {
+            let used = T::Migrations::first_block(T::Pallets::on_runtime_upgrade);
             T::System::note_upgraded();
-        }
+            used
+        } else {
+            T::Migrations::advance()
+        };
+        weight = weight.saturating_add(migrations);
         weight = weight.saturating_add(T::Pallets::on_initialize(header.number));
         T::System::register_weight(weight, DispatchClass::Mandatory);
     }
@@ -54,6 +59,7 @@ impl<T: Config> Executive<T> {
         if T::System::code_update_pending() {
             return Err(InvalidTransaction::ExhaustsResources.into());
         }
+        Self::check_suspension(&extrinsic.call, Some(&who))?;
         Self::check_class(&info, &limits)?;
         let authenticated = Self::authenticate(&who, &signature, &extrinsic.call, &extra)?;
         let transaction = Transaction {
@@ -80,6 +86,10 @@ impl<T: Config> Executive<T> {
     }
 
     fn apply_unsigned(call: T::RuntimeCall, info: DispatchInfo) -> ApplyExtrinsicResult {
+        let inherent = T::is_inherent(&call);
+        if !inherent {
+            Self::check_suspension(&call, None)?;
+        }
         if let Some(applied) = T::apply_self_contained(&call) {
             if T::System::code_update_pending() {
                 return Err(InvalidTransaction::ExhaustsResources.into());
@@ -89,7 +99,6 @@ impl<T: Config> Executive<T> {
             T::System::note_applied(&result, &info);
             return Ok(result.map(|_| ()).map_err(|e| e.error));
         }
-        let inherent = T::is_inherent(&call);
         if !inherent {
             T::validate_unsigned(quids_api::TransactionSource::InBlock, &call)?;
         }
@@ -99,6 +108,25 @@ impl<T: Config> Executive<T> {
         }
         T::System::note_applied(&result, &info);
         Ok(result.map(|_| ()).map_err(|e| e.error))
+    }
+
+    /// Fails if the chain does not take this call now: for good in safe mode, which drops it from pools; until later while a
+    /// migration is under way.
+    fn check_suspension(call: &T::RuntimeCall, who: Option<&AccountId20>) -> Result<(), InvalidTransaction> {
+        match T::Migrations::suspended() {
+            None => Ok(()),
+            Some(_) if T::is_always_taken(call, who) => Ok(()),
+            Some(Suspension::Migration { .. }) => Err(InvalidTransaction::ExhaustsResources),
+            Some(Suspension::SafeMode { .. }) => Err(InvalidTransaction::SAFE_MODE),
+        }
+    }
+
+    /// The pool's view of it: what only has to wait is welcome.
+    pub(crate) fn check_safe_mode(call: &T::RuntimeCall, who: Option<&AccountId20>) -> Result<(), InvalidTransaction> {
+        match Self::check_suspension(call, who) {
+            Err(InvalidTransaction::ExhaustsResources) => Ok(()),
+            other => other,
+        }
     }
 
     /// What a call declares, and the verification of the signature it comes with.
@@ -145,6 +173,10 @@ impl<T: Config> Executive<T> {
             &extrinsic.call,
             extrinsic.signature.as_ref().map(|(_, sent, _)| sent.scheme()),
         );
+        let who = extrinsic.signature.as_ref().map(|(who, ..)| who);
+        if Self::check_suspension(&extrinsic.call, who) == Err(InvalidTransaction::ExhaustsResources) {
+            return false;
+        }
         let (normal, all) = T::System::consumed_weight();
         let weight = info.weight.saturating_add(limits.base_extrinsic);
         let within = |used: Weight, limit: Weight| !used.saturating_add(weight).any_gt(limit);
@@ -214,8 +246,9 @@ impl<T: Config> Executive<T> {
         T::check_inherents(&calls, data)
     }
 
-    /// Runs all migrations; the trial run of a new runtime calls this.
+    /// Runs all single-block migrations; the trial run of a new runtime calls this, and a block, guarded.
     pub fn on_runtime_upgrade() -> Weight {
+        set_phase(Phase::Initialization);
         T::Pallets::on_runtime_upgrade()
     }
 }

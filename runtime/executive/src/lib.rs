@@ -23,9 +23,10 @@ use quids_api::{
     CheckInherentsResult, InherentData, SignatureClaim, TransactionSource, TransactionValidity,
     TransactionValidityError,
 };
+use quids_core::AccountId20;
 use quids_support::{
     composition::Composition, dispatch::DispatchResultWithPostInfo, extension::Extensions,
-    extrinsic::UncheckedExtrinsic, hooks::Hooks, system::SystemPort,
+    extrinsic::UncheckedExtrinsic, hooks::Hooks, migrations::MigrationPort, system::SystemPort,
 };
 
 /// What a runtime tells the executive about itself.
@@ -35,7 +36,12 @@ pub trait Config: Composition {
     /// All pallets' hooks, in order.
     type Pallets: Hooks;
     type Extensions: Extensions;
+    /// Who runs the migrations of new code.
+    type Migrations: MigrationPort;
 
+    /// Whether the chain takes this call while it takes no others: those of governance, and what consensus needs. `who` is
+    /// none for a call without a signature. Inherents need no such permission.
+    fn is_always_taken(call: &Self::RuntimeCall, who: Option<&AccountId20>) -> bool;
     fn is_inherent(call: &Self::RuntimeCall) -> bool;
     fn create_inherents(data: &InherentData) -> alloc::vec::Vec<Self::RuntimeCall>;
     fn check_inherents(calls: &[Self::RuntimeCall], data: &InherentData) -> CheckInherentsResult;

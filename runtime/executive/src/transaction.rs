@@ -24,6 +24,8 @@ impl<T: Config> Executive<T> {
         let scheme = extrinsic.signature.as_ref().map(|(_, sent, _)| sent.scheme());
         let info = Self::info(&extrinsic.call, scheme);
         Self::check_class(&info, &limits)?;
+        let who = extrinsic.signature.as_ref().map(|(who, ..)| who);
+        Self::check_safe_mode(&extrinsic.call, who)?;
         let Some((who, signature, extra)) = extrinsic.signature else {
             return T::validate_unsigned(source, &extrinsic.call);
         };

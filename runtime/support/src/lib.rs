@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod inherents;
 pub mod limits;
 pub mod metadata;
+pub mod migrations;
 pub mod origin;
 pub mod storage;
 pub mod system;

@@ -89,6 +89,7 @@ host_functions! {
     "ext_log_v1" => system::log,
     "ext_panic_v1" => system::panic,
     "ext_runtime_check_v1" => system::runtime_check,
+    "ext_runtime_guarded_call_v1" => system::guarded_call,
     "ext_storage_add_v1" => storage::add,
     "ext_storage_append_v1" => storage::append,
     "ext_storage_begin_v1" => storage::begin,

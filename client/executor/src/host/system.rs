@@ -1,12 +1,16 @@
-//! Log, panic message, and the trial run of another runtime.
+//! Log, panic message, the trial run of another runtime, and guarded calls of this one.
 
 use super::{Ctx, HostFailure, answer, bytes, charge, memory, range};
 use crate::{
     CheckError,
-    limits::{LOG_SIZE_MAX, PANIC_SIZE_MAX},
+    limits::{CHECK_FUEL_MAX, LOG_SIZE_MAX, PANIC_SIZE_MAX},
 };
 use codec::Encode;
-use quids_io::{ExtError, abi::CODE_SIZE_MAX, with_externalities};
+use quids_io::{
+    ExtError,
+    abi::{CODE_SIZE_MAX, GUARDED_ANSWER_MAX},
+    with_externalities,
+};
 use wasmtime::{Error, Result};
 
 /// Fuel of a line of the log; a byte costs one more.
@@ -50,4 +54,41 @@ pub(super) fn runtime_check(mut caller: Ctx<'_>, code: u32, length: u32, out: u3
         Err(CheckError::Local(error)) => return Err(Error::new(HostFailure::Local(error))),
     };
     Ok(answer(&mut memory(&mut caller)?[out], &verdict.encode()))
+}
+
+/// The answer is given once, since the call changes the state: hence the buffer that holds any. Words and local failures
+/// are as in [`runtime_check`].
+pub(super) fn guarded_call(
+    mut caller: Ctx<'_>,
+    api: u32,
+    api_length: u32,
+    input: u32,
+    input_length: u32,
+    out: u32,
+    capacity: u32,
+) -> Result<i64> {
+    let Some(checker) = caller.data().checker.clone() else {
+        return Err(Error::new(HostFailure::Call(ExtError::Unavailable(
+            "a guarded call inside another one or a trial run",
+        ))));
+    };
+    if (capacity as usize) < GUARDED_ANSWER_MAX {
+        return Err(Error::new(HostFailure::Call(ExtError::Unavailable(
+            "a guarded call with too small a buffer",
+        ))));
+    }
+    charge(&mut caller, CHECK_FUEL_MAX)?;
+    let guest = memory(&mut caller)?;
+    let out = range(guest.len(), out, capacity)?;
+    let api = String::from_utf8_lossy(bytes(guest, api, api_length)?).into_owned();
+    let input = bytes(guest, input, input_length)?.to_vec();
+    let outcome: std::result::Result<Vec<u8>, String> = match checker.call_guarded(&api, &input) {
+        Ok(output) => Ok(output),
+        Err(CheckError::Refused(error)) => {
+            tracing::warn!("{api} failed and was undone: {error}");
+            Err(error.stable_reason())
+        }
+        Err(CheckError::Local(error)) => return Err(Error::new(HostFailure::Local(error))),
+    };
+    Ok(answer(&mut memory(&mut caller)?[out], &outcome.encode()))
 }

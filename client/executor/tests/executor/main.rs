@@ -3,6 +3,7 @@
 mod artefacts;
 mod checks;
 mod containment;
+mod guarded;
 mod guests;
 mod host_functions;
 mod loading;

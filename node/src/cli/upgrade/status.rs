@@ -9,7 +9,7 @@ use super::{
 };
 use quids_api::{
     names,
-    upgrade::{Activation, Council, Proposal, ProposalId, Stage, UpgradeStatus},
+    upgrade::{Activation, Council, Proposal, ProposalId, Stage, Suspension, UpgradeStatus},
 };
 use quids_core::{AccountId20, Height};
 use quids_crypto::eip55;
@@ -38,7 +38,7 @@ pub async fn proposal(connection: &Connection, id: ProposalId) -> Result<Proposa
 }
 
 fn report(status: &UpgradeStatus, height: Height) -> Report {
-    let UpgradeStatus { council, proposals } = status;
+    let UpgradeStatus { council, proposals, .. } = status;
     let mut report = Report::default();
     report.line("height", height.0);
     let members: Vec<String> = council.members.iter().map(eip55).collect();
@@ -46,6 +46,28 @@ fn report(status: &UpgradeStatus, height: Height) -> Report {
     report.line("threshold", council.threshold);
     let recovery = council.recovery.as_ref().map(eip55);
     report.both("recovery", recovery.clone().unwrap_or_else(|| "none".into()), recovery);
+    if let Some(running) = &status.migration {
+        let text = format!("{}, {} steps since block {}", running.id, running.steps, running.since);
+        report.both(
+            "migration",
+            text,
+            json!({ "id": running.id, "steps": running.steps, "since": running.since.0 }),
+        );
+    }
+    match &status.suspended {
+        Some(Suspension::SafeMode { since, id, reason }) => {
+            let text = format!("since block {since}: migration {id} failed: {reason:?}");
+            report.both(
+                "safe mode",
+                text,
+                json!({ "since": since.0, "id": id, "reason": reason }),
+            );
+        }
+        Some(Suspension::Migration { .. }) => {
+            report.line("transactions", "wait for the migration");
+        }
+        None => {}
+    }
     let text: Vec<String> = proposals
         .iter()
         .map(|(id, proposal)| proposal_text(*id, proposal, council, height))
@@ -138,4 +160,45 @@ fn proposal_json(id: ProposalId, proposal: &Proposal, council: &Council, height:
         "parts": proposal.chunk_count(),
         "parts_uploaded": if proposal.is_checked { proposal.chunk_count() } else { proposal.chunks },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quids_api::upgrade::RunningMigration;
+
+    #[test]
+    fn safe_mode_and_the_migration_that_failed_are_told() {
+        let status = |suspended| UpgradeStatus {
+            council: Council::default(),
+            proposals: Vec::new(),
+            migration: Some(RunningMigration {
+                index: 0,
+                id: "ledger/wide".into(),
+                cursor: None,
+                steps: 7,
+                since: Height(40),
+            }),
+            suspended,
+        };
+        let safe_mode = Suspension::SafeMode {
+            since: Height(47),
+            id: "ledger/wide".into(),
+            reason: "runtime panicked: \u{1b}[2J".into(),
+        };
+        let waiting = Suspension::Migration {
+            id: "ledger/wide".into(),
+        };
+        for (suspended, told) in [
+            (
+                Some(safe_mode),
+                "since block 47: migration ledger/wide failed: \"runtime panicked: \\u{1b}[2J\"",
+            ),
+            (Some(waiting), "wait for the migration"),
+            (None, "ledger/wide, 7 steps since block 40"),
+        ] {
+            let text = report(&status(suspended), Height(50)).text();
+            assert!(text.contains(told) && !text.contains('\u{1b}'), "{text}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests of the upgrade pallet, with a host whose verdict on a code the test decides.
 
 mod lifecycle;
+mod migrations;
 
 use codec::Encode;
 use pallet_upgrade::{AuthorizedUpgrade, Call, Error, Event, RootKey, code_hash};
@@ -59,6 +60,7 @@ impl pallet_upgrade::Config for Runtime {
     type ActivationLead = Lead;
     type RecoveryDelay = Delay;
     type ProposalLife = Life;
+    type Migrations = (migrations::First, migrations::Second);
 }
 
 const ROOT: AccountId20 = AccountId20([1; 20]);

@@ -5,6 +5,7 @@ mod dispatch;
 mod extrinsic;
 mod ledger;
 mod metadata;
+mod migrations;
 mod quiet;
 mod storage;
 
