@@ -125,6 +125,7 @@ impl pallet_qevm::Config for Runtime {
     type Fees = Balances;
     type Time = Timestamp;
     type Author = Author;
+    type Signers = ();
 }
 impl oracle::Config for Runtime {
     type Contracts = Qevm;

@@ -27,6 +27,19 @@ const MIGRATION: Schema = Schema::Object(&[
         "of a proof of all that they really touch; null if none may be so large",
     ),
     Field::required(
+        "stepped",
+        Schema::List(&Schema::Object(&[
+            Field::required("id", Schema::Text, ""),
+            Field::required("steps", Schema::Number, "blocks that it took"),
+            Field::required(
+                "pausesTransactions",
+                Schema::Bool,
+                "the chain takes no transactions meanwhile",
+            ),
+        ])),
+        "those that take a step a block",
+    ),
+    Field::required(
         "items",
         Schema::List(&Schema::Object(&[
             Field::required("item", Schema::Text, "`Pallet.Item`"),

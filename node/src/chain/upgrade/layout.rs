@@ -8,14 +8,14 @@ use scale_info::PortableRegistry;
 use std::collections::{BTreeMap, HashMap};
 
 /// A pallet's hash and an item's.
-const PREFIX_LEN: usize = 32;
+pub const ITEM_PREFIX: usize = 32;
 /// Of a key that no metadata knows.
 const KEY_BYTES_SHOWN: usize = 16;
 
 /// The items of a runtime's state.
 pub struct Layout<'a> {
     types: &'a PortableRegistry,
-    items: HashMap<[u8; PREFIX_LEN], Item>,
+    items: HashMap<[u8; ITEM_PREFIX], Item>,
 }
 
 struct Item {
@@ -29,7 +29,7 @@ impl<'a> Layout<'a> {
         for pallet in &interface.0.pallets {
             let Some(storage) = &pallet.storage else { continue };
             for entry in &storage.entries {
-                let mut prefix = [0; PREFIX_LEN];
+                let mut prefix = [0; ITEM_PREFIX];
                 prefix[..16].copy_from_slice(&twox_128(storage.prefix.as_bytes()));
                 prefix[16..].copy_from_slice(&twox_128(entry.name.as_bytes()));
                 let value = match &entry.ty {
@@ -46,7 +46,7 @@ impl<'a> Layout<'a> {
     }
 
     fn item(&self, key: &[u8]) -> Option<&Item> {
-        self.items.get(key.first_chunk::<PREFIX_LEN>()?)
+        self.items.get(key.first_chunk::<ITEM_PREFIX>()?)
     }
 
     /// `Pallet.Item`.

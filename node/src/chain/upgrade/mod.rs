@@ -2,22 +2,26 @@
 
 mod interface;
 mod layout;
+mod migrate;
 mod replay;
 mod report;
 
-pub use report::{Difference, DryRun, InterfaceChange, ItemChange, Limited, Migration, Pair, Replay, Undecodable};
+pub use report::{
+    Difference, DryRun, InterfaceChange, ItemChange, Limited, Migration, Pair, Replay, SteppedMigration, Undecodable,
+};
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, State};
 use crate::extrinsic_builder::Metadata;
 use codec::{Decode, Encode};
 use interface::Interface;
-use layout::{Layout, by_item, name_of};
+use layout::{ITEM_PREFIX, Layout, by_item, name_of};
+use migrate::{Migrated, Migrating};
 use quids_api::{CheckedRuntime, RuntimeVersion, names};
-use quids_core::{Hash, Weight, well_known_keys};
+use quids_core::{Hash, Height, Weight};
 use quids_crypto::hash_quantum_resistant;
 use quids_executor::{CheckError, ExecutorError, Runtime};
 use quids_io::{Externalities, MemoryExternalities, abi::CODE_SIZE_MAX};
-use quids_state::{Overlay, Recorder, StateBackend, StateView};
+use quids_state::{Recorder, StateBackend, StateView};
 use replay::NewSide;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -86,23 +90,39 @@ impl Chain {
         let (old_layout, new_layout) = (Layout::of(&was), Layout::of(&is));
         report.interface = was.changes(&is);
         let view = self.state_at(best)?;
-        let (changes, proof_bytes) = self.migrated(&view, code, &runtime)?;
+        let proof_bytes = self.proof_bytes(&view, code, &runtime)?;
+        let migration = Migrating {
+            code,
+            runtime: &runtime,
+            height,
+        };
+        let mut state = self.overlay(view.clone());
+        let Migrated { stepped, failure } = migration.run(&mut state)?;
+        report.refusals.extend(failure);
+        let changes = changes(&view, &state)?;
+        let noise = match stepped.is_empty() {
+            true => Vec::new(),
+            false => self.beginning_of_a_block(&running, height)?,
+        };
+        let told = changes
+            .iter()
+            .filter(|(key, _)| !noise.iter().any(|item| key.starts_with(item)));
         report.migration = Some(Migration {
             proof_bytes,
+            stepped,
             items: by_item(
-                changes
-                    .iter()
-                    .map(|(key, (old, new))| (&key[..], old.as_deref(), new.as_deref())),
+                told.map(|(key, (old, new))| (&key[..], old.as_deref(), new.as_deref())),
                 [&old_layout, &new_layout],
             ),
             ..weighed(&mut report.refusals, checked.migrations, normal_limit(&was))
         });
         (report.entries, report.undecodable) = undecodable(&view, &changes, &new_layout, &old_layout, observe)?;
-        report.broken = self.broken_after(view, code, &runtime)?;
+        report.broken = broken(&mut state, &runtime)?;
+        drop(state);
         let new_side = NewSide {
             runtime: &runtime,
             metadata: &new_metadata,
-            migrate: &|state| migrate(state, code, &runtime).map(drop),
+            migrate: &|state| migration.run(state).map(drop),
         };
         if blocks > 0 {
             report.replay = Some(self.replay_under(height, &new_side, blocks.min(REPLAY_MAX))?);
@@ -133,24 +153,6 @@ impl Chain {
         }
     }
 
-    /// What pallets say of their state and does not hold after the migrations; nothing of a runtime that cannot be asked.
-    fn broken_after(&self, view: StateView, code: &[u8], runtime: &Runtime) -> Result<Vec<String>, ChainError> {
-        if !runtime.has_api(names::UPGRADE_TRY_STATE) {
-            return Ok(Vec::new());
-        }
-        let mut state = self.overlay(view);
-        migrate(&mut state, code, runtime)?;
-        match runtime.call(&mut state, names::UPGRADE_TRY_STATE, &[]) {
-            Ok(output) => {
-                let holds: Result<(), String> =
-                    Decode::decode(&mut &output[..]).map_err(ChainError::decode(names::UPGRADE_TRY_STATE))?;
-                Ok(holds.err().into_iter().collect())
-            }
-            Err(error) if error.is_local() => Err(error.into()),
-            Err(error) => Ok(vec![error.to_string()]),
-        }
-    }
-
     fn metadata_bytes(&self, at: Hash) -> Result<Vec<u8>, ChainError> {
         let bytes: Option<Vec<u8>> = self.call_typed(at, names::METADATA_AT_VERSION, &15u32)?;
         Ok(bytes.unwrap_or_default())
@@ -161,39 +163,59 @@ impl Chain {
         read(&self.metadata_bytes(at)?)
     }
 
-    /// What the migrations change in a state, and the bytes of a proof of all that they touch.
-    fn migrated(
-        &self,
-        view: &StateView,
-        code: &[u8],
-        runtime: &Runtime,
-    ) -> Result<(Changes, Option<usize>), ChainError> {
+    /// Bytes of a proof of all that the single-block migrations touch; `None`: more than a proof may have.
+    fn proof_bytes(&self, view: &StateView, code: &[u8], runtime: &Runtime) -> Result<Option<usize>, ChainError> {
         let recorder = Arc::new(Recorder::new(view.clone()));
         let mut state = self.overlay(recorder.clone());
-        migrate(&mut state, code, runtime)?;
-        let mut changes = Changes::new();
-        for (key, new) in state.changes() {
-            changes.insert(key.to_vec(), (view.get(key)?, new.map(<[u8]>::to_vec)));
-        }
+        migrate::single(&mut state, code, runtime)?;
         // Notes what the new root needs.
-        state
-            .root()
-            .map_err(|error| ChainError::Executor(ExecutorError::Host(error)))?;
-        let proof_bytes = match recorder.proof(&super::execute::is_by_hash) {
-            Ok(proof) => Some(proof.len_bytes()),
-            Err(quids_state::BackendError::Proof(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok((changes, proof_bytes))
+        state.root().map_err(host)?;
+        match recorder.proof(&super::execute::is_by_hash) {
+            Ok(proof) => Ok(Some(proof.len_bytes())),
+            Err(quids_state::BackendError::Proof(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Prefixes of the items that a block changes before anything is in it.
+    fn beginning_of_a_block(&self, running: &Runtime, height: Height) -> Result<Vec<Vec<u8>>, ChainError> {
+        let (_, best) = self.best();
+        let mut state = self.overlay_at(best)?;
+        migrate::begin_block(&mut state, running, height.next().unwrap_or(height))?;
+        let keys = state.changes().into_iter().map(|(key, _)| key);
+        Ok(keys
+            .filter_map(|key| key.get(..ITEM_PREFIX))
+            .map(<[u8]>::to_vec)
+            .collect())
     }
 }
 
-/// Puts a code into a state and runs its migrations.
-fn migrate<B: StateBackend>(state: &mut Overlay<B>, code: &[u8], runtime: &Runtime) -> Result<Weight, ChainError> {
-    let host = |error| ChainError::Executor(ExecutorError::Host(error));
-    state.set(well_known_keys::CODE, code).map_err(host)?;
-    let weight = runtime.call(state, names::CORE_ON_RUNTIME_UPGRADE, &[])?;
-    Weight::decode(&mut &weight[..]).map_err(ChainError::decode(names::CORE_ON_RUNTIME_UPGRADE))
+/// What a state has changed.
+fn changes(view: &StateView, state: &State) -> Result<Changes, ChainError> {
+    let changes = state.changes().into_iter();
+    changes
+        .map(|(key, new)| Ok((key.to_vec(), (view.get(key)?, new.map(<[u8]>::to_vec)))))
+        .collect()
+}
+
+/// What pallets say of their state and does not hold; nothing of a runtime that cannot be asked.
+fn broken(state: &mut State, runtime: &Runtime) -> Result<Vec<String>, ChainError> {
+    if !runtime.has_api(names::UPGRADE_TRY_STATE) {
+        return Ok(Vec::new());
+    }
+    match runtime.call(state, names::UPGRADE_TRY_STATE, &[]) {
+        Ok(output) => {
+            let holds: Result<(), String> =
+                Decode::decode(&mut &output[..]).map_err(ChainError::decode(names::UPGRADE_TRY_STATE))?;
+            Ok(holds.err().into_iter().collect())
+        }
+        Err(error) if error.is_local() => Err(error.into()),
+        Err(error) => Ok(vec![error.to_string()]),
+    }
+}
+
+fn host(error: quids_io::ExtError) -> ChainError {
+    ChainError::Executor(ExecutorError::Host(error))
 }
 
 /// What pallet upgrade says to a version.
@@ -219,6 +241,7 @@ fn weighed(refusals: &mut Vec<String>, used: Weight, limit: Option<Weight>) -> M
         weight: limited(used.ref_time, limit.map(|limit| limit.ref_time)),
         proof_size: limited(used.proof_size, limit.map(|limit| limit.proof_size)),
         proof_bytes: None,
+        stepped: Vec::new(),
         items: Vec::new(),
     };
     for (what, Limited { used, limit }) in [("weigh", migration.weight), ("prove", migration.proof_size)] {

@@ -47,8 +47,21 @@ pub struct Migration {
     pub proof_size: Limited<u64>,
     /// Bytes of a batch proof of what they really read and wrote. `None`: more than a proof may have.
     pub proof_bytes: Option<usize>,
-    /// By pallet and item.
+    /// Those that take a step a block, in their order.
+    pub stepped: Vec<SteppedMigration>,
+    /// What all of them changed, by pallet and item.
     pub items: Vec<ItemChange>,
+}
+
+/// A migration over many blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SteppedMigration {
+    pub id: String,
+    /// Blocks that it took.
+    pub steps: u32,
+    /// Whether the chain takes no transactions meanwhile.
+    pub pauses_transactions: bool,
 }
 
 /// Something with a limit. `limit` is `None` if the running code does not tell it.

@@ -145,6 +145,15 @@ fn text(checked: &DryRun) -> String {
             limited(migration.weight),
             limited(migration.proof_size)
         ));
+        let stepped = migration.stepped.iter().map(|stepped| {
+            let pause = if stepped.pauses_transactions {
+                ", no transactions meanwhile"
+            } else {
+                ""
+            };
+            format!("{}: {} steps{pause}", stepped.id, stepped.steps)
+        });
+        section(&mut line, "migrations over many blocks", stepped);
         let items = migration.items.iter().map(|item| {
             format!(
                 "{}: {} added, {} changed, {} removed",

@@ -6,6 +6,7 @@ use quids_core::{Hash, Height};
 use quids_crypto::KeyPair;
 use quids_pobpc::{SeatIndex, SigningCertificate, SigningRequest, Threshold};
 use quids_support::{origin::Origin, traits::Signers};
+use quids_testing::TestRuntime;
 
 fn request() -> SigningRequest {
     SigningRequest {
@@ -67,7 +68,7 @@ fn a_quorum_of_the_heights_committee_signs() {
             consensus_threshold: Threshold::new(1_000_000).unwrap(),
             ..CurrentParameters::<Runtime>::get()
         };
-        call(Origin::Root, Call::set_parameters { parameters }).unwrap();
+        Runtime::call(Origin::Root, Call::<Runtime>::set_parameters { parameters }).unwrap();
         assert!(!has_signed(5, &[0, 1, 2, 3]) && has_signed(5, &[0, 1, 2, 3, 4]));
     });
     with_genesis(serde_json::json!({}), || {

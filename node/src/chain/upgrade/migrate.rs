@@ -1,0 +1,108 @@
+//! The migrations of a new code on a state that is thrown away: those of its first block, and those that take a step a block.
+
+use super::{SteppedMigration, host};
+use crate::chain::{ChainError, State};
+use codec::{Decode, Encode};
+use quids_api::{
+    names,
+    upgrade::{Suspension, UpgradeStatus},
+};
+use quids_core::{Digest, Hash, Header, Height, Weight, well_known_keys};
+use quids_executor::Runtime;
+use quids_io::Externalities;
+use quids_state::{Overlay, StateBackend};
+
+/// Blocks after which a migration that has not ended counts as endless.
+const BLOCKS_MAX: u32 = 1_000_000;
+
+/// A code that takes over after the block at a height.
+pub struct Migrating<'a> {
+    pub code: &'a [u8],
+    pub runtime: &'a Runtime,
+    pub height: Height,
+}
+
+/// How it went.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Migrated {
+    pub stepped: Vec<SteppedMigration>,
+    /// Why the chain would be in safe mode.
+    pub failure: Option<String>,
+}
+
+impl Migrating<'_> {
+    /// Puts the code into a state and runs all of its migrations there.
+    pub fn run(&self, state: &mut State) -> Result<Migrated, ChainError> {
+        if !self.has_steps(state)? {
+            single(state, self.code, self.runtime)?;
+            return Ok(Migrated::default());
+        }
+        // A block's beginning begins them too, after those of the first block.
+        state.set(well_known_keys::CODE, self.code).map_err(host)?;
+        state.set(well_known_keys::CODE_UPDATED, &[]).map_err(host)?;
+        let mut migrated = Migrated::default();
+        for block in 1..=BLOCKS_MAX {
+            begin_block(state, self.runtime, Height(self.height.0.saturating_add(block)))?;
+            let status = self.status(state)?;
+            if let Some(Suspension::SafeMode { id, reason, .. }) = status.suspended {
+                migrated.failure = Some(format!(
+                    "migration {id} failed, and the chain would be in safe mode: {reason}"
+                ));
+                return Ok(migrated);
+            }
+            let Some(running) = status.migration else {
+                return Ok(migrated);
+            };
+            let pauses_transactions = status.suspended.is_some();
+            match migrated.stepped.last_mut().filter(|last| last.id == running.id) {
+                Some(last) => last.steps = running.steps.saturating_add(1),
+                None => migrated.stepped.push(SteppedMigration {
+                    id: running.id,
+                    steps: 1,
+                    pauses_transactions,
+                }),
+            }
+        }
+        migrated.failure = Some(format!("its migrations have not ended after {BLOCKS_MAX} blocks"));
+        Ok(migrated)
+    }
+
+    /// Whether the first block begins a migration of many, or fails to.
+    fn has_steps(&self, state: &mut State) -> Result<bool, ChainError> {
+        if !self.runtime.has_api(names::CORE_MIGRATION_STEP) || !self.runtime.has_api(names::UPGRADE_STATUS) {
+            return Ok(false);
+        }
+        state.discarding(|state| {
+            state.set(well_known_keys::CODE, self.code).map_err(host)?;
+            state.set(well_known_keys::CODE_UPDATED, &[]).map_err(host)?;
+            begin_block(state, self.runtime, Height(self.height.0.saturating_add(1)))?;
+            let status = self.status(state)?;
+            Ok(status.migration.is_some() || status.suspended.is_some())
+        })
+    }
+
+    fn status(&self, state: &mut State) -> Result<UpgradeStatus, ChainError> {
+        let status = self.runtime.call(state, names::UPGRADE_STATUS, &[])?;
+        UpgradeStatus::decode(&mut &status[..]).map_err(ChainError::decode(names::UPGRADE_STATUS))
+    }
+}
+
+/// Puts a code into a state and runs the migrations of its first block there.
+pub fn single<B: StateBackend>(state: &mut Overlay<B>, code: &[u8], runtime: &Runtime) -> Result<Weight, ChainError> {
+    state.set(well_known_keys::CODE, code).map_err(host)?;
+    let weight = runtime.call(state, names::CORE_ON_RUNTIME_UPGRADE, &[])?;
+    Weight::decode(&mut &weight[..]).map_err(ChainError::decode(names::CORE_ON_RUNTIME_UPGRADE))
+}
+
+/// What a block at this height does before anything is in it.
+pub fn begin_block(state: &mut State, runtime: &Runtime, number: Height) -> Result<(), ChainError> {
+    let header = Header {
+        parent_hash: Hash::zero(),
+        number,
+        state_root: Hash::zero(),
+        extrinsics_root: Hash::zero(),
+        digest: Digest::default(),
+    };
+    runtime.call(state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
+    Ok(())
+}
