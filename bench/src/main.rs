@@ -20,6 +20,7 @@ mod storage;
 mod testnet;
 mod transfers;
 mod trie;
+mod upgrade;
 
 use args::Args;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
                              [--json]
        quids bench storage   [--accounts 200000] [--slots 200000] [--blocks 1000] [--cache-mb 24] [--json]
        quids bench snapshot  [--accounts 1000000] [--blocks 5] [--runs 3] [--json]
+       quids bench upgrade   [--accounts 1000000] [--quids PATH] [--runs 3] [--json]
        quids bench import    [--blocks 20] [--transfers 1000] [--scheme ml-dsa-87] [--runs 5] [--json]
        quids bench node      [--quids PATH] [--runs 3] [--idle-seconds 10] [--json]
        quids bench proof     [--accounts 1000000] [--keys 200,2000,20000] [--runs 5] [--cache-mb 64] [--json]
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         "crypto" => crypto::run,
         "transfers" => transfers::run,
         "snapshot" => snapshot::run,
+        "upgrade" => upgrade::run,
         "import" => import::run,
         "trie" => trie::run,
         "storage" => storage::run,

@@ -1,11 +1,13 @@
 //! The dry run of an upgrade: what it finds, and that it leaves no trace.
 
+use codec::Encode;
 use quids_core::AccountId20;
+use quids_node::extrinsic_builder::Arg;
 use quids_node::{
     chain::{DryRun, ItemChange, Pair},
     testing::{Signing, TestChain},
 };
-use quids_runtime_wasm::{WASM, WASM_NEXT};
+use quids_runtime_wasm::{WASM, WASM_FAULTY, WASM_NEXT};
 
 /// Blocks with a transfer each, one of which fails.
 fn chain_with_blocks(count: u32) -> TestChain {
@@ -85,4 +87,51 @@ fn fewer_blocks_are_replayed_where_fewer_are_asked_for_and_none_of_the_code_befo
     assert_eq!(of(0), None);
     assert_eq!(of(2), Some((2, 3)));
     assert_eq!(of(1000), Some((1, 3)));
+}
+
+/// By the limit the faulty code knows what to do.
+fn with_limit(limit: u32) -> TestChain {
+    let chain = chain_with_blocks(1);
+    let inner = chain
+        .call("Template", "set_limit", &[("limit", Arg::Encoded(limit.encode()))])
+        .unwrap();
+    let call = chain
+        .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
+        .unwrap();
+    let alice = quids_keystore::dev_keypair("alice").unwrap();
+    let transaction = chain.sign(&alice, call, Signing::default()).unwrap();
+    chain.block(vec![transaction]).unwrap();
+    chain
+}
+
+#[test]
+fn migrations_of_many_blocks_run_to_their_end() {
+    let checked = tried(&with_limit(5), WASM_FAULTY, 0);
+    let migration = checked.migration.unwrap();
+    let stepped: Vec<_> = migration
+        .stepped
+        .iter()
+        .map(|stepped| (stepped.id.as_str(), stepped.steps, stepped.pauses_transactions))
+        .collect();
+    assert_eq!(stepped, [("template/trouble", 5, true)]);
+    let items: Vec<_> = migration.items.iter().map(|item| item.item.as_str()).collect();
+    assert!(items.contains(&"Template.RoundTotal"), "{items:?}");
+    // What every block changes is no migration's.
+    assert!(!items.iter().any(|item| item.starts_with("System.")), "{items:?}");
+    // It states the same version; nothing else is wrong.
+    assert_eq!(checked.refusals.len(), 1, "{:?}", checked.refusals);
+}
+
+#[test]
+fn migrations_that_fail_are_told_with_their_reason() {
+    for (limit, words) in [
+        (2, "the third step panics"),
+        (3, "are allowed"),
+        (4, "fuel"),
+        (6, "the third step has a reason"),
+    ] {
+        let checked = tried(&with_limit(limit), WASM_FAULTY, 0);
+        let told = |refusal: &String| refusal.contains("safe mode") && refusal.contains(words);
+        assert!(checked.refusals.iter().any(told), "{limit}: {:?}", checked.refusals);
+    }
 }
