@@ -6,7 +6,7 @@ use quids_crypto::{PublicKey, Signature};
 use quids_pobpc::{Committee, SeatIndex, SigningCertificate, SigningShare, Threshold};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Bytes of all signatures that are kept. More are passed on no further.
+/// Bytes of all signatures that are kept. Those of the newest requests go first, so that the oldest certificates become whole.
 const BYTES_MAX: usize = 64 << 20;
 /// What a share has beside its signature, at least.
 const SHARE_BYTES: usize = 8;
@@ -68,7 +68,7 @@ impl Shares {
     }
 
     pub fn has(&self, of: &OpenRequest) -> bool {
-        self.find(&of.request.handle).is_some()
+        self.at(&of.request.handle).is_some()
     }
 
     /// Requests that this key has a seat for and has not signed.
@@ -93,16 +93,17 @@ impl Shares {
     }
 
     pub fn look(&self, share: &SigningShare) -> Seen {
-        let Some(open) = self.find(&share.handle) else {
+        let Some(at) = self.at(&share.handle) else {
             return Seen::Useless;
         };
+        let open = &self.open[at];
         let Some(seat) = open.committee.seat(share.seat) else {
             return Seen::NoSeat;
         };
         match open.signatures.get(&share.seat) {
             Some(known) if *known == share.signature => Seen::Known,
             Some(_) => Seen::Useless,
-            None if self.bytes + size(&share.signature) > BYTES_MAX => Seen::Useless,
+            None if self.bytes + size(&share.signature) > BYTES_MAX && !self.can_make_room(at) => Seen::Useless,
             None => Seen::New(Box::new(Expected {
                 of: open.of,
                 key: seat.key.clone(),
@@ -118,12 +119,23 @@ impl Shares {
             signature,
         } = share;
         let bytes = size(&signature);
-        let Some(open) = self.open.iter_mut().find(|open| open.of.request.handle == handle) else {
+        let Some(at) = self.at(&handle) else {
             return;
         };
-        if open.signatures.insert(seat, signature).is_none() {
+        if self.open[at].signatures.insert(seat, signature).is_none() {
             self.bytes += bytes;
         }
+        while self.bytes > BYTES_MAX {
+            let newest = self.open.iter_mut().rfind(|open| !open.signatures.is_empty());
+            let Some(newest) = newest else { break };
+            let given_up = std::mem::take(&mut newest.signatures);
+            self.bytes -= given_up.values().map(size).sum::<usize>();
+        }
+    }
+
+    /// Whether something is kept of a newer request than the one at this place.
+    fn can_make_room(&self, at: usize) -> bool {
+        self.open[at + 1..].iter().any(|open| !open.signatures.is_empty())
     }
 
     /// What a block may bring of what is whole, the oldest first; no more signatures than are needed.
@@ -152,8 +164,8 @@ impl Shares {
         certificates
     }
 
-    fn find(&self, handle: &Hash) -> Option<&Open> {
-        self.open.iter().find(|open| open.of.request.handle == *handle)
+    fn at(&self, handle: &Hash) -> Option<usize> {
+        self.open.iter().position(|open| open.of.request.handle == *handle)
     }
 }
 
@@ -268,12 +280,36 @@ mod tests {
             ..right.clone()
         };
         assert_eq!(seen(&shares, &other), 'u');
-        shares.bytes = BYTES_MAX;
-        assert_eq!(seen(&shares, &share(&queue[0], 1, &keys[1])), 'u');
         // Who signs is not known.
         let mut strangers = Shares::default();
         strangers.renew(&queue, Threshold::DEFAULT, |_| None);
         assert_eq!(seen(&strangers, &right), 'u');
+    }
+
+    /// With more to keep than there is room for, the oldest requests are signed and the newest wait.
+    #[test]
+    fn what_is_newest_makes_room() {
+        let keys = keys();
+        let queue = [open(1), open(2), open(3)];
+        let mut shares = shares(&queue, &committee(&keys));
+        let one = |of: usize, seat: u16| share(&queue[of], seat, &keys[usize::from(seat)]);
+        shares.put(one(1, 0));
+        shares.put(one(2, 0));
+        let each = shares.bytes / 2;
+        // As if so much else were here.
+        shares.bytes = BYTES_MAX;
+        assert!(matches!(shares.look(&one(2, 1)), Seen::Useless), "nothing is newer");
+        assert!(matches!(shares.look(&one(1, 1)), Seen::New(_)));
+        shares.put(one(0, 0));
+        assert_eq!(shares.bytes, BYTES_MAX);
+        let kept: Vec<_> = shares.open.iter().map(|open| open.signatures.len()).collect();
+        assert_eq!(kept, [1, 1, 0]);
+        shares.put(one(2, 1));
+        assert_eq!(shares.bytes, BYTES_MAX, "it is the newest itself");
+        shares.put(one(0, 1));
+        assert_eq!(shares.bytes, BYTES_MAX);
+        let kept: Vec<_> = shares.open.iter().map(|open| open.signatures.len()).collect();
+        assert_eq!((kept, each > 600), (vec![2, 0, 0], true));
     }
 
     #[test]
