@@ -428,7 +428,7 @@ fn a_proposal_is_taken_to_its_height() {
         &fields[1],
         "spec_version=9",
         "activation=After(0)",
-        "notes=\"\"",
+        "notes=(1)",
         "--from",
         "alice",
     ]);
