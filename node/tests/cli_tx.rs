@@ -381,7 +381,7 @@ fn a_proposal_is_taken_to_its_height() {
         "--notes",
         "why\u{1b}[1m",
     ]);
-    assert_eq!(proposed["proposal"], "0");
+    assert_eq!(proposed["proposal"], 0);
     let seen = &proposals()[0];
     assert_eq!(
         (&seen["state"], &seen["proposer"]),
@@ -428,7 +428,7 @@ fn a_proposal_is_taken_to_its_height() {
         &fields[1],
         "spec_version=9",
         "activation=After(0)",
-        "notes=\"\"",
+        "notes=(1)",
         "--from",
         "alice",
     ]);

@@ -11,9 +11,17 @@ use quids_api::{
     upgrade::{CHUNK_SIZE, Proposal, ProposalId, Stage},
 };
 use quids_crypto::{blake3_256, hash_quantum_resistant};
+use std::{collections::BTreeSet, time::Duration};
 
 /// Parts under way: 2 MiB, which any block has room for.
 const UNDER_WAY: usize = 8;
+
+/// How often what is missing is sent again: a node that makes blocks at once may say of a transaction that it left the pool,
+/// although a block has it, and one that has to compile the code for its check may have no time left for the check.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Sends what is missing, then has the whole checked.
 pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), CliError> {
@@ -29,9 +37,41 @@ pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), C
     if proposal.is_checked {
         return Err(wrong("its code is there and checked already".into()));
     }
-    let missing = missing(&sender, id, &proposal, code).await?;
+    let mut sent = BTreeSet::new();
+    let mut attempt = 1;
+    let proposal = loop {
+        match send(&sender, id, code, &mut sent).await {
+            Ok(proposal) => break proposal,
+            Err(CliError::Watch(_)) if attempt < ATTEMPTS_MAX => {
+                attempt += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    let mut report = Report::default();
+    report
+        .line("proposal", id)
+        .line("sent parts", sent.len())
+        .line("parts", proposal.chunk_count());
+    match proposal.stage {
+        Stage::Scheduled { at } => report.line("activates at", at.0),
+        Stage::Open { .. } => report.line("approvals", proposal.approvals.len()),
+    };
+    report.print(args.json);
+    Ok(())
+}
+
+/// Sends what the chain lacks by now, and asks for the check; the proposal after it. Notes which parts it sent.
+async fn send(sender: &Sender, id: ProposalId, code: &[u8], sent: &mut BTreeSet<u32>) -> Result<Proposal, CliError> {
+    let proposal = status::proposal(sender.connection(), id).await?;
+    if proposal.is_checked {
+        return Ok(proposal);
+    }
+    let missing = missing(sender, id, &proposal, code).await?;
     let mut progress = Progress::new("uploading", code.len() as u64);
     for part in missing.chunks(UNDER_WAY) {
+        sent.extend(part.iter().map(|(index, _)| *index));
         let calls = part.iter().map(|(index, bytes)| {
             let fields = [
                 ("id", Arg::Number(id.into())),
@@ -42,22 +82,15 @@ pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), C
         });
         let calls = calls.collect::<Result<Vec<_>, _>>()?;
         sender.submit_all_and_wait(calls).await?;
-        let done = part
-            .last()
-            .map_or(0, |(index, bytes)| *index as usize * CHUNK_SIZE + bytes.len());
+        let last = part.last();
+        let done = last.map_or(0, |(index, bytes)| *index as usize * CHUNK_SIZE + bytes.len());
         progress.bytes(done as u64);
     }
     progress.finish();
-    let call = governance_call(sender.metadata(), "complete", &[("id", Arg::Number(id.into()))], false)?;
-    let included = sender.submit_and_wait(call).await?.into_result()?;
-    let mut report = included.report();
-    report
-        .line("proposal", id)
-        .line("sent parts", missing.len())
-        .line("parts", proposal.chunk_count());
-    state_after(&sender, id, &mut report).await?;
-    report.print(args.json);
-    Ok(())
+    let fields = [("id", Arg::Number(id.into()))];
+    let call = governance_call(sender.metadata(), "complete", &fields, false)?;
+    sender.submit_and_wait(call).await?.into_result()?;
+    status::proposal(sender.connection(), id).await
 }
 
 /// The parts that the chain lacks, or has otherwise.
@@ -84,14 +117,4 @@ async fn missing<'a>(
         }
     }
     Ok(missing)
-}
-
-/// What comes next: a height, or approvals.
-async fn state_after(sender: &Sender, id: ProposalId, report: &mut Report) -> Result<(), CliError> {
-    let proposal = status::proposal(sender.connection(), id).await?;
-    match proposal.stage {
-        Stage::Scheduled { at } => report.line("activates at", at.0),
-        Stage::Open { .. } => report.line("approvals", proposal.approvals.len()),
-    };
-    Ok(())
 }

@@ -134,11 +134,13 @@ fn stepped_migrations_run_one_after_the_other_a_step_a_block() {
     });
 }
 
+/// The single-block migration, the steps, blocks until it fails, what is kept, whose fault it is, the reason in words.
+type Case<'a> = (Does, &'a [Does], u32, u128, &'a str, &'a str);
+
 #[test]
 fn what_fails_is_undone_and_the_chain_is_in_safe_mode() {
     use Does::*;
-    // (the single-block migration, the steps, blocks until then, what is kept, whose fault, the reason)
-    let cases: [(Does, &[Does], u32, u128, &str, &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         (Panics, &[Ends], 0, 0, "on_runtime_upgrade", "on purpose"),
         (
             WeighsTooMuch,
