@@ -45,7 +45,7 @@ pub(crate) fn check<T: Config>() -> Result<(), String> {
     }
     ensure!(listed == 0, format!("{listed} of the active are no validators"));
     for hash in KeyOwner::<T>::iter_keys() {
-        let owner = KeyOwner::<T>::get(&hash).filter(|owner| Validators::<T>::contains_key(owner));
+        let owner = KeyOwner::<T>::get(&hash).filter(Validators::<T>::contains_key);
         ensure!(owner.is_some(), format!("the key {hash} is nobody's"));
     }
     for (height, seats) in Seats::<T>::iter() {

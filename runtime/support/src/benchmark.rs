@@ -21,12 +21,15 @@ impl Component {
 /// Who calls, and what; or why it could not be set up.
 pub type SetUp<Call> = Result<(Origin, Call), String>;
 
+/// From a value for each component.
+type SetUpOf<Call> = dyn Fn(&[u32]) -> SetUp<Call>;
+
 /// One worst case.
 pub struct Benchmark<Call> {
     /// The call's name, as in metadata.
     pub call: &'static str,
     pub components: Vec<Component>,
-    set_up: Box<dyn Fn(&[u32]) -> SetUp<Call>>,
+    set_up: Box<SetUpOf<Call>>,
 }
 
 impl<Call> Benchmark<Call> {

@@ -47,9 +47,13 @@ impl Error {
                     "an error's number is its position or `#[codec(index = N)]`, not a discriminant",
                 );
             }
-            let index = explicit_index(variant, report).unwrap_or(position as u8);
+            let mut index = explicit_index(variant, report).unwrap_or(position as u8);
             if let Some((other, _)) = variants.iter().find(|(_, taken)| *taken == index) {
                 report.at(&variant.ident, format!("error {index} is `{other}` already"));
+                let is_free = |free: &u8| variants.iter().all(|(_, taken)| taken != free);
+                index = (0..=u8::MAX).rev().find(is_free).unwrap_or_default();
+                variant.attrs.retain(|attribute| !attribute.path().is_ident("codec"));
+                variant.attrs.push(parse_quote!(#[codec(index = #index)]));
             }
             variants.push((variant.ident.clone(), index));
         }

@@ -1,0 +1,24 @@
+//! Call second weight.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+
+    #[pallet::call]
+    impl<T: Config> Pallet<T> {
+        #[pallet::call_index(0)]
+        #[pallet::weight(Weight::ZERO)]
+        #[pallet::weight(Weight::ZERO)]
+        pub fn act(_origin: Origin) -> DispatchResult {
+            Ok(())
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! Error number taken.
+
+#[quids_support::pallet(name = "Example")]
+pub mod pallet {
+    use quids_support::prelude::*;
+
+    #[pallet::config]
+    pub trait Config: Composition {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(PhantomData<T>);
+
+    #[pallet::error]
+    pub enum Error<T> {
+        Early,
+        #[codec(index = 0)]
+        Late,
+    }
+}
+
+fn main() {}
