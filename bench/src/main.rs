@@ -9,6 +9,7 @@ mod evm;
 mod import;
 mod machine;
 mod node;
+mod pallet;
 mod pool;
 mod precompiles;
 mod proof;
@@ -49,6 +50,8 @@ usage: quids bench crypto    [--seconds 2] [--only SCHEME] [--json]
        quids bench certificate [--runs 201] [--json]
        quids bench testnet   [--nodes 4] [--quids PATH] [--senders 400] [--each 400] [--seconds 20] [--json]
        quids bench rpc       [--quids PATH] [--seconds 20] [--rate 10000] [--connections 20] [--subscribers 500] [--json]
+       quids bench pallet    [--pallet NAME] [--steps 6] [--repeat 31] [--accounts 100000] [--runtime FILE.wasm]
+                             [--output FOLDER] [--json]
        quids bench pool      [--count 100000] [--runs 7] [--json]
        quids bench precompiles [--seconds 0.5] [--only NAME] [--json]
        quids bench evm       [--seconds 4] [--only NAME] [--calls] [--json]
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         "testnet" => testnet::run,
         "node" => node::run,
         "rpc" => rpc::run,
+        "pallet" => pallet::run,
         "pool" => pool::run,
         "precompiles" => precompiles::run,
         "evm" => evm::run,

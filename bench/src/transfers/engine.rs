@@ -17,10 +17,13 @@ impl Engine {
         if quids_runtime_wasm::WASM.is_empty() {
             return Err("this binary was built with QUIDS_SKIP_WASM_BUILD: it has no runtime".into());
         }
+        Self::of(quids_runtime_wasm::WASM)
+    }
+
+    /// A runtime's code.
+    pub fn of(code: &[u8]) -> Result<Self> {
         let executor = Executor::new(ExecutorConfig::default())?;
-        Ok(Self::Wasm(Box::new(
-            executor.load(quids_runtime_wasm::WASM)?.session()?,
-        )))
+        Ok(Self::Wasm(Box::new(executor.load(code)?.session()?)))
     }
 
     pub fn name(&self) -> &'static str {

@@ -13,6 +13,8 @@
 
 extern crate alloc;
 
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
 mod fees;
 mod invariants;
 mod ledger;

@@ -15,6 +15,8 @@
 extern crate alloc;
 
 mod account;
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
 pub mod extensions;
 mod invariants;
 mod keys;

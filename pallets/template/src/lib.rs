@@ -14,6 +14,10 @@
 
 extern crate alloc;
 
+// Worst cases of the calls, from which their weights are measured: `quids bench pallet Template`.
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
+
 // With the feature `next` this is the pallet's next version: see `migration.rs` for what changes and how.
 mod migration;
 

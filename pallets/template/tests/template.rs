@@ -146,3 +146,8 @@ fn the_stored_limit_is_a_number() {
         assert_eq!(StorageVersion::<Runtime>::get(), Some(1));
     });
 }
+
+#[test]
+fn every_call_has_a_benchmark() {
+    quids_testing::check_benchmarks::<Runtime, Template>(state);
+}

@@ -13,6 +13,9 @@
 
 extern crate alloc;
 
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
+
 pub use pallet::*;
 
 /// The chain's clock, in milliseconds since the Unix epoch.

@@ -110,3 +110,8 @@ fn a_node_disagrees_with_a_block_from_the_future() {
     assert_eq!(check(0, &data), Ok(()));
     assert_eq!(check(u64::MAX, &InherentData::default()), Ok(()));
 }
+
+#[test]
+fn every_call_has_a_benchmark() {
+    quids_testing::check_benchmarks::<Runtime, Timestamp>(TestExternalities::default);
+}

@@ -14,6 +14,8 @@
 extern crate alloc;
 
 mod batch;
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
 pub mod weights;
 
 pub use pallet::*;

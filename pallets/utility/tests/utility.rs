@@ -260,3 +260,8 @@ fn any_batch_keeps_the_invariants() {
         },
     );
 }
+
+#[test]
+fn every_call_has_a_benchmark() {
+    quids_testing::check_benchmarks::<Runtime, Utility>(state);
+}

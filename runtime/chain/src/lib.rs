@@ -5,6 +5,8 @@
 extern crate alloc;
 
 mod apis;
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+pub mod benchmarks;
 mod counted;
 mod filter;
 mod metadata;

@@ -1,7 +1,7 @@
 //! Worst cases of calls, from which weights are measured: each a set-up that leaves the state as the call finds it at its
 //! most expensive, and the call.
 
-use crate::origin::Origin;
+use crate::{composition::PalletParts, origin::Origin};
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 /// What a call's cost grows with, such as the bytes of an argument; measured from `low` to `high`.
@@ -50,6 +50,19 @@ impl<Call> Benchmark<Call> {
         }
     }
 
+    /// The same, with the call as the runtime's.
+    pub fn of_runtime<RuntimeCall: From<Call>>(self) -> Benchmark<RuntimeCall>
+    where
+        Call: 'static,
+    {
+        let set_up = self.set_up;
+        Benchmark {
+            call: self.call,
+            components: self.components,
+            set_up: Box::new(move |values| set_up(values).map(|(origin, call)| (origin, call.into()))),
+        }
+    }
+
     /// Writes the state that the worst case needs; the call to make on it.
     pub fn set_up(&self, values: &[u32]) -> SetUp<Call> {
         (self.set_up)(values)
@@ -66,4 +79,15 @@ pub trait Benchmarks {
     fn unmeasured() -> Vec<(&'static str, &'static str)> {
         Vec::new()
     }
+}
+
+/// A pallet's benchmarks as the runtime's, each with the pallet's name.
+pub fn of_pallet<P, RuntimeCall>() -> impl Iterator<Item = (&'static str, Benchmark<RuntimeCall>)>
+where
+    P: PalletParts + Benchmarks<Call: 'static>,
+    RuntimeCall: From<<P as Benchmarks>::Call>,
+{
+    P::benchmarks()
+        .into_iter()
+        .map(|benchmark| (P::NAME, benchmark.of_runtime()))
 }

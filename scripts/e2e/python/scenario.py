@@ -115,7 +115,7 @@ class Scenario(unittest.TestCase):
         self.assertEqual(self.free('0x' + '99' * 20), 0)
         at = self.chain.get_block_hash(0)
         whole = [key.value for key, _ in self.chain.query_map('System', 'Account', block_hash=at)]
-        self.assertEqual(len(set(whole)), 26)
+        self.assertEqual(len(set(whole)), 27)
         self.assertIn(eve.lower(), whole)
         paged = [key.value for key, _ in self.chain.query_map('System', 'Account', page_size=5, block_hash=at)]
         self.assertEqual(paged, whole)

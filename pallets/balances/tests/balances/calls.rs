@@ -403,3 +403,10 @@ fn clients_find_what_they_know_by_name() {
     let constants: Vec<_> = metadata.constants.iter().map(|constant| constant.name).collect();
     assert_eq!(constants, ["ExistentialDeposit", "Fees"]);
 }
+
+#[test]
+fn every_call_has_a_benchmark() {
+    for deposit in [0, 10] {
+        quids_testing::check_benchmarks::<Runtime, Balances>(|| first_block(deposit, &[(BOB, 100)]));
+    }
+}

@@ -184,3 +184,8 @@ fn verification_is_weighed_by_scheme() {
     assert!(weight(SignatureScheme::Falcon512) < weight(SignatureScheme::MlDsa87));
     assert!(weight(SignatureScheme::MlDsa87) < weight(SignatureScheme::SphincsShake256f));
 }
+
+#[test]
+fn every_call_has_a_benchmark_or_a_reason() {
+    quids_testing::check_benchmarks::<Runtime, System>(quids_testing::TestExternalities::default);
+}

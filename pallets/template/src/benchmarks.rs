@@ -1,0 +1,36 @@
+//! Worst cases of the calls: each leaves the state as the call finds it at its most expensive, and says the call. The pallet's
+//! tests make each once; `quids bench pallet Template` measures them.
+
+use crate::{Call, Config, CurrentLimit, Given, Limit, Pallet};
+use alloc::{vec, vec::Vec};
+use quids_core::AccountId20;
+use quids_support::{
+    benchmark::{Benchmark, Benchmarks},
+    origin::Origin,
+};
+
+const WHO: AccountId20 = AccountId20([0xc1; 20]);
+
+impl<T: Config> Benchmarks for Pallet<T> {
+    type Call = Call<T>;
+
+    fn benchmarks() -> Vec<Benchmark<Call<T>>> {
+        vec![
+            // What a call's cost grows with stands in the brackets: `[Component::new("bytes", 0, 1024)]`.
+            Benchmark::new("give", [], |[]| {
+                CurrentLimit::<T>::put(Limit::from_amount(10));
+                Given::<T>::insert(&WHO, 1);
+                Ok((Origin::Signed(WHO), Call::give { amount: 10 }))
+            }),
+            Benchmark::new("set_limit", [], |[]| {
+                let limit = Limit::from_amount(10);
+                Ok((Origin::Root, Call::set_limit { limit }))
+            }),
+            #[cfg(feature = "next")]
+            Benchmark::new("forget", [], |[]| {
+                Given::<T>::insert(&WHO, 1);
+                Ok((Origin::Signed(WHO), Call::forget {}))
+            }),
+        ]
+    }
+}
