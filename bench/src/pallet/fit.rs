@@ -67,10 +67,11 @@ fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
         }
         rows.swap(column, pivot);
         for below in column + 1..size {
-            let factor = rows[below][column] / rows[column][column];
-            for at in column..=size {
-                let above = rows[column][at];
-                rows[below][at] -= factor * above;
+            let (above, rest) = rows.split_at_mut(below);
+            let (pivot, row) = (&above[column], &mut rest[0]);
+            let factor = row[column] / pivot[column];
+            for (value, above) in row.iter_mut().zip(pivot).skip(column) {
+                *value -= factor * above;
             }
         }
     }

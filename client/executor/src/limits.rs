@@ -9,6 +9,9 @@ pub const STACK_SIZE_MAX: usize = 512 * 1024;
 /// The most elements of a runtime's one table (functions that are called indirectly).
 pub const TABLE_ELEMENTS_MAX: u32 = 65_536;
 
+/// Globals of a runtime. Part of validity: far below where the engine would refuse an instance.
+pub const GLOBALS_MAX: u32 = 1024;
+
 /// Fuel of each call of a trial run: about one unit an instruction, so in the order of a second.
 pub const CHECK_FUEL_MAX: u64 = 1_000_000_000;
 

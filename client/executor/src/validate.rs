@@ -1,6 +1,9 @@
 //! Static checks of runtime code: they need no engine and give the same answer on every node.
 
-use crate::{ExecutorError, limits::TABLE_ELEMENTS_MAX};
+use crate::{
+    ExecutorError,
+    limits::{GLOBALS_MAX, TABLE_ELEMENTS_MAX},
+};
 use quids_api::names;
 use quids_io::abi::{self, HOST_FUNCTIONS, ValueType};
 use std::collections::BTreeMap;
@@ -108,6 +111,9 @@ fn check_sizes(types: &Types) -> Result<(), ExecutorError> {
                 max: TABLE_ELEMENTS_MAX,
             });
         }
+    }
+    if types.global_count() > GLOBALS_MAX {
+        return Err(ExecutorError::Forbidden("more than 1024 globals"));
     }
     Ok(())
 }

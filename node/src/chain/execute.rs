@@ -104,7 +104,8 @@ fn recorded(recorder: &Recorder) -> Result<Recorded, ChainError> {
 const BLOB_BYTES_MIN: usize = 4096;
 
 pub(super) fn is_by_hash(key: &[u8], value: &[u8]) -> bool {
-    key == well_known_keys::CODE || value.len() > BLOB_BYTES_MIN
+    // The queue of requests is small, and another in each block that touches it: nobody would have it.
+    key == well_known_keys::CODE || value.len() > BLOB_BYTES_MIN && key != SIGNING_QUEUE_KEY
 }
 
 /// What a block is executed on.

@@ -90,7 +90,12 @@ impl Signing {
         let expected = match seen {
             Seen::Useless => return Verdict::Ignore,
             Seen::NoSeat => return Verdict::Reject,
-            Seen::Known => return Verdict::Accept,
+            Seen::Known => {
+                return match self.0.lock().passes_on(&share, std::time::Instant::now(), AGAIN / 2) {
+                    true => Verdict::Accept,
+                    false => Verdict::Ignore,
+                };
+            }
             Seen::New(expected) => expected,
         };
         let OpenRequest { request, height } = &expected.of;
@@ -130,6 +135,8 @@ pub async fn run<L: Ledger>(parts: Parts<L>) {
     let mut said = Instant::now();
     let mut again = tokio::time::interval(AGAIN);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Where in the list it goes on.
+    let mut next = 0;
     deciding.mark_changed();
     loop {
         tokio::select! {
@@ -169,8 +176,13 @@ pub async fn run<L: Ledger>(parts: Parts<L>) {
             () = tokio::time::sleep_until(said), if !new.is_empty() => say(&network, new.drain(..)),
             _ = again.tick() => {
                 if let Some(key) = &key {
-                    let oldest: Vec<_> = signing.0.lock().of(key.public()).take(AGAIN_MAX).collect();
-                    say(&network, oldest);
+                    // Round and round: requests that nobody else signs must not keep the others from being heard.
+                    let all: Vec<_> = signing.0.lock().of(key.public()).collect();
+                    let from = all.len().min(next);
+                    let (before, after) = all.split_at(from);
+                    let turn: Vec<_> = after.iter().chain(before).take(AGAIN_MAX).cloned().collect();
+                    next = if all.is_empty() { 0 } else { (from + turn.len()) % all.len() };
+                    say(&network, turn);
                 }
             }
         }

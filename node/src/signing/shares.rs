@@ -4,10 +4,16 @@ use quids_api::signing::{CERTIFICATES_BYTES_MAX, CERTIFICATES_MAX, Certificates,
 use quids_core::{Hash, Height};
 use quids_crypto::{PublicKey, Signature};
 use quids_pobpc::{Committee, SeatIndex, SigningCertificate, SigningShare, Threshold};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Bytes of all signatures that are kept. Those of the newest requests go first, so that the oldest certificates become whole.
 const BYTES_MAX: usize = 64 << 20;
+/// More than any share has.
+const SHARE_BYTES_MAX: usize = 8 << 10;
 /// What a share has beside its signature, at least.
 const SHARE_BYTES: usize = 8;
 
@@ -16,6 +22,8 @@ struct Open {
     of: OpenRequest,
     committee: Arc<Committee>,
     signatures: BTreeMap<SeatIndex, Signature>,
+    /// When a share was passed on last.
+    passed_on: BTreeMap<SeatIndex, Instant>,
 }
 
 /// What a share has to be held against.
@@ -58,6 +66,7 @@ impl Shares {
                     of: *of,
                     committee: committee_at(of.height)?,
                     signatures: BTreeMap::new(),
+                    passed_on: BTreeMap::new(),
                 })
             });
             self.open.extend(open);
@@ -73,9 +82,11 @@ impl Shares {
 
     /// Requests that this key has a seat for and has not signed.
     pub fn to_sign(&self, key: &PublicKey) -> Vec<(OpenRequest, SeatIndex)> {
-        let missing = self.open.iter().filter_map(|open| {
+        let missing = self.open.iter().enumerate().filter_map(|(at, open)| {
             let seat = open.committee.seat_of(key)?;
-            (!open.signatures.contains_key(&seat)).then_some((open.of, seat))
+            // What would be given up at once would be signed, and said, once more with each block.
+            let has_room = self.bytes + SHARE_BYTES_MAX <= BYTES_MAX || self.can_make_room(at);
+            (has_room && !open.signatures.contains_key(&seat)).then_some((open.of, seat))
         });
         missing.collect()
     }
@@ -109,6 +120,20 @@ impl Shares {
                 key: seat.key.clone(),
             })),
         }
+    }
+
+    /// Whether a share that is here is worth passing on once more: not if it was within `period`. Its makers say it again now and
+    /// then; who says it more often is not to have the whole network as his amplifier.
+    pub fn passes_on(&mut self, share: &SigningShare, now: Instant, period: Duration) -> bool {
+        let Some(at) = self.at(&share.handle) else { return false };
+        let passed_on = &mut self.open[at].passed_on;
+        let is_due = passed_on
+            .get(&share.seat)
+            .is_none_or(|last| now.duration_since(*last) >= period);
+        if is_due {
+            passed_on.insert(share.seat, now);
+        }
+        is_due
     }
 
     /// Keeps a share that was verified. The request may be gone meanwhile.
@@ -154,12 +179,16 @@ impl Shares {
                 signatures: signatures.collect(),
             };
             let one = (open.of.request.handle, certificate);
-            bytes += codec::Encode::encoded_size(&one);
-            // With room for the length of the list.
-            if certificates.len() == CERTIFICATES_MAX || bytes + 4 > CERTIFICATES_BYTES_MAX {
+            let size = codec::Encode::encoded_size(&one);
+            // With room for the length of the list. A smaller one may fit behind one that does not.
+            if bytes + size + 4 > CERTIFICATES_BYTES_MAX {
+                continue;
+            }
+            bytes += size;
+            certificates.push(one);
+            if certificates.len() == CERTIFICATES_MAX {
                 break;
             }
-            certificates.push(one);
         }
         certificates
     }

@@ -104,7 +104,7 @@ impl Summary {
 
 /// Writes the state of the block at `height`, or of the last one, to a file that an interrupted export may have begun: goes on
 /// after its last whole chunk. Without `height` the file says which block. Each chunk is checked as its receiver would check it.
-/// The bytes are those of an export that was not interrupted. `observe` hears how many entries are done.
+/// The bytes are those of an export that was not interrupted, by the same version. `observe` hears how many entries are done.
 pub fn export(
     db: &Arc<Database>,
     height: Option<Height>,

@@ -68,7 +68,7 @@ impl<T: Config> Pallet<T> {
         );
         // A first block over the limit would be no block, and no later code could replace the one that made it.
         ensure!(
-            !migrations.any_gt(T::BlockLimits::get().normal()),
+            !migrations.any_gt(Self::migration_limit()),
             Error::<T>::MigrationsTooHeavy
         );
         Ok(new)

@@ -118,6 +118,7 @@ impl<T: Config> Pallet<T> {
             CouncilVotes::<T>::remove(member);
         }
         Stored::<T>::put(new.clone());
+        Self::recount_approvals(&new);
         Self::deposit_event(Event::CouncilChanged { council: new });
         Ok(())
     }

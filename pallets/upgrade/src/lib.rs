@@ -192,6 +192,8 @@ pub mod pallet {
         SafeModeEntered { id: String, reason: String },
         /// Other code took over and its migrations did not fail.
         SafeModeLeft,
+        /// The council was replaced by one that would not have approved it: it has to be approved again.
+        ApprovalLost { id: ProposalId },
     }
 
     #[pallet::error]

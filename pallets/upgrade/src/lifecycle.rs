@@ -111,10 +111,12 @@ impl<T: Config> Pallet<T> {
             .iter()
             .filter_map(|item| Proposals::<T>::get(&item.id))
             .collect();
-        ensure!(
-            !open.iter().any(|other| other.code_hash == proposed.code_hash),
-            Error::<T>::AlreadyProposed
-        );
+        // A member that proposes the same code otherwise must not be in the way of others than members.
+        let is_known = |other: &Proposal| {
+            other.code_hash == proposed.code_hash
+                && (matches!(by, Governor::Member(_)) || other.proposer == by.account())
+        };
+        ensure!(!open.iter().any(is_known), Error::<T>::AlreadyProposed);
         let own = open.iter().filter(|other| other.proposer == by.account()).count();
         let is_full = own >= PROPOSALS_OF_ONE_MAX || matches!(by, Governor::Member(_)) && open.len() >= PROPOSALS_MAX;
         ensure!(!is_full, Error::<T>::TooManyProposals);
@@ -253,6 +255,28 @@ impl<T: Config> Pallet<T> {
             }
         });
         Self::deposit_event(Event::Scheduled { id, at });
+    }
+
+    /// What members approved who are none any more, and the new council would not have, is open again.
+    pub(crate) fn recount_approvals(council: &quids_api::upgrade::Council) {
+        let expires = now::<T>().saturating_add(T::ProposalLife::get());
+        let mut agenda = Agenda::<T>::get();
+        for item in &mut agenda {
+            let Some(mut proposal) = Proposals::<T>::get(&item.id) else {
+                continue;
+            };
+            // Without any, root or the recovery account decided.
+            let by_members = proposal.is_approved && !proposal.approvals.is_empty();
+            if !by_members || council.count(&proposal.approvals) >= council.threshold {
+                continue;
+            }
+            proposal.is_approved = false;
+            proposal.stage = Stage::Open { expires };
+            item.due = expires;
+            Proposals::<T>::insert(&item.id, proposal);
+            Self::deposit_event(Event::ApprovalLost { id: item.id });
+        }
+        Agenda::<T>::put(agenda);
     }
 
     fn proposal(id: ProposalId) -> Result<Proposal, DispatchError> {

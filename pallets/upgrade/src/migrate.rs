@@ -18,6 +18,8 @@ use quids_support::{
     traits::{BlockHeight, Get},
 };
 
+/// Bytes of proof of the migrations in a block. A whole block can show 16 MiB (`client/state/src/batch`).
+const PROOF_SIZE_MAX: u64 = 8 << 20;
 /// Bytes of a cursor.
 const CURSOR_MAX: usize = 1024;
 /// Bytes kept of a reason.
@@ -53,7 +55,7 @@ fn ensure_within(used: Weight, limit: Weight) -> Result<(), String> {
 
 impl<T: Config> MigrationPort for Pallet<T> {
     fn first_block(plain: fn() -> Weight) -> Weight {
-        let limit = T::BlockLimits::get().normal();
+        let limit = Self::migration_limit();
         Migrated::<T>::put(true);
         let was = Suspended::<T>::take();
         let single = guarded(
@@ -105,10 +107,17 @@ impl<T: Config> MigrationPort for Pallet<T> {
 }
 
 impl<T: Config> Pallet<T> {
+    /// What the migrations of a first block may use: what normal transactions may, and no more proof than a block can show beside
+    /// all else that is in it.
+    pub(crate) fn migration_limit() -> Weight {
+        let normal = T::BlockLimits::get().normal();
+        Weight::new(normal.ref_time, normal.proof_size.min(PROOF_SIZE_MAX))
+    }
+
     /// What a step may use: half of what normal transactions may, so that both find room.
     fn step_limit() -> Weight {
-        let normal = T::BlockLimits::get().normal();
-        Weight::new(normal.ref_time / 2, normal.proof_size / 2)
+        let limit = Self::migration_limit();
+        Weight::new(limit.ref_time / 2, limit.proof_size / 2)
     }
 
     fn guarded_step(running: &RunningMigration) -> Result<Stepped, String> {

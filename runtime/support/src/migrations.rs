@@ -199,29 +199,30 @@ pub fn move_prefix(from: &[u8], to: &[u8], meter: &mut WeightMeter) -> Result<Pr
     if from.starts_with(to) || to.starts_with(from) {
         return Err("a prefix cannot be moved into itself");
     }
-    let mut moved = false;
-    while let Some(key) = next_under(from, None) {
+    // Within a step each search begins behind what is gone: from the prefix it would pass all of that again.
+    let mut done = None;
+    while let Some(key) = next_under(from, done.as_deref()) {
         let value = storage::get(&key).unwrap_or_default();
         if !meter.try_use(entry(value.len())) {
-            return unfinished(moved.then(Vec::new));
+            return unfinished(done.map(|_| Vec::new()));
         }
-        moved = true;
         let rest = key.get(from.len()..).unwrap_or_default();
         storage::set(&[to, rest].concat(), &value);
         storage::clear(&key);
+        done = Some(key);
     }
     Ok(Progress::Done)
 }
 
 /// Removes everything under `prefix`. Needs no cursor.
 pub fn remove_prefix(prefix: &[u8], meter: &mut WeightMeter) -> Result<Progress, &'static str> {
-    let mut removed = false;
-    while let Some(key) = next_under(prefix, None) {
+    let mut done = None;
+    while let Some(key) = next_under(prefix, done.as_deref()) {
         if !meter.try_use(entry(0)) {
-            return unfinished(removed.then(Vec::new));
+            return unfinished(done.map(|_| Vec::new()));
         }
-        removed = true;
         storage::clear(&key);
+        done = Some(key);
     }
     Ok(Progress::Done)
 }

@@ -9,7 +9,7 @@ const OPERATION: u64 = 1_000;
 /// Fuel of finding a next key.
 const NEXT_KEY: u64 = 2_000;
 /// Fuel of a root, whose real cost grows with the changes.
-const ROOT: u64 = 1_000_000;
+const ROOT: u64 = 60_000_000;
 
 /// The value goes straight from the backend's slice into the guest's memory.
 pub(super) fn get(mut caller: Ctx<'_>, key: u32, key_len: u32, out: u32, capacity: u32) -> Result<i64> {
@@ -48,8 +48,13 @@ pub(super) fn clear_prefix(mut caller: Ctx<'_>, prefix: u32, length: u32, limit:
     if caller.data().brief {
         charge(&mut caller, OPERATION.saturating_mul(u64::from(limit)))?;
     }
+    // No more than there is fuel for is removed before it is paid; one too many ends the call.
+    let affordable = match caller.data().metered {
+        true => u32::try_from(caller.get_fuel()? / OPERATION + 1).unwrap_or(u32::MAX),
+        false => u32::MAX,
+    };
     let prefix = bytes(memory(&mut caller)?, prefix, length)?;
-    let (removed, more) = ext(|e| e.clear_prefix(prefix, limit))?;
+    let (removed, more) = ext(|e| e.clear_prefix(prefix, limit.min(affordable)))?;
     charge(&mut caller, OPERATION * u64::from(removed))?;
     Ok(u64::from(more) << 32 | u64::from(removed))
 }

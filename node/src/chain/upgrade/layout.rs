@@ -130,7 +130,8 @@ mod tests {
             types: &PortableRegistry { types: Vec::new() },
             items: HashMap::new(),
         };
-        let changes: [(&[u8], Option<&[u8]>, Option<&[u8]>); 6] = [
+        type Change = (&'static [u8], Option<&'static [u8]>, Option<&'static [u8]>);
+        let changes: [Change; 6] = [
             (b":a", None, Some(b"1")),
             (b":a", Some(b"1"), Some(b"2")),
             (b":a", Some(b"1"), None),

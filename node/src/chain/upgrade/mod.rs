@@ -91,6 +91,10 @@ impl Chain {
         report.interface = was.changes(&is);
         let view = self.state_at(best)?;
         let proof_bytes = self.proof_bytes(&view, code, &runtime)?;
+        if proof_bytes.is_none() {
+            let refusal = "its migrations read and write more than any proof may show: no witness could follow";
+            report.refusals.push(refusal.into());
+        }
         let migration = Migrating {
             code,
             runtime: &runtime,

@@ -39,6 +39,8 @@ const DISPATCH_GAS: [u8; 4] = [0xee, 0xaf, 0xdb, 0x20];
 const CALL_GAS: u64 = 100;
 const INPUT_WORD_GAS: u64 = 3;
 const LOG_GAS: u64 = 375;
+/// Gas of a byte of the call, which is decoded: three bytes may be a call of their own in a batch.
+const DECODED_BYTE_GAS: u64 = 20;
 
 enum Failure {
     OutOfGas,
@@ -118,10 +120,13 @@ impl<'a, CTX: ContextTr> Dispatcher<'a, CTX> {
         Ok(Vec::new())
     }
 
-    fn gas_of(&self, call: &[u8]) -> Result<u64, Failure> {
+    fn gas_of(&mut self, call: &[u8]) -> Result<u64, Failure> {
         if call.len() > DISPATCH_CALL_MAX {
             return Err(Failure::Revert("call longer than 16384 bytes"));
         }
+        // It may be thousands of calls in one.
+        let bytes = u64::try_from(call.len()).unwrap_or(u64::MAX);
+        self.charge(bytes.saturating_mul(DECODED_BYTE_GAS))?;
         (self.gas_of)(call).map_err(Failure::Revert)
     }
 

@@ -765,6 +765,26 @@ fn who_left_the_council_no_longer_counts() {
 }
 
 #[test]
+fn what_a_replaced_council_approved_has_to_be_approved_again() {
+    governed(|| {
+        done(A, propose());
+        done(B, approve(0));
+        assert!(Proposals::<Runtime>::get(&0).unwrap().is_approved);
+        // Both stay members.
+        call(Origin::Root, council(&[A, B, STRANGER], 2, None)).unwrap();
+        assert!(Proposals::<Runtime>::get(&0).unwrap().is_approved);
+        call(Origin::Root, council(&[B, STRANGER, AccountId20([16; 20])], 2, None)).unwrap();
+        let proposal = Proposals::<Runtime>::get(&0).unwrap();
+        assert!(
+            !proposal.is_approved && matches!(proposal.stage, Stage::Open { .. }),
+            "{proposal:?}"
+        );
+        done(STRANGER, approve(0));
+        assert!(Proposals::<Runtime>::get(&0).unwrap().is_approved);
+    });
+}
+
+#[test]
 fn a_wrong_genesis_makes_no_chain() {
     for wrong in [
         format!(r#"{{ "council": ["{A}"], "threshold": 0 }}"#),
