@@ -55,3 +55,30 @@ fn the_built_in_runtime_its_file_and_its_build_info_agree() {
         assert!(!api["name"].as_str().unwrap().starts_with("0x"), "{api}");
     }
 }
+
+#[test]
+fn what_this_binary_cannot_run_is_told_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("next"), quids_runtime_wasm::WASM_NEXT).unwrap();
+    let answer = json(&["runtime", "compat", &path("next")]);
+    assert_eq!(
+        (answer["spec_version"].as_u64(), &answer["runs_here"]),
+        (Some(2), &Value::Bool(true))
+    );
+    // A module that imports `env.odd`, and one that is cut off.
+    let imports = *b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x0b\x01\x03env\x03odd\0\0";
+    let cut = &quids_runtime_wasm::WASM_NEXT[..1000];
+    for (name, code, reason) in [("imports", &imports[..], "odd"), ("cut", cut, "valid")] {
+        std::fs::write(path(name), code).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .args(["runtime", "compat", &path(name)])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(1) && said.contains(reason),
+            "{name}: {said}"
+        );
+    }
+}

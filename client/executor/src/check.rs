@@ -85,9 +85,14 @@ impl Checker {
 
     pub fn prepare(&self, code: &[u8]) -> Result<Arc<Prepared>, ExecutorError> {
         let hash: Hash = quids_crypto::blake3_256(code).into();
-        let known = self.last.lock().iter().find(|(other, _)| *other == hash).cloned();
-        if let Some((_, prepared)) = known {
-            return Ok(prepared);
+        {
+            let mut last = self.last.lock();
+            if let Some(at) = last.iter().position(|(other, _)| *other == hash) {
+                // To the end: what was used last goes last.
+                let known = last.remove(at);
+                last.push(known.clone());
+                return Ok(known.1);
+            }
         }
         let facts = validate(code)?;
         let prepared = Arc::new(self.compiler.prepare(code, &hash, &facts)?);

@@ -13,7 +13,7 @@ use quids_api::{RuntimeVersion, api_id, names};
 use quids_core::well_known_keys;
 use quids_crypto::{blake3_256, hash_quantum_resistant};
 use quids_executor::{Executor, ExecutorConfig};
-use quids_io::MemoryExternalities;
+use quids_io::{MemoryExternalities, abi::ABI_VERSION};
 use serde_json::{Value as Json, json};
 use std::{
     fs,
@@ -32,6 +32,14 @@ pub enum RuntimeCommand {
         /// Ask the node at this address for the runtime of its best block
         #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = DEFAULT_RPC_URL)]
         rpc: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell whether this binary can run a runtime: its WASM features, its imports, its ABI. Exit code 1 if it cannot
+    Compat {
+        /// A runtime, WASM
+        file: PathBuf,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -77,6 +85,7 @@ pub fn run(command: RuntimeCommand) -> Result<(), CliError> {
                 .report()
                 .print(json);
         }
+        RuntimeCommand::Compat { file, json } => compat(&file)?.print(json),
         RuntimeCommand::BuildInfo { json } => build_info()?.print(json),
         RuntimeCommand::Export { out, next } => export(&out, built_in(next)?)?,
     }
@@ -94,6 +103,28 @@ fn built_in(next: bool) -> Result<&'static [u8], CliError> {
     } else {
         Ok(code)
     }
+}
+
+/// Errors: why a node of this binary would stop at the first block of this code.
+fn compat(file: &Path) -> Result<Report, CliError> {
+    let code = fs::read(file).map_err(CliError::file("read", file))?;
+    let source = file.display().to_string();
+    let broken = |error| CliError::Runtime {
+        source_name: source.clone(),
+        source: error,
+    };
+    let runtime = Executor::new(ExecutorConfig::default())
+        .and_then(|executor| executor.load(&code))
+        .map_err(broken)?;
+    let version = runtime.version();
+    let mut report = Report::default();
+    report
+        .line("source", source.as_str())
+        .line("spec name", version.spec_name.as_str())
+        .line("spec version", version.spec_version)
+        .line("abi version", ABI_VERSION)
+        .line("runs here", true);
+    Ok(report)
 }
 
 fn export(path: &Path, code: &[u8]) -> Result<(), CliError> {

@@ -285,6 +285,25 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_passed_on_once_in_a_while() {
+        let keys = keys();
+        let queue = [open(1)];
+        let mut shares = shares(&queue, &committee(&keys));
+        let (one, other) = (share(&queue[0], 0, &keys[0]), share(&queue[0], 1, &keys[1]));
+        shares.put(one.clone());
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut passes = |share: &SigningShare, after: u32| shares.passes_on(share, start + second * after, second * 3);
+        assert!(passes(&one, 0) && passes(&other, 1), "each by itself");
+        assert!(!passes(&one, 0) && !passes(&one, 2));
+        assert!(passes(&one, 3) && !passes(&other, 3));
+        let gone = SigningShare {
+            handle: Hash::zero(),
+            ..one
+        };
+        assert!(!passes(&gone, 9));
+    }
+
+    #[test]
     fn what_is_of_no_use_is_not_verified() {
         let keys = keys();
         let queue = [open(1)];

@@ -102,7 +102,7 @@ impl Proofs {
                 Ok(witnessed) => return Ok(Ok(witnessed)),
                 Err(StatelessError::Block(error)) => return Ok(Err(error)),
                 Err(StatelessError::Missing(hashes)) => {
-                    if !hashes.iter().all(|hash| self.fetch(hash, until)) {
+                    if !hashes.iter().all(|hash| self.fetch(hash, wanted.author, until)) {
                         return Err(Useless::NoBlob);
                     }
                     if !is_ahead {
@@ -124,13 +124,14 @@ impl Proofs {
             return;
         };
         for hash in state.missing_blobs().iter().take(AHEAD_MAX) {
-            self.fetch(hash, until);
+            self.fetch(hash, wanted.author, until);
         }
     }
 
-    /// Gets a value by its hash; whether it is there then.
-    fn fetch(&self, hash: &Hash, until: Instant) -> bool {
-        self.peers(None).into_iter().any(|(peer, patience)| {
+    /// Gets a value by its hash, first from whoever made the block: what a block before wrote may be with few others. Whether it is
+    /// there then.
+    fn fetch(&self, hash: &Hash, maker: Option<&PublicKey>, until: Instant) -> bool {
+        self.peers(maker).into_iter().any(|(peer, patience)| {
             let until = until.min(Instant::now() + patience);
             let Some(bytes) = self.ask(peer, RequestKind::Code, hash, until) else {
                 return false;
