@@ -71,8 +71,8 @@ fn plain_raw_and_built_in_forms_have_one_genesis() {
     assert_eq!(fs::read(&raw).unwrap(), fs::read(&again).unwrap());
     assert_eq!(
         dev["accounts"].as_array().map(Vec::len),
-        Some(26),
-        "18 people and the 8 precompiles of our own"
+        Some(27),
+        "18 people and the 9 precompiles of our own"
     );
     assert_eq!(dev["issuance"], "18000000000000000000000000");
     assert_eq!(dev["author"], dev["root"]);
