@@ -293,6 +293,25 @@ impl Backend for Fake {
             timestamp: 1_800_000_000,
         })
     }
+    fn check_upgrade(&self, code: &[u8], blocks: u32) -> Result<serde_json::Value, BackendError> {
+        let versions = serde_json::json!({ "old": 1, "new": 2 });
+        Ok(serde_json::json!({
+            "block": 7, "specName": "quids", "specVersion": versions, "transactionVersion": versions,
+            "codeBytes": code.len(), "codeHash": "0x00", "refusals": ["a reason"],
+            "migration": {
+                "weight": { "used": 5, "limit": 9 }, "proofSize": { "used": 5, "limit": null }, "proofBytes": null,
+                "stepped": [{ "id": "one", "steps": 3, "pausesTransactions": true }],
+                "items": [{ "item": "A.B", "added": 1, "changed": 2, "removed": 3 }],
+            },
+            "interface": [{ "what": "call A.b", "change": "removed", "isBreaking": true }],
+            "undecodable": [{ "item": "A.B", "entries": 1, "firstKey": "0x01", "reason": "too short" }],
+            "broken": [], "entries": 60,
+            "replay": {
+                "from": 1, "to": blocks, "extrinsics": 2, "differencesInAll": 1,
+                "differences": [{ "block": 1, "extrinsic": null, "old": "a", "new": "b" }],
+            },
+        }))
+    }
     fn add_log_filter(&self, directives: &str) -> Result<(), BackendError> {
         if directives == "bad" {
             return Err(BackendError::Refused("\"bad\" is no directive".into()));
