@@ -90,7 +90,7 @@ fn plain_raw_and_built_in_forms_have_one_genesis() {
         .pop();
     fs::write(&plain, json.to_string()).unwrap();
     let fewer = show(&plain);
-    assert_eq!(fewer["accounts"].as_array().map(Vec::len), Some(25));
+    assert_eq!(fewer["accounts"].as_array().map(Vec::len), Some(26));
     assert_ne!(fewer["genesis"], dev["genesis"]);
     done(&["runtime", "export", "--next", "--out", &code]);
     let other = file(folder.path(), "other.json");
