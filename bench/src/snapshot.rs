@@ -28,8 +28,8 @@ const BLOCK: usize = 1_000;
 /// How many times faster an import has to be.
 const FASTER_MIN: f64 = 100.0;
 
-/// Writes a state of many accounts to a file; the hash of its block, and milliseconds.
-fn exported(folder: &Path, accounts: usize, file: &Path) -> Result<(Hash, f64)> {
+/// A new database with a state of many accounts; its block.
+pub fn with_accounts(folder: &Path, accounts: usize) -> Result<(Arc<Database>, Hash)> {
     let db = Arc::new(Database::open(&StorageConfig::new(folder))?);
     let nothing = Arc::new(MemoryState::default());
     let cache = Arc::new(SharedCache::new(64 << 20));
@@ -44,6 +44,12 @@ fn exported(folder: &Path, accounts: usize, file: &Path) -> Result<(Hash, f64)> 
         aux: Vec::new(),
         evm: None,
     })?;
+    Ok((db, hash))
+}
+
+/// Writes a state of many accounts to a file; the hash of its block, and milliseconds.
+fn exported(folder: &Path, accounts: usize, file: &Path) -> Result<(Hash, f64)> {
+    let (db, hash) = with_accounts(folder, accounts)?;
     let started = Instant::now();
     snapshot::export(&db, None, &mut File::create_new(file)?, &mut |_| {})?;
     Ok((hash, started.elapsed().as_secs_f64() * 1e3))

@@ -5,13 +5,12 @@ use crate::{
     Result,
     args::Args,
     machine::{Machine, memory_mib},
+    snapshot::with_accounts,
     statistics::{Samples, verdict},
-    transfers::{engine::Engine, world},
 };
 use quids_core::Height;
-use quids_crypto::SignatureScheme;
-use quids_db::{BlockCommit, Database, StorageConfig};
-use quids_state::{EMPTY_ROOT, MemoryState, Overlay, SharedCache, StateBackend, StateView};
+use quids_db::{Database, StorageConfig};
+use quids_state::{SharedCache, StateBackend};
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -25,25 +24,6 @@ use std::{
 const SECONDS_MAX: f64 = 60.0;
 /// Keys that are listed at once.
 const PAGE: usize = 4096;
-
-/// The database of a development chain with so many accounts.
-fn make(database: &Path, accounts: usize) -> Result {
-    let db = Arc::new(Database::open(&StorageConfig::new(database))?);
-    let nothing = Arc::new(MemoryState::default());
-    let cache = Arc::new(SharedCache::new(64 << 20));
-    let mut state = Overlay::new(StateView::new(nothing, cache, Height(0), EMPTY_ROOT));
-    world::build_genesis(&mut state, &mut Engine::Native, accounts, &[], SignatureScheme::MlDsa87)?;
-    let commit = state.into_commit()?;
-    db.write_genesis(BlockCommit {
-        header: world::genesis_header(commit.root),
-        body: Vec::new(),
-        justification: None,
-        state: commit,
-        aux: Vec::new(),
-        evm: None,
-    })?;
-    Ok(db.compact()?)
-}
 
 /// Seconds to open the database and read every entry once, and how many there are.
 fn scanned(database: &Path) -> Result<(f64, u64)> {
@@ -108,7 +88,9 @@ pub fn run(mut args: Args) -> Result {
     let folder = tempfile::tempdir()?;
     let database = folder.path().join("chains/dev/db");
     std::fs::create_dir_all(&database)?;
-    make(&database, accounts)?;
+    let (db, _) = with_accounts(&database, accounts)?;
+    db.compact()?;
+    drop(db);
     let code = folder.path().join("next.wasm");
     std::fs::write(&code, quids_runtime_wasm::WASM_NEXT)?;
     let (mut scan_s, mut check_s, mut ratio) = (Samples::default(), Samples::default(), Samples::default());

@@ -25,6 +25,7 @@ pub use genesis::{BuiltGenesis, first_height, genesis_of};
 pub use row::RowError;
 pub use signatures::VerifiedSignatures;
 pub use stateless::{Stateless, StatelessError, Witnessed};
+pub(crate) use upgrade::CODE_DOMAIN;
 pub use upgrade::{
     Difference, DryRun, InterfaceChange, ItemChange, Limited, Migration, Pair, REPLAY_MAX, Replay, Undecodable,
 };

@@ -152,15 +152,11 @@ struct Features<'a> {
 
 impl Features<'_> {
     fn put(&mut self, what: String, index: Option<u32>, shape: &str, types: &[u32], is_encoded: bool) {
-        let mut layout = Vec::new();
-        for id in types {
-            self.layout(*id, &mut Vec::new(), &mut layout);
-        }
         let names: Vec<String> = types.iter().map(|id| self.name(*id)).collect();
         let feature = Feature {
             index,
             shape: format!("{shape}{}", names.join(" to ")),
-            layout: quids_crypto::blake3_256(&layout),
+            layout: self.layouts(types.iter().copied()),
             is_encoded,
         };
         self.all.insert(what, feature);
@@ -172,17 +168,13 @@ impl Features<'_> {
         };
         for variant in &variants.variants {
             let fields: Vec<String> = variant.fields.iter().map(|field| self.field(field)).collect();
-            let mut layout = Vec::new();
-            for field in &variant.fields {
-                self.layout(field.ty.id, &mut Vec::new(), &mut layout);
-            }
             let feature = Feature {
                 index: Some(variant.index.into()),
                 shape: match fields.is_empty() {
                     true => String::new(),
                     false => format!("({})", fields.join(", ")),
                 },
-                layout: quids_crypto::blake3_256(&layout),
+                layout: self.layouts(variant.fields.iter().map(|field| field.ty.id)),
                 is_encoded: true,
             };
             self.all.insert(format!("{kind} {pallet}.{}", variant.name), feature);
@@ -232,6 +224,13 @@ impl Features<'_> {
             Ok(value) => value.to_string(),
             Err(_) => format!("0x{}", hex::encode(bytes)),
         }
+    }
+
+    /// Of the layouts of types, one after the other.
+    fn layouts(&self, types: impl Iterator<Item = u32>) -> [u8; 32] {
+        let mut layouts = Vec::new();
+        types.for_each(|id| self.layout(id, &mut Vec::new(), &mut layouts));
+        quids_crypto::blake3_256(&layouts)
     }
 
     /// Bytes that are the same for types of the same layout: names of fields and variants count, names of types do not.

@@ -26,7 +26,7 @@ use replay::NewSide;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The domain of code hashes, as pallet upgrade has it.
-const CODE_DOMAIN: &[u8] = b"quids/code/v1";
+pub(crate) const CODE_DOMAIN: &[u8] = b"quids/code/v1";
 /// Keys that are listed at once while the state is read.
 const PAGE: usize = 4096;
 /// Blocks that are executed again at most.

@@ -47,17 +47,12 @@ impl Chain {
             // Signed bytes contain the version of the code: no signature is right under another one. All were verified once.
             .with_verifier(Arc::new(|_, _, _, _| true));
         (new.migrate)(&mut state)?;
+        // All blocks are of one code.
+        let before = first.header.parent_hash;
+        let (runtime, metadata) = (self.runtime_at(before)?, self.metadata_of(before)?);
         for block in &blocks {
-            let parent = block.header.parent_hash;
-            let old = {
-                let mut state = self.overlay_at(parent)?;
-                run(
-                    &*self.runtime_at(parent)?,
-                    &self.metadata_of(parent)?,
-                    &mut state,
-                    block,
-                )?
-            };
+            let mut parent = self.overlay_at(block.header.parent_hash)?;
+            let old = run(&runtime, &metadata, &mut parent, block)?;
             let new = run(new.runtime, new.metadata, &mut state, block)?;
             replay.extrinsics += block.extrinsics.len() as u64;
             for (index, (old, new)) in old.iter().zip(&new).enumerate() {

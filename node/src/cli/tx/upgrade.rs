@@ -6,8 +6,7 @@ use quids_api::{RuntimeVersion, names};
 use quids_crypto::hash_quantum_resistant;
 use std::{fs, path::Path};
 
-/// The domain of code hashes, as pallet upgrade has it.
-pub(in crate::cli) const CODE_DOMAIN: &[u8] = b"quids/code/v1";
+pub(in crate::cli) use crate::chain::CODE_DOMAIN;
 
 /// Sends the two transactions, each final before the next, and reports the versions before and after.
 pub async fn run(file: &Path, args: &SenderArgs) -> Result<(), CliError> {
