@@ -272,6 +272,15 @@ fn wait(mut until: impl FnMut() -> bool) -> bool {
     false
 }
 
+/// Ends what waits for this flag, however its test ends.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Sends tokens by the command line.
 fn transfer(node: &Node, from: &str, to: &str, amount: &str) -> String {
     quids(
@@ -453,6 +462,7 @@ fn the_runtime_is_replaced_while_all_decide() {
     let start = Instant::now();
     let at = std::thread::scope(|scope| {
         let nodes = &net.nodes;
+        let end = SetOnDrop(&is_done);
         let load = scope.spawn(|| {
             let mut sent = 0u64;
             while !is_done.load(Ordering::Relaxed) && start.elapsed() < PATIENCE {
@@ -468,15 +478,20 @@ fn the_runtime_is_replaced_while_all_decide() {
             &nodes[1],
             &["upgrade", "propose", next, "--from", "alice", "--notes", "the next"],
         );
+        // What one node has in a block, another may learn a moment later.
+        let seen = |node: &Node, state: &str| {
+            let is_seen = wait(|| status(node)["proposals"][0]["state"] == state);
+            assert!(is_seen, "not {state}: {}", status(node));
+        };
+        seen(&nodes[2], "proposed");
         quids(&nodes[2], &["upgrade", "approve", "0", "--from", "bob"]);
-        let proposed = status(&nodes[3]);
-        assert_eq!(proposed["proposals"][0]["state"], "approved", "{proposed}");
+        seen(&nodes[3], "approved");
         quids(&nodes[3], &["upgrade", "upload", "0", next, "--from", "charlie"]);
+        seen(&nodes[1], "scheduled");
         let scheduled = status(&nodes[1]);
-        assert_eq!(scheduled["proposals"][0]["state"], "scheduled", "{scheduled}");
         let at = scheduled["proposals"][0]["activates_at"].as_u64().unwrap();
         assert!(wait(|| nodes[0].height().is_some_and(|height| height >= at + 2)));
-        is_done.store(true, Ordering::Relaxed);
+        drop(end);
         assert!(load.join().unwrap() >= 4);
         at
     });
