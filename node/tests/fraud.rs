@@ -13,8 +13,9 @@ use quids_node::{
     ChainOptions, ChainSpec, NodeConfig, TestNode,
     chain::{
         Chain, ChainError, FRAUD_PROOF_BYTES_MAX, FinalBlock, FraudKeeper, FraudProof, NoFraud, Proposal, Recorded,
-        Stateless, Trusted, VerifiedFraud,
+        Stateless, StatelessError, Trusted, VerifiedFraud,
     },
+    extrinsic_builder::Arg,
     network::loopback,
     service::Voter,
     spec::{TestVoter, code_cache},
@@ -252,6 +253,68 @@ fn an_invalid_block_that_was_signed_is_proven_to_whoever_has_no_state() {
     check(2, 3, wrong_root, "executing it gives another header");
     check(2, 3, wrong_signature, "extrinsic 3");
     check(1, 0, author_of_nobody, "makes its runtime fail");
+}
+
+/// Code that imports a function which no host of this version has, and nothing else.
+fn code_of_the_future() -> Vec<u8> {
+    let (module, name) = (b"env", b"ext_future_v1");
+    let mut code = b"\0asm\x01\0\0\0".to_vec();
+    // One type, () -> (); one import, a function of that type.
+    code.extend([1, 4, 1, 0x60, 0, 0]);
+    code.extend([2, 5 + module.len() as u8 + name.len() as u8, 1, module.len() as u8]);
+    code.extend(module);
+    code.push(name.len() as u8);
+    code.extend(name);
+    code.extend([0, 0]);
+    code
+}
+
+/// A node that is older than its chain refuses code that the others took. It says so and stops, and holds nobody guilty.
+#[test]
+fn a_node_that_cannot_run_new_code_says_so_and_accuses_nobody() {
+    let validators = Validators::new(4);
+    let folder = tempfile::tempdir().unwrap();
+    let chain = validators.open(folder.path());
+    let code = code_of_the_future();
+    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", &code);
+    let authorize = [("code_hash", Arg::Encoded(hash.to_vec()))];
+    let authorize = chain.call("Upgrade", "authorize_upgrade", &authorize).unwrap();
+    let authorize = [("call", Arg::Encoded(authorize))];
+    let authorize = chain.call("Upgrade", "as_root", &authorize).unwrap();
+    let apply = [("code", Arg::Bytes(code))];
+    let apply = chain.call("Upgrade", "apply_authorized_upgrade", &apply).unwrap();
+    let sign = |by: &str, call| chain.sign(&dev_keypair(by).unwrap(), call, Signing::default()).unwrap();
+    let transactions = vec![sign("alice", authorize), sign("bob", apply)];
+    let (refusing, recorded) = made(&chain, transactions);
+    // Nodes of this version agree that it is refused, and a block that says so is valid.
+    chain.chain.check(&refusing).unwrap();
+    let mut taking = refusing;
+    wrong_root(&chain, &mut taking);
+    let (_, best) = chain.chain.best();
+    let undecided = chain.chain.check(&taking).err().unwrap();
+    assert!(
+        undecided.is_local() && undecided.to_string().contains("ext_future_v1"),
+        "{undecided}"
+    );
+    let blobs: Arc<dyn Blobs> = Arc::new(recorded.blobs);
+    let parent = chain.chain.header(best).unwrap();
+    let undecided = stateless()
+        .check(&parent, &taking, &recorded.proof, &blobs)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&undecided, StatelessError::Block(error) if error.is_local()),
+        "{undecided:?}"
+    );
+    let signed = validators.signed(&chain, taking);
+    let decided = chain.chain.import(signed).unwrap_err();
+    assert!(
+        matches!(decided, ChainError::Outdated { .. }) && decided.is_fatal(),
+        "{decided}"
+    );
+    assert!(decided.to_string().contains("install a newer quids"), "{decided}");
+    assert_eq!(chain.chain.best().1, best);
+    assert!(chain.chain.frauds().known().is_empty() && chain.chain.frauds().halt().borrow().is_none());
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Blocks of the real runtime executed on their batch proofs alone: the same outcome as with the state, whatever happened in them.
 
 use codec::{DecodeAll, Encode};
-use quids_api::{InherentData, TIMESTAMP_INHERENT};
+use quids_api::{
+    InherentData, TIMESTAMP_INHERENT, names,
+    upgrade::{Suspension, UpgradeStatus},
+};
 use quids_core::{AccountId20, Block, Hash, Header, OpaqueExtrinsic};
 use quids_executor::{Executor, ExecutorConfig};
 use quids_keystore::dev_keypair;
@@ -12,7 +15,7 @@ use quids_node::{
     spec::code_cache,
     testing::{Signing, TestChain},
 };
-use quids_runtime_wasm::WASM_NEXT;
+use quids_runtime_wasm::{WASM_FAULTY, WASM_NEXT};
 use quids_state::{BatchProof, Blobs, StateBackend};
 use std::{
     collections::BTreeMap,
@@ -102,7 +105,7 @@ fn a_block_comes_to_the_same_without_its_state() {
     check_right(&stateless, &made(&chain, transfers(&chain, 1)));
     check_right(&stateless, &made(&chain, transfers(&chain, 100)));
     // Across an upgrade: the block that brings the new code, and those that run it.
-    let upgrade = upgrade(&chain);
+    let upgrade = upgrade(&chain, WASM_NEXT, "authorize_upgrade", Vec::new());
     let hash = |made: &Made| made.proof.encode();
     let before = made(&chain, upgrade);
     check_right(&stateless, &before);
@@ -113,21 +116,67 @@ fn a_block_comes_to_the_same_without_its_state() {
     check_right(&stateless, &made(&chain, transfers(&chain, 3)));
 }
 
-/// Transactions that authorise and apply the next runtime.
-fn upgrade(chain: &TestChain) -> Vec<Vec<u8>> {
-    let [alice, charlie] = ["alice", "charlie"].map(|name| dev_keypair(name).unwrap());
-    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", WASM_NEXT);
-    let arguments = [("code_hash", Arg::Encoded(hash.to_vec()))];
-    let authorise = chain.call("Upgrade", "authorize_upgrade", &arguments).unwrap();
-    let authorise = chain
-        .call("Upgrade", "as_root", &[("call", Arg::Encoded(authorise))])
+/// A call as root, by alice.
+fn as_root(chain: &TestChain, nonce: u64, call: Vec<u8>) -> Vec<u8> {
+    let alice = dev_keypair("alice").unwrap();
+    let call = chain
+        .call("Upgrade", "as_root", &[("call", Arg::Encoded(call))])
         .unwrap();
-    let apply = [("code", Arg::Bytes(WASM_NEXT.to_vec()))];
+    let signing = Signing {
+        nonce: Some(chain.nonce(&alice.account_id()).unwrap() + nonce),
+        ..Signing::default()
+    };
+    chain.sign(&alice, call, signing).unwrap()
+}
+
+/// Transactions that authorise and apply another runtime, after those of alice that come before.
+fn upgrade(chain: &TestChain, code: &[u8], authorize: &str, mut before: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", code);
+    let arguments = [("code_hash", Arg::Encoded(hash.to_vec()))];
+    let authorise = chain.call("Upgrade", authorize, &arguments).unwrap();
+    before.push(as_root(chain, before.len() as u64, authorise));
+    let apply = [("code", Arg::Bytes(code.to_vec()))];
     let apply = chain.call("Upgrade", "apply_authorized_upgrade", &apply).unwrap();
-    vec![
-        chain.sign(&alice, authorise, Signing::default()).unwrap(),
-        chain.sign(&charlie, apply, Signing::default()).unwrap(),
-    ]
+    before.push(
+        chain
+            .sign(&dev_keypair("charlie").unwrap(), apply, Signing::default())
+            .unwrap(),
+    );
+    before
+}
+
+/// Migrations run guarded, in steps, and may fail in any way: who has no state finds the same, the reason included.
+#[test]
+fn a_migration_comes_to_the_same_without_its_state() {
+    // (the limit by which the code knows how to fail, what is said of it: see pallets/template/src/trouble.rs)
+    for (limit, words) in [
+        (5, None),
+        (2, Some("the third step panics")),
+        (3, Some("are allowed")),
+        (4, Some("fuel")),
+        (6, Some("the third step has a reason")),
+        (1_000_002, Some("the single-block migration fails")),
+    ] {
+        let chain = TestChain::new().unwrap();
+        let stateless = stateless(&chain);
+        let limited = [("limit", Arg::Encoded(u32::encode(&limit)))];
+        let limited = chain.call("Template", "set_limit", &limited).unwrap();
+        let before = vec![as_root(&chain, 0, limited)];
+        let transactions = upgrade(&chain, WASM_FAULTY, "authorize_upgrade_without_checks", before);
+        check_right(&stateless, &made(&chain, transactions));
+        for _ in 0..7 {
+            check_right(&stateless, &made(&chain, Vec::new()));
+        }
+        let (_, best) = chain.chain.best();
+        let status: UpgradeStatus = chain.chain.call_typed(best, names::UPGRADE_STATUS, &()).unwrap();
+        match (status.suspended, words) {
+            (None, None) => assert_eq!(status.migration, None),
+            (Some(Suspension::SafeMode { reason, .. }), Some(words)) => {
+                assert!(reason.contains(words), "{limit}: {reason}")
+            }
+            (other, _) => panic!("{limit}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -95,6 +95,11 @@ impl ExecutorError {
         }
     }
 
+    /// Whether a later version of this node may take the code: it asks for something that this one does not have.
+    pub fn may_be_newer(&self) -> bool {
+        matches!(self, Self::UnknownImport { .. } | Self::AbiVersion { .. })
+    }
+
     /// The reason as `ext_runtime_check_v1` tells it to a runtime: the same on every node, so without the words of
     /// the libraries beneath, and at most `REASON_SIZE_MAX` bytes.
     pub(crate) fn stable_reason(&self) -> String {

@@ -34,8 +34,9 @@ pub const IDLE_INSTANCES_MAX: usize = 8;
 /// Bytes of memory of such an instance; one that grew beyond is given up.
 pub const IDLE_MEMORY_MAX: usize = 16 << 20;
 
-/// Instances of the check's engine that can exist at once.
-pub const CHECK_INSTANCES_MAX: u32 = 8;
+/// Instances of the check's engine that can exist at once: more than there are calls for others (traces, dry runs), so that what
+/// decides blocks finds one.
+pub const CHECK_INSTANCES_MAX: u32 = 32;
 
 /// Codes that are kept compiled for trial runs and guarded calls.
 pub const CHECKED_MAX: usize = 2;

@@ -51,6 +51,21 @@ pub enum ChainError {
          committee is faulty, or this node is: nothing after it can be trusted"
     )]
     InvalidButFinal { number: Height, hash: Hash, reason: String },
+    #[error("block {number} ({hash:?}) takes up a runtime that this node cannot run: {lacking}")]
+    NewerCode {
+        number: Height,
+        hash: Hash,
+        lacking: ExecutorError,
+    },
+    #[error(
+        "this node is older than its chain: block {number} ({hash:?}) is final, and takes up a runtime that this node cannot run: \
+         {lacking}. Stop it, install a newer quids, and start that with the same options: nothing is lost, it goes on with this block"
+    )]
+    Outdated {
+        number: Height,
+        hash: Hash,
+        lacking: ExecutorError,
+    },
     #[error("the author's own {what} was refused: {reason}")]
     Inherent { what: &'static str, reason: String },
     #[error("the runtime stated the root {stated:?} for a state whose root is {computed:?}")]
@@ -86,6 +101,7 @@ impl ChainError {
                 | Self::State(_)
                 | Self::Backend(_)
                 | Self::Task(_)
+                | Self::Outdated { .. }
                 | Self::Executor(ExecutorError::Host(ExtError::Backend(_)))
         )
     }
@@ -94,7 +110,7 @@ impl ChainError {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Executor(error) => error.is_local(),
-            Self::NoProof(_) => true,
+            Self::NoProof(_) | Self::NewerCode { .. } => true,
             _ => false,
         }
     }

@@ -13,7 +13,7 @@ use quids_api::{
     signing::{OpenRequest, SIGNING_QUEUE_KEY},
 };
 use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
-use quids_executor::Runtime;
+use quids_executor::{ExecutorError, Runtime};
 use quids_state::{BatchProof, Commit, Overlay, Recorder, StateBackend, StateView};
 use rayon::prelude::*;
 use std::{
@@ -39,9 +39,28 @@ pub(super) struct Executed {
     pub next: Option<NextHeight>,
     /// What it needed of its parent's state, if that was noted.
     pub recorder: Option<Arc<Recorder>>,
+    /// Why a code was refused in it that a later version of this node might take.
+    pub lacking: Option<ExecutorError>,
 }
 
 impl Executed {
+    /// The outcome, if it is what the header says.
+    pub fn ensure_is(self, header: &Header) -> Result<Self, ChainError> {
+        if self.header == *header {
+            return Ok(self);
+        }
+        let (number, hash) = (header.number, header.hash());
+        Err(match self.lacking {
+            // Whoever made it may have taken the code.
+            Some(lacking) => ChainError::NewerCode { number, hash, lacking },
+            None => ChainError::InvalidBlock {
+                number,
+                hash,
+                reason: format!("its header is {header:?}, executing it gives {:?}", self.header),
+            },
+        })
+    }
+
     /// The block's own time in milliseconds, if it wrote one where clients know it.
     pub fn timestamp_ms(&self) -> Option<u64> {
         let key = Chain::timestamp_key();
@@ -268,14 +287,7 @@ impl Chain {
                 block.header.number
             );
         }
-        let executed = self.execute(parent, block)?;
-        if executed.header != block.header {
-            return Err(invalid(format!(
-                "its header is {:?}, executing it gives {:?}",
-                block.header, executed.header
-            )));
-        }
-        Ok(executed)
+        self.execute(parent, block)?.ensure_is(&block.header)
     }
 
     /// The last block, to execute its child on.

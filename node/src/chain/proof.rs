@@ -127,6 +127,11 @@ impl Chain {
             Ok(executed) => return Ok(executed),
             Err(error) => error,
         };
+        if next.is_some()
+            && let ChainError::NewerCode { number, hash, lacking } = error
+        {
+            return Err(ChainError::Outdated { number, hash, lacking });
+        }
         if next.is_none() || error.is_fatal() || error.is_local() {
             return Err(error);
         }

@@ -101,13 +101,8 @@ impl Stateless {
             execution.apply_all(block)?;
             execution.finish(Asked::Next)
         });
+        let executed = executed.and_then(|executed| executed.ensure_is(header));
         let executed = executed.map_err(StatelessError::Block)?;
-        if executed.header != *header {
-            let found = executed.header;
-            return Err(invalid(format!(
-                "its header is {header:?}, executing it gives {found:?}"
-            )));
-        }
         Ok(Witnessed {
             timestamp_ms: executed.timestamp_ms(),
             signing: executed.signing_queue(),

@@ -13,7 +13,7 @@ use codec::{Decode, DecodeAll, Encode};
 use parking_lot::RwLock;
 use quids_api::{
     pobpc::{NextCommittee, NextHeight},
-    signing::OpenRequest,
+    signing::{OpenRequest, SIGNING_LIFETIME},
 };
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Block, DigestItem, Hash, Header, Height};
 use quids_crypto::PublicKey;
@@ -23,7 +23,7 @@ use quids_network::RequestKind;
 use quids_pobpc::{Committee, Evidence, Justification};
 use quids_rpc::Notification;
 use quids_state::{BatchProof, Blobs};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Key of the client's entry that holds who decides the next block: SCALE of `NextHeight`.
@@ -42,6 +42,8 @@ pub struct Witness {
     proofs: Proofs,
     validators: Arc<Validators>,
     last: RwLock<Last>,
+    /// Who decided recent heights: those signed what contracts asked for before.
+    decided: RwLock<Decided>,
     frauds: Frauds,
     notifications: broadcast::Sender<Arc<Notification>>,
 }
@@ -52,6 +54,32 @@ struct Last {
     next: NextHeight,
     /// What contracts want signed, as the last block that this node executed and that changed it left it.
     signing: Vec<OpenRequest>,
+}
+
+/// Committees by the first height that each decided, as long as a request of such a height may be open. After a start only those
+/// that come.
+#[derive(Default)]
+struct Decided(BTreeMap<Height, Arc<Committee>>);
+
+impl Decided {
+    fn put(&mut self, height: Height, committee: &Committee) {
+        let last = self.0.values().next_back();
+        let is_same = last.is_some_and(|last| **last == *committee);
+        if !is_same {
+            self.0.insert(height, Arc::new(committee.clone()));
+        }
+        // Of those before, the last one reaches into what may still be open.
+        let open = height.saturating_sub(SIGNING_LIFETIME);
+        let first = self.0.range(..=open).next_back().map(|(first, _)| *first);
+        if let Some(first) = first {
+            self.0 = self.0.split_off(&first);
+        }
+    }
+
+    fn at(&self, height: Height) -> Option<Committee> {
+        let (_, committee) = self.0.range(..=height).next_back()?;
+        Some(Committee::clone(committee))
+    }
 }
 
 impl Witness {
@@ -80,6 +108,7 @@ impl Witness {
                 next,
                 signing: Vec::new(),
             }),
+            decided: RwLock::default(),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
         })
     }
@@ -111,6 +140,7 @@ impl Witness {
         self.validators.put_committee(&next.committee);
         let code_changed = header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated);
         let mut last = self.last.write();
+        self.decided.write().put(header.number, &last.next.committee);
         last.header = header.clone();
         last.next = next;
         if let Some(signing) = signing {
@@ -266,9 +296,8 @@ impl Ledger for Witness {
         Ok(open.copied().collect())
     }
 
-    fn committee_at(&self, _: Height) -> Result<Option<Committee>, ChainError> {
-        // What it did not see coming it cannot sign.
-        Ok(None)
+    fn committee_at(&self, height: Height) -> Result<Option<Committee>, ChainError> {
+        Ok(self.decided.read().at(height))
     }
 
     fn report(&self, _: &Evidence) {
@@ -386,6 +415,25 @@ mod tests {
             extrinsics_root: Hash::zero(),
             digest: Digest::default(),
         }
+    }
+
+    /// A request whose height passed before this node heard of it has the committee that decided that height.
+    #[test]
+    fn who_decided_is_known_as_long_as_requests_may_be_open() {
+        let mut decided = Decided::default();
+        let committees: Vec<_> = (0..10).map(|first| next(first).committee).collect();
+        let of = |first: usize| committees[first].clone();
+        for height in 10..1000u32 {
+            // A new one at 10, 100, 200 and so on.
+            decided.put(Height(height), &committees[height as usize / 100]);
+        }
+        for (height, first) in [(450, 4), (499, 4), (500, 5), (999, 9), (1000, 9)] {
+            assert_eq!(decided.at(Height(height)), Some(of(first)), "{height}");
+        }
+        for height in [9, 100, 299] {
+            assert_eq!(decided.at(Height(height)), None, "{height}");
+        }
+        assert_eq!(decided.0.len(), 7);
     }
 
     #[test]

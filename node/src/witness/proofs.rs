@@ -10,7 +10,10 @@ use quids_crypto::{PublicKey, blake3_256};
 use quids_network::{Network, Offence, PeerId, RequestKind};
 use quids_state::{BatchProof, Blobs, ProofState};
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::runtime::Handle;
@@ -20,8 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long whoever made the block may take, and how long any other, that more are asked in time.
 const MAKER: Duration = Duration::from_millis(2500);
 const OTHER: Duration = Duration::from_millis(1000);
-/// Values that are fetched at once, where one is missing, because a proof says that the block reads them; the others when it does.
-const AHEAD_MAX: usize = 32;
+/// Values that are fetched with one that is missing, because a proof says that the block reads them too,
+const AHEAD_MAX: usize = 64;
+/// and how many of them at a time. A value is at most the code of a runtime, so this bounds the memory.
+const FETCHES_MAX: usize = 8;
 /// Values that one block may need and this node lacks: more than a block's weight reads.
 const BLOBS_MAX: usize = 4096;
 
@@ -96,19 +101,17 @@ impl Proofs {
         let bad = |error: &dyn ToString| Useless::Bad(error.to_string());
         let proof = BatchProof::decode_all(&mut &*bytes).map_err(|error| bad(&error))?;
         let blobs: Arc<dyn Blobs> = self.bodies.clone();
-        let mut is_ahead = false;
+        // Marks are anybody's: once one was in vain, only what the block turns out to need is asked for.
+        let mut trusts_marks = true;
         for _ in 0..BLOBS_MAX {
             match stateless.check(wanted.parent, wanted.block, &proof, &blobs) {
                 Ok(witnessed) => return Ok(Ok(witnessed)),
                 Err(StatelessError::Block(error)) => return Ok(Err(error)),
                 Err(StatelessError::Missing(hashes)) => {
-                    if !hashes.iter().all(|hash| self.fetch(hash, wanted.author, until)) {
+                    if !self.fetch_all(&hashes, wanted.author, until) {
                         return Err(Useless::NoBlob);
                     }
-                    if !is_ahead {
-                        is_ahead = true;
-                        self.fetch_ahead(wanted, &proof, &blobs, until);
-                    }
+                    trusts_marks = trusts_marks && self.fetch_ahead(wanted, &proof, &blobs, until);
                 }
                 Err(error @ (StatelessError::Proof(_) | StatelessError::Incomplete(_) | StatelessError::NoCode)) => {
                     return Err(bad(&error));
@@ -118,14 +121,32 @@ impl Proofs {
         Err(Useless::NoBlob)
     }
 
-    /// Gets what the proof says that the block reads besides. Marks are anybody's: what they name in vain is no reason to give up.
-    fn fetch_ahead(&self, wanted: &Wanted<'_>, proof: &BatchProof, blobs: &Arc<dyn Blobs>, until: Instant) {
+    /// Gets more of what the proof says that the block reads besides. Whether all of that is there then.
+    fn fetch_ahead(&self, wanted: &Wanted<'_>, proof: &BatchProof, blobs: &Arc<dyn Blobs>, until: Instant) -> bool {
         let Ok(state) = ProofState::open(wanted.parent.state_root, proof, blobs.clone()) else {
-            return;
+            return false;
         };
-        for hash in state.missing_blobs().iter().take(AHEAD_MAX) {
-            self.fetch(hash, wanted.author, until);
+        let mut marked = state.missing_blobs();
+        marked.truncate(AHEAD_MAX);
+        self.fetch_all(&marked, wanted.author, until)
+    }
+
+    /// Gets values by their hashes, several at a time. Whether all are there then.
+    fn fetch_all(&self, hashes: &[Hash], maker: Option<&PublicKey>, until: Instant) -> bool {
+        if let [hash] = hashes {
+            return self.fetch(hash, maker, until);
         }
+        let next = AtomicUsize::new(0);
+        let fetch = || {
+            let hash = || hashes.get(next.fetch_add(1, Ordering::Relaxed));
+            std::iter::from_fn(hash).all(|hash| self.fetch(hash, maker, until))
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..hashes.len().min(FETCHES_MAX)).map(|_| scope.spawn(fetch)).collect();
+            // All are waited for, whatever the first says.
+            let outcomes: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+            outcomes.into_iter().all(|is_there| is_there.unwrap_or(false))
+        })
     }
 
     /// Gets a value by its hash, first from whoever made the block: what a block before wrote may be with few others. Whether it is

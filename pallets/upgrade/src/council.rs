@@ -76,12 +76,19 @@ impl<T: Config> Pallet<T> {
 
     /// Fails unless the sender may bring the code of this proposal: those with a say, its proposer, the root account.
     pub(crate) fn ensure_uploader(origin: Origin, proposal: &Proposal) -> Result<(), DispatchError> {
-        if let Origin::Signed(who) = origin
-            && (proposal.proposer == Some(who) || crate::RootKey::<T>::get() == Some(who))
-        {
+        if Self::answers_for(origin, proposal) {
             return Ok(());
         }
         Self::governor(origin).map(drop)
+    }
+
+    /// Whether what others brought for this proposal is the sender's to replace: its proposer's, and root's.
+    pub(crate) fn answers_for(origin: Origin, proposal: &Proposal) -> bool {
+        match origin {
+            Origin::Root => true,
+            Origin::Signed(who) => proposal.proposer == Some(who) || crate::RootKey::<T>::get() == Some(who),
+            Origin::None => false,
+        }
     }
 
     /// Root replaces the council; a member votes for another one, which replaces it once enough members want the same.

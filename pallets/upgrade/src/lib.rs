@@ -121,6 +121,10 @@ pub mod pallet {
     #[pallet::storage]
     pub type Running<T> = StorageValue<_, RunningMigration>;
 
+    /// Members who want the migration stopped that is under way.
+    #[pallet::storage]
+    pub type StopVotes<T> = StorageValue<_, Vec<AccountId20>, ValueQuery>;
+
     /// Migrations over many blocks that are done, by ID, and the block in which they were.
     #[pallet::storage]
     pub type Completed<T> = StorageMap<_, Twox64Concat, String, Height>;
@@ -194,6 +198,8 @@ pub mod pallet {
         SafeModeLeft,
         /// The council was replaced by one that would not have approved it: it has to be approved again.
         ApprovalLost { id: ProposalId },
+        /// A member wants the migration stopped that is under way, as `votes` do so far; it takes `needed`.
+        StopVoted { who: AccountId20, votes: u32, needed: u32 },
     }
 
     #[pallet::error]
@@ -264,6 +270,10 @@ pub mod pallet {
         CouncilUnchanged,
         /// A migration is under way: other code would interrupt it.
         MigrationUnderWay,
+        /// The chunk is there with other bytes; the proposer and root alone replace it.
+        NotProposer,
+        /// No migration is under way.
+        NoMigration,
     }
 
     #[pallet::call]
@@ -395,8 +405,8 @@ pub mod pallet {
             Self::cancel_as(by, id)
         }
 
-        /// Brings a part of a proposal's code: all parts have 256 KiB but the last. In order; one that is there may be
-        /// replaced until the code is checked. For those with a say, and the root account.
+        /// Brings a part of a proposal's code: all parts have 256 KiB but the last. In order; until the code is checked its
+        /// proposer and root may replace one that is there. For those with a say, and the root account.
         #[pallet::call_index(9)]
         #[pallet::weight((weights::upload(bytes.len()), DispatchClass::Operational))]
         pub fn upload_chunk(origin: Origin, id: ProposalId, index: u32, bytes: Vec<u8>) -> DispatchResult {
@@ -433,6 +443,15 @@ pub mod pallet {
                 recovery,
             };
             Self::replace_council(origin, council)
+        }
+
+        /// Stops the migration that is under way, which takes the chain into safe mode: root and the recovery account at
+        /// once, members once as many want it as an approval takes. What is done of it stays; other code leads out.
+        #[pallet::call_index(12)]
+        #[pallet::weight((weights::STOP_MIGRATION, DispatchClass::Operational))]
+        pub fn stop_migration(origin: Origin) -> DispatchResult {
+            let by = Self::governor(origin)?;
+            Self::stop_as(by)
         }
     }
 

@@ -1,6 +1,9 @@
 //! Migrations of new code, guarded: what fails is undone, and the chain is in safe mode until other code takes over.
 
-use crate::{Completed, Config, Event, Migrated, Pallet, Running, Suspended, weights};
+use crate::{
+    Completed, Config, Council, Error, Event, Migrated, Pallet, Running, StopVotes, Suspended, council::Governor,
+    weights,
+};
 use alloc::{
     format,
     string::{String, ToString},
@@ -11,9 +14,10 @@ use quids_api::{
     names,
     upgrade::{RunningMigration, StepRequest, Stepped, Suspension},
 };
-use quids_core::{AccountId20, Height, Weight};
+use quids_core::{AccountId20, DispatchError, Height, Weight};
 use quids_io::{log, storage};
 use quids_support::{
+    ensure,
     migrations::{MigrationPort, Migrations, Progress, WeightMeter},
     traits::{BlockHeight, Get},
 };
@@ -184,6 +188,8 @@ impl<T: Config> Pallet<T> {
 
     /// Begins the first migration that is not done; one that was interrupted goes on where it was.
     fn begin_next(interrupted: Option<RunningMigration>) {
+        // Those who wanted another one stopped said nothing of this one.
+        StopVotes::<T>::kill();
         let next = (0..)
             .map_while(|index| T::Migrations::describe(index).map(|described| (index, described)))
             .find(|(_, (id, ..))| !Completed::<T>::contains_key(&(*id).to_string()));
@@ -214,6 +220,7 @@ impl<T: Config> Pallet<T> {
 
     /// What the migration did is undone already.
     fn enter_safe_mode(id: &str, reason: String) {
+        StopVotes::<T>::kill();
         log::write(
             log::Level::Error,
             &format!("migration {id} failed, the chain is in safe mode: {reason}"),
@@ -231,6 +238,32 @@ impl<T: Config> Pallet<T> {
             id: id.to_string(),
             reason,
         });
+    }
+
+    /// Ends the migration that is under way: root and the recovery account at once, members once as many want it as an approval takes.
+    /// What it did stays, its next step does not come; the chain is in safe mode, and other code is the way out.
+    pub(crate) fn stop_as(by: Governor) -> Result<(), DispatchError> {
+        let running = Running::<T>::get().filter(|_| !Self::is_in_safe_mode());
+        let running = running.ok_or(Error::<T>::NoMigration)?;
+        if let Governor::Member(who) = by {
+            let mut wanted = StopVotes::<T>::get();
+            ensure!(!wanted.contains(&who), Error::<T>::AlreadyVoted);
+            wanted.push(who);
+            let council = Council::<T>::get();
+            let (votes, needed) = (council.count(&wanted), council.threshold);
+            Self::deposit_event(Event::StopVoted { who, votes, needed });
+            if votes < needed {
+                StopVotes::<T>::put(wanted);
+                return Ok(());
+            }
+        }
+        let reason = match by {
+            Governor::Root => "root stopped it",
+            Governor::Member(_) => "the council stopped it",
+            Governor::Recovery(_) => "the recovery account stopped it",
+        };
+        Self::enter_safe_mode(&running.id, reason.to_string());
+        Ok(())
     }
 
     fn is_in_safe_mode() -> bool {

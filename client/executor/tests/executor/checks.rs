@@ -55,6 +55,34 @@ fn check(code: &[u8], expected: Result<(), ExecutorError>) {
     assert!(ext.commit_transaction().is_err(), "no transaction is left open");
 }
 
+/// What a later version of this node might take is told to whoever executes a block, and nothing else is.
+#[test]
+fn a_session_knows_of_code_that_asks_for_more_than_there_is() {
+    let newer = Guest {
+        imports: r#"(import "env" "ext_future_v1" (func $future))"#.into(),
+        ..Guest::default()
+    };
+    for (code, is_newer) in [
+        (newer.code(), true),
+        (upgrade("(unreachable)"), false),
+        (upgrade(""), false),
+    ] {
+        let mut ext = MemoryExternalities::default();
+        let runtime = pallet().load();
+        let mut session = runtime.session().unwrap();
+        session.call(&mut ext, "Check", &code).unwrap();
+        let lacking = session.lacking().cloned();
+        assert_eq!(
+            matches!(&lacking, Some(ExecutorError::UnknownImport { name, .. }) if name == "ext_future_v1"),
+            is_newer,
+            "{lacking:?}"
+        );
+        // It stays known for the rest of the block.
+        session.call(&mut ext, "Check", &upgrade("")).unwrap();
+        assert_eq!(session.lacking().cloned(), lacking);
+    }
+}
+
 #[test]
 fn good_code_passes_and_its_migration_is_thrown_away() {
     check(&upgrade(&writes()), Ok(()));

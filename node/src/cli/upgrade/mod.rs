@@ -31,6 +31,15 @@ pub enum UpgradeCommand {
     Approve(VoteArgs),
     /// Be against a proposal, as a member of the council, or end it where one alone may
     Cancel(VoteArgs),
+    /// Stop the migration that is under way, which takes the chain into safe mode: together with others of the council, or
+    /// alone as root or the recovery account
+    StopMigration {
+        /// Do it as root, through the root account
+        #[arg(long)]
+        as_root: bool,
+        #[command(flatten)]
+        sender: SenderArgs,
+    },
     /// Bring the code of a proposal in parts, going on where an earlier upload ended, and have it checked
     Upload {
         /// The proposal's number
@@ -87,8 +96,9 @@ pub fn run(command: UpgradeCommand) -> Result<(), CliError> {
     match command {
         UpgradeCommand::Check(args) => check::run(&args),
         UpgradeCommand::Propose(args) => propose(&args),
-        UpgradeCommand::Approve(args) => vote("approve", &args),
-        UpgradeCommand::Cancel(args) => vote("cancel", &args),
+        UpgradeCommand::Approve(args) => on_proposal("approve", &args),
+        UpgradeCommand::Cancel(args) => on_proposal("cancel", &args),
+        UpgradeCommand::StopMigration { as_root, sender } => govern("stop_migration", &[], as_root, &sender),
         UpgradeCommand::Upload { id, file, sender } => block_on(upload::run(id, &read(&file)?, &sender)),
         UpgradeCommand::Status { rpc, json } => block_on(status::run(&rpc, json)),
     }
@@ -130,13 +140,18 @@ fn propose(args: &ProposeArgs) -> Result<(), CliError> {
     })
 }
 
-fn vote(call: &str, args: &VoteArgs) -> Result<(), CliError> {
+fn on_proposal(call: &str, args: &VoteArgs) -> Result<(), CliError> {
+    govern(call, &[("id", Arg::Number(args.id.into()))], args.as_root, &args.sender)
+}
+
+/// Sends a call of pallet upgrade and shows what became of it.
+fn govern(call: &str, fields: &[(&str, Arg)], is_root: bool, sender: &SenderArgs) -> Result<(), CliError> {
+    let is_json = sender.json;
     block_on(async {
-        let sender = Sender::open(&args.sender).await?;
-        let fields = [("id", Arg::Number(args.id.into()))];
-        let call = governance_call(sender.metadata(), call, &fields, args.as_root)?;
+        let sender = Sender::open(sender).await?;
+        let call = governance_call(sender.metadata(), call, fields, is_root)?;
         let included = sender.submit_and_wait(call).await?;
-        included.report().print(args.sender.json);
+        included.report().print(is_json);
         included.into_result().map(drop)
     })
 }

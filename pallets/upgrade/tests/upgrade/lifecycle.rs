@@ -9,12 +9,12 @@ use quids_api::upgrade::{Activation, CHUNK_SIZE, Council as CouncilOf, Stage};
 use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
 use quids_support::hooks::Hooks;
 
-const A: AccountId20 = AccountId20([11; 20]);
-const B: AccountId20 = AccountId20([12; 20]);
+pub const A: AccountId20 = AccountId20([11; 20]);
+pub const B: AccountId20 = AccountId20([12; 20]);
 const C: AccountId20 = AccountId20([13; 20]);
 /// The recovery account.
-const R: AccountId20 = AccountId20([14; 20]);
-const STRANGER: AccountId20 = AccountId20([15; 20]);
+pub const R: AccountId20 = AccountId20([14; 20]);
+pub const STRANGER: AccountId20 = AccountId20([15; 20]);
 
 /// What it takes to be scheduled, in blocks.
 const LEAD: u32 = 3;
@@ -25,14 +25,19 @@ fn key(scheme: SignatureScheme) -> PublicKey {
     KeyPair::from_seed(scheme, &[7; 32]).unwrap().public().clone()
 }
 
-/// A chain with root, a council of two of three, and a recovery account with its key; block 1 has begun.
+/// Root, a council of two of three, and a recovery account with its key.
+pub fn put_council() {
+    let config =
+        format!(r#"{{ "root": "{ROOT}", "council": ["{C}", "{A}", "{B}"], "threshold": 2, "recovery": "{R}" }}"#);
+    let config: GenesisConfig = serde_json::from_str(&config).unwrap();
+    BuildGenesis::<Runtime>::build(&config);
+    pallet_system::Keys::<Runtime>::insert(&R, key(SignatureScheme::SphincsShake256f));
+}
+
+/// A chain with those who govern it; block 1 has begun.
 fn governed(f: impl FnOnce()) {
     test(states("test", 6), || {
-        let config =
-            format!(r#"{{ "root": "{ROOT}", "council": ["{C}", "{A}", "{B}"], "threshold": 2, "recovery": "{R}" }}"#);
-        let config: GenesisConfig = serde_json::from_str(&config).unwrap();
-        BuildGenesis::<Runtime>::build(&config);
-        pallet_system::Keys::<Runtime>::insert(&R, key(SignatureScheme::SphincsShake256f));
+        put_council();
         f();
     });
 }
@@ -463,7 +468,9 @@ fn code_that_is_not_what_was_proposed_is_refused_and_can_be_put_right() {
             // The right bytes, and a host that is content.
             host_says(states("test", 6));
             if let Some(at) = wrong_byte {
-                done(B, upload((at / CHUNK_SIZE) as u32));
+                let again = upload((at / CHUNK_SIZE) as u32);
+                refused(Origin::Signed(B), again.clone(), Error::<Runtime>::NotProposer);
+                done(if at == 0 { A } else { ROOT }, again);
             }
             done(A, complete(0));
             assert_eq!(go_to(20), Some(1 + LEAD));

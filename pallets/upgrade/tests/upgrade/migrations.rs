@@ -1,7 +1,8 @@
 //! Migrations of new code: done, in steps, failing in every way; safe mode and the way out.
 
+use super::lifecycle::{A, B, R, STRANGER, put_council};
 use super::*;
-use pallet_upgrade::{Completed, Running, Suspended};
+use pallet_upgrade::{Completed, Running, StopVotes, Suspended};
 use quids_api::upgrade::Suspension;
 use quids_support::{
     hooks::Hooks,
@@ -84,6 +85,7 @@ fn single() -> Weight {
 
 fn on_new_code(single_does: Does, script: &[Does], f: impl FnOnce()) {
     test(states("test", 6), || {
+        put_council();
         new_code(single_does, script);
         f();
     });
@@ -201,6 +203,68 @@ fn what_fails_is_undone_and_the_chain_is_in_safe_mode() {
             assert_eq!((Running::<Runtime>::get(), Suspended::<Runtime>::get()), (None, None));
         });
     }
+}
+
+#[track_caller]
+fn made(origin: Origin, c: Call<Runtime>) {
+    assert_eq!(call(origin, c), Ok(()));
+}
+
+#[test]
+fn a_migration_is_stopped_by_those_who_govern() {
+    let on_running = |test: &dyn Fn()| {
+        on_new_code(Does::Ends, &[Does::GoesOn, Does::GoesOn, Does::Ends], || {
+            refused(
+                Origin::Signed(STRANGER),
+                Call::stop_migration {},
+                Error::<Runtime>::NotGovernor,
+            );
+            next_block();
+            test();
+            // What was done stays, nothing goes on, and it is no longer to be stopped.
+            let kept = marks();
+            next_block();
+            assert_eq!(marks(), kept);
+            assert_eq!(StopVotes::<Runtime>::get(), []);
+            refused(Origin::Root, Call::stop_migration {}, Error::<Runtime>::NoMigration);
+            new_code(Does::Ends, &[Does::Ends]);
+            assert_eq!(safe_mode(), None);
+        });
+    };
+    let stopped = |by: &str| assert_eq!(safe_mode(), Some(("first".into(), format!("{by} stopped it"))));
+    on_running(&|| {
+        made(Origin::Root, Call::stop_migration {});
+        stopped("root");
+    });
+    on_running(&|| {
+        made(Origin::Signed(R), Call::stop_migration {});
+        stopped("the recovery account");
+    });
+    on_running(&|| {
+        made(Origin::Signed(A), Call::stop_migration {});
+        assert_eq!(safe_mode(), None);
+        refused(
+            Origin::Signed(A),
+            Call::stop_migration {},
+            Error::<Runtime>::AlreadyVoted,
+        );
+        made(Origin::Signed(B), Call::stop_migration {});
+        stopped("the council");
+    });
+    // A vote is about the migration that was under way, not the next.
+    on_new_code(Does::Ends, &[Does::Ends, Does::GoesOn, Does::Ends], || {
+        made(Origin::Signed(A), Call::stop_migration {});
+        next_block();
+        assert_eq!(Running::<Runtime>::get().unwrap().id, "second");
+        made(Origin::Signed(B), Call::stop_migration {});
+        assert_eq!(safe_mode(), None);
+    });
+    on_new_code(Does::Ends, &[Does::Ends], || {
+        for _ in 0..3 {
+            next_block();
+        }
+        refused(Origin::Root, Call::stop_migration {}, Error::<Runtime>::NoMigration);
+    });
 }
 
 #[test]
