@@ -122,6 +122,43 @@ fn migrations_of_many_blocks_run_to_their_end() {
     assert_eq!(checked.refusals.len(), 1, "{:?}", checked.refusals);
 }
 
+/// The chain itself would take such a code: nothing fails, and accounts are lost.
+#[test]
+fn what_a_migration_spoils_is_told() {
+    let checked = tried(&with_limit(7), WASM_FAULTY, 0);
+    assert!(!checked.is_sound());
+    let spoilt = |item: &str| {
+        let found: Vec<_> = checked.undecodable.iter().filter(|found| found.item == item).collect();
+        found
+            .iter()
+            .map(|found| (found.entries, found.first_key.contains("fefefe")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (spoilt("Template.Given"), checked.undecodable.len()),
+        (vec![(1, true)], 1)
+    );
+    let [broken] = &checked.broken[..] else {
+        panic!("{:?}", checked.broken)
+    };
+    assert!(
+        broken.contains("Template") && broken.contains("has given nothing"),
+        "{broken}"
+    );
+    let given = ItemChange {
+        item: "Template.Given".into(),
+        added: 2,
+        ..ItemChange::default()
+    };
+    assert!(checked.migration.unwrap().items.contains(&given));
+    // Without the spoiling, nothing of that.
+    let checked = tried(&with_limit(5), WASM_FAULTY, 0);
+    assert!(
+        checked.undecodable.is_empty() && checked.broken.is_empty(),
+        "{checked:?}"
+    );
+}
+
 #[test]
 fn migrations_that_fail_are_told_with_their_reason() {
     for (limit, words) in [

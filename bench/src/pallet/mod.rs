@@ -39,7 +39,7 @@ pub fn run(mut args: Args) -> Result {
     let machine = Machine::here();
     let wasm = match runtime {
         Some(path) => std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?,
-        None => build()?,
+        None => runtime(&["runtime-benchmarks"])?,
     };
     let mut bench = Bench::open(&wasm, accounts)?;
     let mut all = Vec::new();
@@ -71,8 +71,8 @@ pub fn run(mut args: Args) -> Result {
     Ok(())
 }
 
-/// The runtime of this repository with its benchmarks.
-fn build() -> Result<Vec<u8>> {
+/// The runtime of this repository with these features.
+pub fn runtime(features: &[&str]) -> Result<Vec<u8>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let builder = Builder {
@@ -83,8 +83,8 @@ fn build() -> Result<Vec<u8>> {
         toolchain: Toolchain::find().map_err(|error| error.to_string())?,
     };
     let request = BuildRequest {
-        features: &["runtime-benchmarks"],
-        out_name: "runtime_benchmarks",
+        features,
+        out_name: &format!("runtime_{}", features.join("_")),
     };
     let built = builder.build(&request).map_err(|error| error.to_string())?;
     Ok(std::fs::read(built.path)?)

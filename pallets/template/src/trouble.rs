@@ -1,7 +1,7 @@
 //! Migrations that fail, each in the way that the limit in the state says: for the tests of safe mode. No part of the pallet
 //! to copy from.
 
-use crate::{Config, CurrentLimit, RoundTotal};
+use crate::{Config, CurrentLimit, Given, RoundTotal};
 use core::marker::PhantomData;
 use quids_support::{
     migrations::{Progress, SteppedMigration, WeightMeter},
@@ -20,7 +20,8 @@ pub fn in_one_block<T: Config>() {
     }
 }
 
-/// Five steps, each of which adds one to the round's total; the third fails if the limit is 2, 3, 4 or 6.
+/// Five steps, each of which adds one to the round's total; the third fails if the limit is 2, 3, 4 or 6, and spoils the
+/// state if it is 7.
 pub struct Trouble<T>(PhantomData<T>);
 
 impl<T: Config> SteppedMigration for Trouble<T> {
@@ -40,9 +41,16 @@ impl<T: Config> SteppedMigration for Trouble<T> {
                 core::hint::spin_loop();
             },
             (2, 6) => return Err("the third step has a reason"),
+            (2, 7) => spoil::<T>(),
             (4.., _) => return Ok(Progress::Done),
             _ => {}
         }
         Ok(Progress::Continue(vec![done.saturating_add(1)]))
     }
+}
+
+/// Leaves an entry that the pallet cannot read, and one that it says cannot be.
+fn spoil<T: Config>() {
+    quids_io::storage::set(&Given::<T>::key_for(&AccountId20([0xfe; 20])), &[1]);
+    Given::<T>::insert(&AccountId20([0xff; 20]), 0);
 }

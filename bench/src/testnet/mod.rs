@@ -1,6 +1,8 @@
 //! `testnet`: a network of real nodes on this machine, which all share its cores: how long blocks and transactions take to be
 //! final, how many go through, and what agreeing costs.
 
+mod upgrades;
+
 use crate::{
     Result,
     args::Args,
@@ -195,9 +197,10 @@ fn height_of(port: u16) -> Option<u64> {
     u64::from_str_radix(number, 16).ok()
 }
 
-/// A block: its height, transfers, and bytes of extrinsics and of the certificate.
+/// A block: its height, when it was final, transfers, and bytes of extrinsics and of the certificate.
 struct SeenBlock {
     height: u64,
+    at: Instant,
     transfers: usize,
     bytes: usize,
     certificate_bytes: usize,
@@ -234,6 +237,7 @@ fn watch(port: u16, seen: Arc<Mutex<Seen>>, stop: Arc<AtomicBool>) -> Result {
             let proof_bytes = proof["scale"].as_str().map_or(0, |text| text.len() / 2 - 1);
             seen.blocks.push(SeenBlock {
                 height: at,
+                at: now,
                 transfers: extrinsics.len() - 1,
                 bytes,
                 certificate_bytes: proof_bytes,
@@ -333,6 +337,8 @@ struct Phase {
     block_bytes: Samples,
     proof_bytes: Samples,
     transfers: Samples,
+    /// Milliseconds from when the block before was final to when the block at this height was.
+    intervals: Vec<(u64, f64)>,
     cpu: f64,
     consensus_share: f64,
     seconds: f64,
@@ -430,6 +436,7 @@ fn phase(net: &Net, load: &Load, taken: &mut [usize], per_second: Option<usize>,
         .filter(|block| (first..=last).contains(&block.height));
     let within: Vec<_> = within.collect();
     let included: usize = within.iter().map(|block| block.transfers).sum();
+    let interval = |pair: &[&SeenBlock]| (pair[1].height, (pair[1].at - pair[0].at).as_secs_f64() * 1e3);
     let of = |pick: fn(&SeenBlock) -> usize| within.iter().map(|block| pick(block) as f64).collect();
     let cpu = cpu_after.0 - cpu_before.0;
     Ok(Phase {
@@ -438,6 +445,7 @@ fn phase(net: &Net, load: &Load, taken: &mut [usize], per_second: Option<usize>,
         rate: included as f64 / elapsed,
         sent: sent.into_inner(),
         transfers: of(|block| block.transfers),
+        intervals: within.windows(2).map(interval).collect(),
         block_bytes: of(|block| block.bytes),
         proof_bytes: of(|block| block.certificate_bytes),
         cpu,
@@ -491,6 +499,7 @@ pub fn run(mut args: Args) -> Result {
     let (count, senders): (usize, usize) = (args.value("nodes", 4)?, args.value("senders", 400)?);
     let (each, seconds): (usize, f64) = (args.value("each", 400)?, args.value("seconds", 20.0)?);
     let as_json = args.switch("json");
+    let upgrades = args.switch("upgrades");
     args.finish()?;
     let machine = Machine::here();
     let keys = (0..senders)
@@ -505,6 +514,9 @@ pub fn run(mut args: Args) -> Result {
     net.wait_for(3)?;
     bind(&mut net, &load)?;
     let mut taken = vec![1; senders];
+    if upgrades {
+        return upgrades::run(&mut net, &quids, &load, &mut taken, as_json);
+    }
     let light = phase(&net, &load, &mut taken, Some(LIGHT), seconds)?;
     let full = phase(&net, &load, &mut taken, None, seconds)?;
     let mut memory = Samples::default();

@@ -1,0 +1,154 @@
+//! `testnet --upgrades`: the runtime replaced three times in a row under load, and how far apart blocks are meanwhile.
+
+use super::{LIGHT, Load, Net, PATIENCE, height_of, phase};
+use crate::{
+    Result,
+    machine::Machine,
+    pallet,
+    statistics::{Samples, verdict},
+};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
+/// What each code is, beside the one before, and the feature of the runtime that has it.
+const CODES: [(&str, &str); 3] = [
+    ("a migration of storage", "next"),
+    ("a new pallet", "third"),
+    ("another signature of a call", "fourth"),
+];
+/// Milliseconds between blocks, as testnets have it.
+const INTERVAL_MS: f64 = 1000.0;
+/// Blocks on either side of the first one of a new code that count as its switch.
+const AROUND: u64 = 2;
+/// Seconds of load: the switches take about a third of it.
+const SECONDS: f64 = 120.0;
+
+/// A switch of codes: the first height of the new one, and the longest interval around it.
+struct Switch {
+    what: &'static str,
+    height: u64,
+    longest_ms: f64,
+}
+
+pub fn run(net: &mut Net, quids: &Path, load: &Load, taken: &mut [usize], as_json: bool) -> Result {
+    let codes: Vec<PathBuf> = CODES
+        .iter()
+        .map(|(_, feature)| {
+            let path = net.dir().join(format!("{feature}.wasm"));
+            fs::write(&path, pallet::runtime(&[feature])?)?;
+            Ok(path)
+        })
+        .collect::<Result<_>>()?;
+    let shared = &*net;
+    let (seen, heights) = thread::scope(|scope| -> Result<_> {
+        let loaded =
+            scope.spawn(|| phase(shared, load, taken, Some(LIGHT), SECONDS).map_err(|error| error.to_string()));
+        let heights = codes
+            .iter()
+            .map(|code| upgrade(shared, quids, code))
+            .collect::<Result<Vec<_>>>();
+        let seen = loaded.join().map_err(|_| "the load panicked")??;
+        Ok((seen, heights?))
+    })?;
+    let mut all: Samples = seen.intervals.iter().map(|(_, took)| *took).collect();
+    let switches: Vec<Switch> = CODES
+        .iter()
+        .zip(&heights)
+        .map(|((what, _), height)| Switch {
+            what,
+            height: *height,
+            longest_ms: seen
+                .intervals
+                .iter()
+                .filter(|(at, _)| at.abs_diff(*height) <= AROUND)
+                .map(|(_, took)| *took)
+                .fold(0.0, f64::max),
+        })
+        .collect();
+    // One interval more than there always is.
+    let is_kept = switches
+        .iter()
+        .all(|switch| switch.longest_ms > 0.0 && switch.longest_ms <= 2.0 * INTERVAL_MS);
+    let (machine, nodes) = (Machine::here(), net.nodes.len());
+    if as_json {
+        let switch =
+            |of: &Switch| json!({ "what": of.what, "height": of.height, "longest_interval_ms": of.longest_ms });
+        let switches: Vec<Value> = switches.iter().map(switch).collect();
+        let interval = json!({ "p50": all.median(), "p99": all.percentile(0.99), "samples": all.len() });
+        println!(
+            "{}",
+            json!({ "machine": machine.json(), "nodes": nodes, "load": LIGHT, "interval_ms": interval, "switches": switches })
+        );
+        return Ok(());
+    }
+    println!("{machine}");
+    println!("{nodes} nodes on these cores, {LIGHT} transfers a second, three upgrades in a row");
+    println!(
+        "  between two final blocks  p50 {:>6.0} ms  p99 {:>6.0} ms  of {}",
+        all.median(),
+        all.percentile(0.99),
+        all.len()
+    );
+    for Switch {
+        what,
+        height,
+        longest_ms,
+    } in &switches
+    {
+        println!("  {what:<28} from block {height}: {longest_ms:.0} ms at most within {AROUND} blocks of it");
+    }
+    println!(
+        "floor: a switch costs one interval at most ({:.0} ms between blocks) {}",
+        2.0 * INTERVAL_MS,
+        verdict(is_kept)
+    );
+    Ok(())
+}
+
+/// Has the council replace the runtime; the first height of the new one.
+fn upgrade(net: &Net, quids: &Path, code: &Path) -> Result<u64> {
+    let code = code.display().to_string();
+    let before = version(net)?;
+    let proposed = command(net, quids, &["upgrade", "propose", &code, "--from", "alice"])?;
+    let id = proposed["proposal"].to_string().trim_matches('"').to_owned();
+    command(net, quids, &["upgrade", "approve", &id, "--from", "bob"])?;
+    command(net, quids, &["upgrade", "upload", &id, &code, "--from", "charlie"])?;
+    let status = command(net, quids, &["upgrade", "status"])?;
+    let at = status["proposals"][0]["activates_at"].as_u64();
+    let at = at.ok_or_else(|| format!("it is not scheduled: {status}"))?;
+    let started = Instant::now();
+    while height_of(net.port(0)).is_none_or(|height| height < at + AROUND) {
+        if started.elapsed() > PATIENCE {
+            return Err(format!("block {at} has not come").into());
+        }
+        sleep(Duration::from_millis(200));
+    }
+    if version(net)? == before {
+        return Err(format!("the code did not take over at block {at}").into());
+    }
+    Ok(at)
+}
+
+fn version(net: &Net) -> Result<Value> {
+    let mut client = super::Client::connect(net.port(0))?;
+    let version = client.call("state_getRuntimeVersion", &json!([]))?;
+    Ok(version["specVersion"].clone())
+}
+
+/// Runs a command of the first node's command line; its answer.
+fn command(net: &Net, quids: &Path, arguments: &[&str]) -> Result<Value> {
+    let output = Command::new(quids)
+        .args(arguments)
+        .args(["--json", "--rpc", &format!("ws://127.0.0.1:{}", net.port(0))])
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
