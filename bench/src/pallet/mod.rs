@@ -39,7 +39,7 @@ pub fn run(mut args: Args) -> Result {
     let machine = Machine::here();
     let wasm = match runtime {
         Some(path) => std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?,
-        None => runtime(&["runtime-benchmarks"])?,
+        None => runtime_with(&["runtime-benchmarks"])?,
     };
     let mut bench = Bench::open(&wasm, accounts)?;
     let mut all = Vec::new();
@@ -72,7 +72,7 @@ pub fn run(mut args: Args) -> Result {
 }
 
 /// The runtime of this repository with these features.
-pub fn runtime(features: &[&str]) -> Result<Vec<u8>> {
+pub fn runtime_with(features: &[&str]) -> Result<Vec<u8>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let builder = Builder {

@@ -19,8 +19,8 @@ use std::{
 /// What each code is, beside the one before, and the feature of the runtime that has it.
 const CODES: [(&str, &str); 3] = [
     ("a migration of storage", "next"),
-    ("a new pallet", "third"),
-    ("another signature of a call", "fourth"),
+    ("a new pallet", "later"),
+    ("another signature of a call", "latest"),
 ];
 /// Milliseconds between blocks, as testnets have it.
 const INTERVAL_MS: f64 = 1000.0;
@@ -41,7 +41,7 @@ pub fn run(net: &mut Net, quids: &Path, load: &Load, taken: &mut [usize], as_jso
         .iter()
         .map(|(_, feature)| {
             let path = net.dir().join(format!("{feature}.wasm"));
-            fs::write(&path, pallet::runtime(&[feature])?)?;
+            fs::write(&path, pallet::runtime_with(&[feature])?)?;
             Ok(path)
         })
         .collect::<Result<_>>()?;
@@ -56,7 +56,7 @@ pub fn run(net: &mut Net, quids: &Path, load: &Load, taken: &mut [usize], as_jso
         let seen = loaded.join().map_err(|_| "the load panicked")??;
         Ok((seen, heights?))
     })?;
-    let mut all: Samples = seen.intervals.iter().map(|(_, took)| *took).collect();
+    let all: Samples = seen.intervals.iter().map(|(_, took)| *took).collect();
     let switches: Vec<Switch> = CODES
         .iter()
         .zip(&heights)

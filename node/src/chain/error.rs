@@ -55,7 +55,7 @@ pub enum ChainError {
     NewerCode {
         number: Height,
         hash: Hash,
-        lacking: ExecutorError,
+        lacking: String,
     },
     #[error(
         "this node is older than its chain: block {number} ({hash:?}) is final, and takes up a runtime that this node cannot run: \
@@ -64,7 +64,7 @@ pub enum ChainError {
     Outdated {
         number: Height,
         hash: Hash,
-        lacking: ExecutorError,
+        lacking: String,
     },
     #[error("the author's own {what} was refused: {reason}")]
     Inherent { what: &'static str, reason: String },

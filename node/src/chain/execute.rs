@@ -52,7 +52,11 @@ impl Executed {
         let (number, hash) = (header.number, header.hash());
         Err(match self.lacking {
             // Whoever made it may have taken the code.
-            Some(lacking) => ChainError::NewerCode { number, hash, lacking },
+            Some(lacking) => ChainError::NewerCode {
+                number,
+                hash,
+                lacking: lacking.to_string(),
+            },
             None => ChainError::InvalidBlock {
                 number,
                 hash,

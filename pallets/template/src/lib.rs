@@ -24,7 +24,7 @@ mod migration;
 #[cfg(feature = "faulty")]
 mod trouble;
 
-pub use migration::Limit;
+pub use migration::{Limit, NewLimit};
 pub use pallet::*;
 #[cfg(feature = "faulty")]
 pub use trouble::Trouble;
@@ -120,8 +120,9 @@ pub mod pallet {
         /// Sets the limit. Root only.
         #[pallet::call_index(1)]
         #[pallet::weight((cost::of(5_000_000, 0, 1), DispatchClass::Operational))]
-        pub fn set_limit(origin: Origin, limit: Limit) -> DispatchResult {
+        pub fn set_limit(origin: Origin, limit: NewLimit) -> DispatchResult {
             ensure_root(origin)?;
+            let limit = migration::limit(limit);
             CurrentLimit::<T>::put(limit);
             Self::deposit_event(Event::LimitSet { limit });
             Ok(())

@@ -8,6 +8,28 @@ use crate::Config;
 use quids_support::prelude::*;
 
 pub use shape::{CURRENT, Limit};
+pub use told::{NewLimit, limit};
+
+/// What `set_limit` is told: a limit.
+#[cfg(not(feature = "later"))]
+mod told {
+    pub type NewLimit = super::Limit;
+
+    pub const fn limit(told: NewLimit) -> super::Limit {
+        told
+    }
+}
+
+/// What `set_limit` is told: the most alone. Who still sends a limit is not understood.
+#[cfg(feature = "later")]
+mod told {
+    pub type NewLimit = u64;
+
+    /// Above what an amount can be, that.
+    pub fn limit(told: NewLimit) -> super::Limit {
+        super::Limit::from_amount(u32::try_from(told).unwrap_or(u32::MAX))
+    }
+}
 
 #[cfg(not(feature = "next"))]
 mod shape {
