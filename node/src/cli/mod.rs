@@ -12,6 +12,7 @@ mod fraud;
 mod hardware;
 mod key;
 mod keys;
+mod new;
 mod output;
 mod passphrase;
 mod progress;
@@ -63,6 +64,9 @@ pub enum Command {
     /// Propose, approve and bring a new runtime, and see how far it is
     #[command(subcommand)]
     Upgrade(Box<upgrade::UpgradeCommand>),
+    /// Write a pallet or a chain to start from
+    #[command(subcommand)]
+    New(new::NewCommand),
     /// Look into runtimes
     #[command(subcommand)]
     Runtime(runtime::RuntimeCommand),
@@ -153,6 +157,7 @@ fn dispatch(command: Command) -> Result<Outcome, CliError> {
         Command::Tx(command) => tx::run(*command)?,
         Command::Evm(command) => return evm::run(*command),
         Command::Upgrade(command) => upgrade::run(*command)?,
+        Command::New(command) => new::run(command)?,
         Command::Runtime(command) => runtime::run(command)?,
         Command::Hardware(args) => return hardware::run(args),
         Command::ChainSpec(command) => chain_spec::run(command)?,
@@ -225,6 +230,7 @@ mod tests {
             "quids key import x --format raw",
             "quids key generate --out x --no-encrypt --store-mnemonic",
             "quids signer serve --socket x",
+            "quids new pallet 2nd",
             "quids runtime info x.wasm --rpc ws://127.0.0.1:1",
             "quids",
         ] {

@@ -15,6 +15,8 @@ pub enum Layer {
     SystemPallet,
     /// L: any other pallet.
     LeafPallet,
+    /// R2: `runtime/standard`, what chains of the standard pallets share.
+    Standard,
     /// R2: `runtime/chain`, which names the pallets.
     Chain,
     /// `runtime/wasm`: the runtime's bytes, no code.
@@ -44,6 +46,7 @@ impl Layer {
             ("primitives", _) => Some(Self::Primitive),
             ("runtime", "macros" | "support" | "executive") => Some(Self::Framework),
             ("runtime", "testing") => Some(Self::TestKit),
+            ("runtime", "standard") => Some(Self::Standard),
             ("runtime", "chain") => Some(Self::Chain),
             ("runtime", "wasm") => Some(Self::Artefact),
             ("pallets", "system") => Some(Self::SystemPallet),
@@ -70,7 +73,8 @@ impl Layer {
             TestKit => matches!(to, Primitive | Framework | SystemPallet),
             SystemPallet => matches!(to, Primitive | Framework),
             LeafPallet => matches!(to, Primitive | Framework | SystemPallet),
-            Chain => matches!(to, Primitive | Framework | SystemPallet | LeafPallet),
+            Standard => matches!(to, Primitive | Framework | SystemPallet | LeafPallet),
+            Chain => Standard.may_link(to) || to == Standard,
             Artefact => false,
             PureClient => matches!(to, Primitive),
             Metrics => matches!(to, Primitive | PureClient),
@@ -87,7 +91,7 @@ impl Layer {
     pub fn is_runtime_code(self) -> bool {
         matches!(
             self,
-            Self::Framework | Self::SystemPallet | Self::LeafPallet | Self::Chain
+            Self::Framework | Self::SystemPallet | Self::LeafPallet | Self::Standard | Self::Chain
         )
     }
 
@@ -106,6 +110,7 @@ impl fmt::Display for Layer {
             Self::TestKit => "runtime/testing (test kit)",
             Self::SystemPallet => "L pallets/system",
             Self::LeafPallet => "L leaf pallet",
+            Self::Standard => "R2 runtime/standard",
             Self::Chain => "R2 runtime/chain",
             Self::Artefact => "runtime/wasm (bytes)",
             Self::PureClient => "C0 pure client",

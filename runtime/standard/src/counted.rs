@@ -1,7 +1,9 @@
 //! The system pallet as the executive sees it, which also tells pallet pobpc of each transaction: the two pallets do not
 //! know each other.
 
-use crate::{Pobpc, System as Inner};
+use core::marker::PhantomData;
+use pallet_pobpc::Pallet as Pobpc;
+use pallet_system::Pallet as System;
 use quids_api::{DispatchClass, RuntimeVersion};
 use quids_core::{AccountId20, Digest, DigestItem, Hash, Header, Height, Weight};
 use quids_crypto::PublicKey;
@@ -12,57 +14,57 @@ use quids_support::{
 };
 
 /// The executive's system.
-pub struct System;
+pub struct Counted<T>(PhantomData<T>);
 
-impl SystemPort for System {
+impl<T: pallet_system::Config + pallet_pobpc::Config> SystemPort for Counted<T> {
     fn note_applied(result: &DispatchResultWithPostInfo, info: &DispatchInfo) {
         // Inherents, and nothing else, are mandatory.
         if info.class != DispatchClass::Mandatory {
-            Pobpc::note_transaction();
+            Pobpc::<T>::note_transaction();
         }
-        Inner::note_applied(result, info);
+        System::<T>::note_applied(result, info);
     }
 
     fn version() -> RuntimeVersion {
-        Inner::version()
+        System::<T>::version()
     }
     fn limits() -> BlockLimits {
-        Inner::limits()
+        System::<T>::limits()
     }
     fn height() -> Height {
-        Inner::height()
+        System::<T>::height()
     }
     fn initialize(height: Height, parent: Hash, digest: &Digest) {
-        Inner::initialize(height, parent, digest);
+        System::<T>::initialize(height, parent, digest);
     }
     fn finalize(extrinsics_root: Hash) -> Header {
-        Inner::finalize(extrinsics_root)
+        System::<T>::finalize(extrinsics_root)
     }
     fn deposit_log(item: DigestItem) {
-        Inner::deposit_log(item);
+        System::<T>::deposit_log(item);
     }
     fn register_weight(weight: Weight, class: DispatchClass) {
-        Inner::register_weight(weight, class);
+        System::<T>::register_weight(weight, class);
     }
     fn consumed_weight() -> (Weight, Weight) {
-        Inner::consumed_weight()
+        System::<T>::consumed_weight()
     }
     fn key(who: &AccountId20) -> Option<PublicKey> {
-        Inner::key(who)
+        System::<T>::key(who)
     }
     fn admits_legacy() -> bool {
-        Inner::admits_legacy()
+        System::<T>::admits_legacy()
     }
     fn bind(who: &AccountId20, key: &PublicKey) {
-        Inner::bind(who, key);
+        System::<T>::bind(who, key);
     }
     fn take_code_updated() -> bool {
-        Inner::take_code_updated()
+        System::<T>::take_code_updated()
     }
     fn note_upgraded() {
-        Inner::note_upgraded();
+        System::<T>::note_upgraded();
     }
     fn code_update_pending() -> bool {
-        Inner::code_update_pending()
+        System::<T>::code_update_pending()
     }
 }

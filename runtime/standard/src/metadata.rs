@@ -1,6 +1,6 @@
-//! This runtime's metadata.
+//! A runtime's metadata.
 
-use crate::{Extensions, Extrinsic, Runtime, RuntimeCall, RuntimeError, RuntimeEvent};
+use crate::Standard;
 use alloc::{string::String, vec, vec::Vec};
 use quids_api::{
     ApplyExtrinsicResult, CheckInherentsResult, ExtrinsicsCommitment, FeeDetails, InherentData, RuntimeDispatchInfo,
@@ -15,6 +15,7 @@ use quids_api::{
 };
 use quids_core::{AccountId20, Balance, Block, H160, H256, Hash, Header, Height, Nonce, OpaqueExtrinsic, Weight};
 use quids_crypto::{AccountSignature, PublicKey};
+use quids_executive::Extrinsic;
 use quids_pobpc::Committee;
 use quids_support::{
     extension::Extensions as _,
@@ -24,23 +25,23 @@ use quids_support::{
 use scale_info::meta_type;
 
 /// The metadata in a version that clients know; `None` for others.
-pub fn encoded(version: u32) -> Option<Vec<u8>> {
+pub fn encoded<T: Standard>(version: u32) -> Option<Vec<u8>> {
     let metadata = RuntimeMetadata {
-        pallets: Runtime::pallets_metadata(),
+        pallets: <T as Standard>::pallets_metadata(),
         extrinsic: ExtrinsicMetadata {
-            ty: meta_type::<Extrinsic>(),
+            ty: meta_type::<Extrinsic<T>>(),
             version: VERSION,
             address: meta_type::<AccountId20>(),
-            call: meta_type::<RuntimeCall>(),
+            call: meta_type::<T::RuntimeCall>(),
             signature: meta_type::<AccountSignature>(),
-            extra: meta_type::<Extensions>(),
-            extensions: Extensions::metadata(),
+            extra: meta_type::<T::Extensions>(),
+            extensions: T::Extensions::metadata(),
         },
-        runtime: meta_type::<Runtime>(),
-        call: meta_type::<RuntimeCall>(),
-        event: meta_type::<RuntimeEvent>(),
-        error: meta_type::<RuntimeError>(),
-        apis: apis(),
+        runtime: meta_type::<T>(),
+        call: meta_type::<T::RuntimeCall>(),
+        event: meta_type::<T::RuntimeEvent>(),
+        error: meta_type::<T::RuntimeError>(),
+        apis: apis::<T>(),
     };
     metadata.encode(version)
 }
@@ -54,7 +55,7 @@ fn api(name: &'static str, methods: Vec<RuntimeApiMethodMetadata>) -> RuntimeApi
 }
 
 /// The APIs that clients may call with `state_call`.
-fn apis() -> Vec<RuntimeApiMetadata> {
+fn apis<T: Standard>() -> Vec<RuntimeApiMetadata> {
     vec![
         api("Core", vec![method::<(), RuntimeVersion>("version", &[])]),
         api(
@@ -68,7 +69,7 @@ fn apis() -> Vec<RuntimeApiMetadata> {
         api(
             "BlockBuilder",
             vec![
-                method::<(u32, Extrinsic), ApplyExtrinsicResult>("apply_extrinsic", &["index", "extrinsic"]),
+                method::<(u32, Extrinsic<T>), ApplyExtrinsicResult>("apply_extrinsic", &["index", "extrinsic"]),
                 method::<(ExtrinsicsCommitment,), Header>("finalize_block", &["commitment"]),
                 method::<(InherentData,), Vec<OpaqueExtrinsic>>("inherent_extrinsics", &["inherent"]),
                 method::<(Block, InherentData), CheckInherentsResult>("check_inherents", &["block", "data"]),
@@ -89,7 +90,7 @@ fn apis() -> Vec<RuntimeApiMetadata> {
         ),
         api(
             "TaggedTransactionQueue",
-            vec![method::<(TransactionSource, Extrinsic, Hash), TransactionValidity>(
+            vec![method::<(TransactionSource, Extrinsic<T>, Hash), TransactionValidity>(
                 "validate_transaction",
                 &["source", "tx", "block_hash"],
             )],
@@ -150,8 +151,8 @@ fn apis() -> Vec<RuntimeApiMetadata> {
         api(
             "TransactionPaymentApi",
             vec![
-                method::<(Extrinsic, u32), RuntimeDispatchInfo>("query_info", &["uxt", "len"]),
-                method::<(Extrinsic, u32), FeeDetails>("query_fee_details", &["uxt", "len"]),
+                method::<(Extrinsic<T>, u32), RuntimeDispatchInfo>("query_info", &["uxt", "len"]),
+                method::<(Extrinsic<T>, u32), FeeDetails>("query_fee_details", &["uxt", "len"]),
                 method::<(Weight,), Balance>("query_weight_to_fee", &["weight"]),
                 method::<(u32,), Balance>("query_length_to_fee", &["length"]),
             ],

@@ -1,0 +1,32 @@
+//! Worst cases of the calls: each leaves the state as the call finds it at its most expensive, and says the call. The pallet's
+//! tests make each once; `quids bench pallet --pallet Starter` measures them.
+
+use crate::{Call, Config, Counts, Pallet};
+use alloc::{vec, vec::Vec};
+use quids_core::AccountId20;
+use quids_support::{
+    benchmark::{Benchmark, Benchmarks},
+    origin::Origin,
+    traits::Get,
+};
+
+const WHO: AccountId20 = AccountId20([0xc1; 20]);
+
+impl<T: Config> Benchmarks for Pallet<T> {
+    type Call = Call<T>;
+
+    fn benchmarks() -> Vec<Benchmark<Call<T>>> {
+        vec![
+            // What a call's cost grows with stands in the brackets: `[Component::new("bytes", 0, 1024)]`.
+            Benchmark::new("count", [], |[]| {
+                Counts::<T>::insert(&WHO, 1);
+                let by = T::StepMax::get();
+                Ok((Origin::Signed(WHO), Call::count { by }))
+            }),
+            Benchmark::new("restart", [], |[]| {
+                Counts::<T>::insert(&WHO, 1);
+                Ok((Origin::Root, Call::restart { who: WHO }))
+            }),
+        ]
+    }
+}
