@@ -162,11 +162,14 @@ fn three_upgrades_in_a_row_are_followed_by_all() {
     });
     assert!(sent >= 12, "{sent}");
     assert_eq!(version(full[0]), 4);
-    // Each switch was decided by whoever's turn it was.
+    // No switch cost more than one turn.
     for at in switches.iter().flat_map(|at| at - 1..=at + 1) {
         let hash = full[0].rpc("chain_getBlockHash", json!([at]));
         let proof = full[0].rpc("quids_justification", json!([hash]));
-        assert_eq!(proof["round"], 0, "block {at}: {proof}");
+        assert!(
+            proof["round"].as_u64().is_some_and(|round| round <= 1),
+            "block {at}: {proof}"
+        );
     }
     for witness in [2, 3] {
         let log = net.log(witness);

@@ -11,7 +11,7 @@ pub use shape::{CURRENT, Limit};
 pub use told::{NewLimit, limit};
 
 /// What `set_limit` is told: a limit.
-#[cfg(not(feature = "later"))]
+#[cfg(not(feature = "latest"))]
 mod told {
     pub type NewLimit = super::Limit;
 
@@ -21,7 +21,7 @@ mod told {
 }
 
 /// What `set_limit` is told: the most alone. Who still sends a limit is not understood.
-#[cfg(feature = "later")]
+#[cfg(feature = "latest")]
 mod told {
     pub type NewLimit = u64;
 

@@ -17,3 +17,11 @@ constant!(pub RoundLength: Height = Height(100));
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
 }
+
+#[cfg(feature = "later")]
+constant!(pub StepMax: u32 = 10);
+
+#[cfg(feature = "later")]
+impl pallet_starter::Config for Runtime {
+    type StepMax = StepMax;
+}
