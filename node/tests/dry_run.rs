@@ -1,7 +1,8 @@
 //! The dry run of an upgrade: what it finds, and that it leaves no trace.
 
 use codec::Encode;
-use quids_core::AccountId20;
+use quids_api::upgrade::Activation;
+use quids_core::{AccountId20, Height};
 use quids_node::extrinsic_builder::Arg;
 use quids_node::{
     chain::{DryRun, ItemChange, Pair},
@@ -120,6 +121,29 @@ fn migrations_of_many_blocks_run_to_their_end() {
     assert!(!items.iter().any(|item| item.starts_with("System.")), "{items:?}");
     // It states the same version; nothing else is wrong.
     assert_eq!(checked.refusals.len(), 1, "{:?}", checked.refusals);
+}
+
+/// A code that came to the chain in the last blocks: under the code itself its own way makes no sense, and is not held against it.
+#[test]
+fn the_way_of_the_code_itself_is_not_compared() {
+    let chain = chain_with_blocks(1);
+    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", WASM_NEXT);
+    let fields = [
+        ("code_hash", Arg::Encoded(hash.to_vec())),
+        ("code_size", Arg::Number(WASM_NEXT.len() as u128)),
+        ("spec_version", Arg::Number(2)),
+        ("activation", Arg::Encoded(Activation::After(Height(0)).encode())),
+        ("notes", Arg::Bytes(b"the next".to_vec())),
+    ];
+    let propose = chain.call("Upgrade", "propose", &fields).unwrap();
+    let alice = quids_keystore::dev_keypair("alice").unwrap();
+    let transaction = chain.sign(&alice, propose, Signing::default()).unwrap();
+    chain.block(vec![transaction]).unwrap();
+    let replay = tried(&chain, WASM_NEXT, 20).replay.unwrap();
+    assert_eq!(
+        (replay.extrinsics, replay.of_upgrades, replay.differences),
+        (4, 1, vec![])
+    );
 }
 
 /// The chain itself would take such a code: nothing fails, and accounts are lost.

@@ -76,6 +76,11 @@ const REPLAY: Schema = Schema::Object(&[
         "height; less than `from` if there was no block to replay",
     ),
     Field::required("extrinsics", Schema::Number, ""),
+    Field::required(
+        "ofUpgrades",
+        Schema::Number,
+        "those that took a code its way; what they do hangs on the version that runs, so they are not compared",
+    ),
     Field::required("differencesInAll", Schema::Number, ""),
     Field::required(
         "differences",

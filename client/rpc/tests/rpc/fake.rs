@@ -307,7 +307,7 @@ impl Backend for Fake {
             "undecodable": [{ "item": "A.B", "entries": 1, "firstKey": "0x01", "reason": "too short" }],
             "broken": [], "entries": 60,
             "replay": {
-                "from": 1, "to": blocks, "extrinsics": 2, "differencesInAll": 1,
+                "from": 1, "to": blocks, "extrinsics": 2, "ofUpgrades": 0, "differencesInAll": 1,
                 "differences": [{ "block": 1, "extrinsic": null, "old": "a", "new": "b" }],
             },
         }))

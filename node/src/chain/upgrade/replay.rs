@@ -36,6 +36,7 @@ impl Chain {
             from: from.0,
             to: best.0,
             extrinsics: 0,
+            of_upgrades: 0,
             differences: Vec::new(),
             differences_in_all: 0,
         };
@@ -55,14 +56,20 @@ impl Chain {
             let old = run(&runtime, &metadata, &mut parent, block)?;
             let new = run(new.runtime, new.metadata, &mut state, block)?;
             replay.extrinsics += block.extrinsics.len() as u64;
+            let of_upgrades = old.iter().filter(|outcome| is_of_upgrade(outcome)).count();
+            replay.of_upgrades += of_upgrades as u64;
             for (index, (old, new)) in old.iter().zip(&new).enumerate() {
+                let is_own = index == block.extrinsics.len();
+                if is_of_upgrade(old) || (is_own && of_upgrades > 0) {
+                    continue;
+                }
                 let Some((old, new)) = parting(old, new) else { continue };
                 replay.differences_in_all += 1;
                 if replay.differences.len() < DIFFERENCES_MAX {
                     replay.differences.push(Difference {
                         block: block.header.number.0,
                         // The last is the block's own.
-                        extrinsic: (index < block.extrinsics.len()).then_some(index as u32),
+                        extrinsic: (!is_own).then_some(index as u32),
                         old,
                         new,
                     });
@@ -183,6 +190,12 @@ fn told(metadata: &Metadata, event: &Event) -> String {
         fault.unwrap_or_default(),
         event.fields
     )
+}
+
+/// Whether it took a code its way: proposed, approved, uploaded, authorized or applied it.
+fn is_of_upgrade(outcome: &Outcome) -> bool {
+    let is_step = |step: &String| step.starts_with("Upgrade.") && !step.starts_with("Upgrade.RootCallDone");
+    outcome.iter().any(is_step)
 }
 
 /// Where two outcomes part: the first step that only one has, or that differs.

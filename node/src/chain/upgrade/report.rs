@@ -111,6 +111,9 @@ pub struct Replay {
     pub from: u32,
     pub to: u32,
     pub extrinsics: u64,
+    /// Those among them that took a code its way, and blocks with such: what they do hangs on the version that runs, so they are not
+    /// compared.
+    pub of_upgrades: u64,
     /// The first of them.
     pub differences: Vec<Difference>,
     /// All of them.

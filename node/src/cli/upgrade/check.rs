@@ -193,6 +193,12 @@ fn text(checked: &DryRun) -> String {
                 replay.from, replay.to, replay.extrinsics
             ),
         });
+        if replay.of_upgrades > 0 {
+            line(format!(
+                "of these {} took a code its way, and are not compared: what they do hangs on the version that runs",
+                replay.of_upgrades
+            ));
+        }
         let differences = replay.differences.iter().map(|difference| {
             let place = difference
                 .extrinsic
