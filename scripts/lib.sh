@@ -45,10 +45,10 @@ has_debian_build_std() {
         [ -f "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" ]
 }
 
-# Builds the node. `--workspace` although only one binary is wanted: features are then those of every other build in
+# Builds the node, and what `quids runtime build` hands over to. `--workspace` although only one binary is wanted: features are then those of every other build in
 # this folder, so that RocksDB (about 20 CPU-minutes) is compiled once.
 build_node() {
-    (cd "$ROOT" && cargo build --locked --workspace --bin quids)
+    (cd "$ROOT" && cargo build --locked --workspace --bin quids --bin quids-wasm-builder)
 }
 # shellcheck disable=SC2034  # for the scripts that source this
 NODE="$CARGO_TARGET_DIR/debug/quids"

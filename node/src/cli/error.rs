@@ -91,8 +91,8 @@ pub enum CliError {
     Proposal { id: u32, reason: String },
     #[error("this binary was built without a runtime (QUIDS_SKIP_WASM_BUILD=1)")]
     NoRuntime,
-    #[error("quids-bench is not installed: there is no {0}; build it with `cargo build -p quids-bench`")]
-    NoBench(PathBuf),
+    #[error("{program} is not installed: there is no {path}; build it with `cargo build --workspace --bin {program}`")]
+    NotInstalled { program: &'static str, path: PathBuf },
     #[error("there is no database in {0}: name the node's folder with --base-path, and its chain with --chain")]
     NoDatabase(PathBuf),
     #[error("{0} entries of the database are damaged or missing, as listed")]

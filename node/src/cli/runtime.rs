@@ -1,7 +1,7 @@
 //! `quids runtime`: what a runtime says of itself, from a file, from a chain, or the one built into this binary.
 
 use super::{
-    CliError, DEFAULT_RPC_URL, block_on,
+    CliError, DEFAULT_RPC_URL, bench, block_on,
     connection::Connection,
     output::{Report, hex0x, write_new},
     tx::CODE_DOMAIN,
@@ -16,6 +16,7 @@ use quids_executor::{Executor, ExecutorConfig};
 use quids_io::{MemoryExternalities, abi::ABI_VERSION};
 use serde_json::{Value as Json, json};
 use std::{
+    ffi::OsString,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -43,6 +44,21 @@ pub enum RuntimeCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Build a runtime into WASM: hands over to `quids-wasm-builder`
+    Build {
+        /// The runtime's crate
+        #[arg(long, value_name = "NAME")]
+        package: String,
+        /// The folder of the workspace that has it
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        workspace: PathBuf,
+        /// Features of the crate, separated by commas
+        #[arg(long, value_name = "LIST")]
+        features: Option<String>,
+        /// The file, a `.wasm`; one that is there is replaced
+        #[arg(long, value_name = "FILE", default_value = "runtime.wasm")]
+        out: PathBuf,
     },
     /// Show how the built-in runtime was built
     BuildInfo {
@@ -86,10 +102,43 @@ pub fn run(command: RuntimeCommand) -> Result<(), CliError> {
                 .print(json);
         }
         RuntimeCommand::Compat { file, json } => compat(&file)?.print(json),
+        RuntimeCommand::Build {
+            package,
+            workspace,
+            features,
+            out,
+        } => bench::hand_over("quids-wasm-builder", builder_args(package, workspace, features, &out)?)?,
         RuntimeCommand::BuildInfo { json } => build_info()?.print(json),
         RuntimeCommand::Export { out, next } => export(&out, built_in(next)?)?,
     }
     Ok(())
+}
+
+/// The builder's command line: it wants a folder and a name without `.wasm`. It builds in `target/wasm` of the workspace, since paths
+/// are among the compiler's flags, so that no two workspaces share anything.
+fn builder_args(
+    package: String,
+    workspace: PathBuf,
+    features: Option<String>,
+    out: &Path,
+) -> Result<Vec<OsString>, CliError> {
+    let absolute = std::path::absolute(out).map_err(CliError::file("find", out))?;
+    let wasm = absolute.extension().is_some_and(|extension| extension == "wasm");
+    let (Some(folder), Some(name), true) = (absolute.parent(), absolute.file_stem(), wasm) else {
+        return Err(CliError::Usage(format!(
+            "--out names a file that ends with .wasm, not {}",
+            out.display()
+        )));
+    };
+    let mut args: Vec<OsString> = vec![
+        "--workspace".into(),
+        workspace.into(),
+        "--package".into(),
+        package.into(),
+    ];
+    args.extend(["--out".into(), folder.into(), "--name".into(), name.into()]);
+    args.extend(features.into_iter().flat_map(|list| ["--features".into(), list.into()]));
+    Ok(args)
 }
 
 fn built_in(next: bool) -> Result<&'static [u8], CliError> {

@@ -10,7 +10,7 @@ use crate::{
     keys::CONSENSUS_KEY,
     network::{self, loopback},
     service::Role,
-    spec::{ChainSpec, TESTNET_ID, TestVoter},
+    spec::{ChainSpec, Genesis, TestVoter},
 };
 use clap::Args;
 use quids_crypto::{KeyPair, SignatureScheme};
@@ -35,6 +35,9 @@ pub struct TestnetArgs {
     /// A new folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// What the chain is made from: the file of a plain chain spec; by default a development chain
+    #[arg(long, value_name = "FILE")]
+    chain: Option<String>,
     /// Nodes that decide blocks
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=SEATS_MAX as i64))]
     validators: u16,
@@ -102,6 +105,20 @@ fn check_witnesses(args: &TestnetArgs) -> Result<(), CliError> {
     }
 }
 
+/// The chain before it has validators.
+fn base(args: &TestnetArgs) -> Result<ChainSpec, CliError> {
+    let Some(chain) = &args.chain else {
+        return Ok(ChainSpec::testnet_base());
+    };
+    let spec = ChainSpec::load(chain)?;
+    match &spec.genesis {
+        Genesis::Config { config, .. } if config.is_object() => Ok(spec),
+        _ => Err(CliError::Usage(format!(
+            "{chain} is a raw chain spec: validators can be named in a plain one alone"
+        ))),
+    }
+}
+
 fn write(args: &TestnetArgs) -> Result<Report, CliError> {
     let count = args.validators + args.followers;
     let fits = |first: u16| first.checked_add(count - 1).is_some();
@@ -111,6 +128,8 @@ fn write(args: &TestnetArgs) -> Result<Report, CliError> {
         )));
     }
     check_witnesses(args)?;
+    let mut spec = base(args)?;
+    let id = spec.id.clone();
     // Absolute, since configurations are read from anywhere.
     let out = fs::canonicalize(&args.out).map_err(CliError::file("open", &args.out))?;
     let mut voters = Vec::new();
@@ -118,7 +137,7 @@ fn write(args: &TestnetArgs) -> Result<Report, CliError> {
         voters.push(KeyPair::generate(args.scheme).map_err(|error| CliError::Usage(error.to_string()))?);
     }
     let names: Vec<_> = (0..count).map(|index| format!("node-{index}")).collect();
-    let chain_folder = |name: &str| crate::service::chain_folder(&out.join(name), TESTNET_ID);
+    let chain_folder = |name: &str| crate::service::chain_folder(&out.join(name), &id);
     let full = usize::from(args.validators - args.witnesses);
     let mut commitments = Vec::new();
     for name in &names[..full] {
@@ -126,7 +145,7 @@ fn write(args: &TestnetArgs) -> Result<Report, CliError> {
     }
     let commitments = commitments.into_iter().map(Some).chain(std::iter::repeat(None));
     let test_voters = voters.iter().zip(commitments);
-    let spec = ChainSpec::testnet(test_voters.map(|(voter, commitment)| TestVoter {
+    spec.set_voters(test_voters.map(|(voter, commitment)| TestVoter {
         key: voter.public(),
         commitment,
     }));

@@ -83,7 +83,18 @@ impl ChainSpec {
     /// For several nodes on one machine: as [`ChainSpec::dev`], with validators that vote with these keys and reveal links of
     /// these hash chains. The development accounts are theirs, one each, as far as there are any.
     pub fn testnet<'a>(voters: impl Iterator<Item = TestVoter<'a>>) -> Self {
-        let mut spec = Self::with_accounts("Quids Testnet", TESTNET_ID, ChainType::Local, dev_accounts());
+        let mut spec = Self::testnet_base();
+        spec.set_voters(voters);
+        spec
+    }
+
+    /// What [`ChainSpec::testnet`] is made from.
+    pub fn testnet_base() -> Self {
+        Self::with_accounts("Quids Testnet", TESTNET_ID, ChainType::Local, dev_accounts())
+    }
+
+    /// Has these decide the chain, as validators of its genesis; not for a raw genesis, which is left as it is.
+    pub fn set_voters<'a>(&mut self, voters: impl Iterator<Item = TestVoter<'a>>) {
         let mut accounts = dev_accounts().into_iter();
         let mut more = Vec::new();
         let validators = voters.map(|TestVoter { key, commitment }| {
@@ -102,16 +113,15 @@ impl ChainSpec {
             })
         });
         let validators: Vec<Value> = validators.collect();
-        if let Genesis::Config { config, .. } = &mut spec.genesis {
+        if let Genesis::Config { config, .. } = &mut self.genesis {
             // All have the same bond, so that each may count the same.
             config["pobpc"] = json!({ "validators": validators, "checkpointInterval": 100 });
             if let Some(balances) = config["balances"]["balances"].as_array_mut() {
                 balances.extend(more);
             }
         }
-        spec.genesis_check = GenesisCheck::Exact { stated: None };
-        spec.author = None;
-        spec
+        self.genesis_check = GenesisCheck::Exact { stated: None };
+        self.author = None;
     }
 
     /// `dev`, `local`, or the file at this path.

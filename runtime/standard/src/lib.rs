@@ -18,6 +18,7 @@ pub use runtime::{Extensions, Standard, version};
 
 /// What a chain's file brings in with one line.
 pub mod prelude {
+    pub use alloc::vec::Vec;
     pub use pallet_balances;
     pub use pallet_pobpc;
     pub use pallet_qevm;
@@ -27,7 +28,12 @@ pub mod prelude {
     pub use pallet_utility;
     pub use quids_api::RuntimeVersion;
     pub use quids_core::{AccountId20, Balance, Height, Weight};
-    pub use quids_support::{constant, construct_runtime, filter::CallFilter, traits::Get};
+    pub use quids_support::{
+        benchmark::{Benchmark, of_pallet},
+        constant, construct_runtime,
+        filter::CallFilter,
+        traits::Get,
+    };
 }
 
 /// What the macros name. Not for people.

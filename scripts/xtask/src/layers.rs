@@ -17,7 +17,7 @@ pub enum Layer {
     LeafPallet,
     /// R2: `runtime/standard`, what chains of the standard pallets share.
     Standard,
-    /// R2: `runtime/chain`, which names the pallets.
+    /// R2: `runtime/chain`, which names the pallets, and `runtime/sapling`, from which new chains start.
     Chain,
     /// `runtime/wasm`: the runtime's bytes, no code.
     Artefact,
@@ -47,7 +47,7 @@ impl Layer {
             ("runtime", "macros" | "support" | "executive") => Some(Self::Framework),
             ("runtime", "testing") => Some(Self::TestKit),
             ("runtime", "standard") => Some(Self::Standard),
-            ("runtime", "chain") => Some(Self::Chain),
+            ("runtime", "chain" | "sapling") => Some(Self::Chain),
             ("runtime", "wasm") => Some(Self::Artefact),
             ("pallets", "system") => Some(Self::SystemPallet),
             ("pallets", _) => Some(Self::LeafPallet),
@@ -111,7 +111,7 @@ impl fmt::Display for Layer {
             Self::SystemPallet => "L pallets/system",
             Self::LeafPallet => "L leaf pallet",
             Self::Standard => "R2 runtime/standard",
-            Self::Chain => "R2 runtime/chain",
+            Self::Chain => "R2 runtime",
             Self::Artefact => "runtime/wasm (bytes)",
             Self::PureClient => "C0 pure client",
             Self::Metrics => "C1 client/metrics",

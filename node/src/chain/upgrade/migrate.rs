@@ -1,13 +1,13 @@
 //! The migrations of a new code on a state that is thrown away: those of its first block, and those that take a step a block.
 
 use super::{SteppedMigration, host};
-use crate::chain::{ChainError, State};
+use crate::chain::{ChainError, State, proof::next_height};
 use codec::{Decode, Encode};
 use quids_api::{
     names,
     upgrade::{Suspension, UpgradeStatus},
 };
-use quids_core::{Digest, Hash, Header, Height, Weight, well_known_keys};
+use quids_core::{AUTHOR_ENGINE_ID, Digest, DigestItem, Hash, Header, Height, Weight, well_known_keys};
 use quids_executor::Runtime;
 use quids_io::Externalities;
 use quids_state::{Overlay, StateBackend};
@@ -96,12 +96,18 @@ pub fn single<B: StateBackend>(state: &mut Overlay<B>, code: &[u8], runtime: &Ru
 
 /// What a block at this height does before anything is in it.
 pub fn begin_block(state: &mut State, runtime: &Runtime, number: Height) -> Result<(), ChainError> {
+    // Where validators decide, a block names one of its committee.
+    let next = next_height(runtime, state)?;
+    let author = next.and_then(|next| next.accounts.first().copied());
+    let named = author.map(|who| DigestItem::PreRuntime(AUTHOR_ENGINE_ID, who.encode()));
     let header = Header {
         parent_hash: Hash::zero(),
         number,
         state_root: Hash::zero(),
         extrinsics_root: Hash::zero(),
-        digest: Digest::default(),
+        digest: Digest {
+            logs: named.into_iter().collect(),
+        },
     };
     runtime.call(state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
     Ok(())

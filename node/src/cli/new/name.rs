@@ -84,10 +84,41 @@ impl Name {
         self.0.join("_")
     }
 
+    /// `assetRegistry`: keys of the genesis configuration's JSON.
+    pub fn camel(&self) -> String {
+        let rest = self.0.iter().skip(1).map(|word| capitalised(word));
+        self.0.iter().take(1).cloned().chain(rest).collect()
+    }
+
     /// `AssetRegistry`: the pallet in metadata and in `construct_runtime!`.
     pub fn pascal(&self) -> String {
         self.0.iter().map(|word| capitalised(word)).collect()
     }
+
+    /// `Asset Registry`: for people.
+    pub fn title(&self) -> String {
+        let words: Vec<_> = self.0.iter().map(|word| capitalised(word)).collect();
+        words.join(" ")
+    }
+}
+
+/// The text with each of these replaced by its other half, in one pass: what was put in is not looked at again. Where two of them
+/// begin at one place, the first of the list counts.
+pub fn replaced(text: &str, pairs: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    let next = |rest: &str| {
+        let found = pairs
+            .iter()
+            .filter_map(|(from, to)| Some((rest.find(from)?, *from, to.as_str())));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    while let Some((at, from, to)) = next(rest) {
+        out.push_str(&rest[..at]);
+        out.push_str(to);
+        rest = &rest[at + from.len()..];
+    }
+    out + rest
 }
 
 impl fmt::Display for Name {
@@ -109,19 +140,53 @@ mod tests {
 
     #[test]
     fn one_name_has_each_form() {
-        for (text, kebab, snake, pascal) in [
-            ("asset-registry", "asset-registry", "asset_registry", "AssetRegistry"),
-            ("asset_registry", "asset-registry", "asset_registry", "AssetRegistry"),
-            ("AssetRegistry", "asset-registry", "asset_registry", "AssetRegistry"),
-            ("Asset-Registry", "asset-registry", "asset_registry", "AssetRegistry"),
-            ("nft2", "nft2", "nft2", "Nft2"),
-            ("x", "x", "x", "X"),
+        for (text, kebab, snake, camel, pascal, title) in [
+            (
+                "asset-registry",
+                "asset-registry",
+                "asset_registry",
+                "assetRegistry",
+                "AssetRegistry",
+                "Asset Registry",
+            ),
+            (
+                "asset_registry",
+                "asset-registry",
+                "asset_registry",
+                "assetRegistry",
+                "AssetRegistry",
+                "Asset Registry",
+            ),
+            (
+                "AssetRegistry",
+                "asset-registry",
+                "asset_registry",
+                "assetRegistry",
+                "AssetRegistry",
+                "Asset Registry",
+            ),
+            (
+                "Asset-Registry",
+                "asset-registry",
+                "asset_registry",
+                "assetRegistry",
+                "AssetRegistry",
+                "Asset Registry",
+            ),
+            ("nft2", "nft2", "nft2", "nft2", "Nft2", "Nft2"),
+            ("x", "x", "x", "x", "X", "X"),
         ] {
             let name: Name = text.parse().unwrap();
-            assert_eq!(
-                (name.kebab(), name.snake(), name.pascal()),
-                (kebab.into(), snake.into(), pascal.into())
-            );
+            let forms = [name.kebab(), name.snake(), name.camel(), name.pascal(), name.title()];
+            assert_eq!(forms, [kebab, snake, camel, pascal, title]);
+        }
+    }
+
+    #[test]
+    fn what_was_put_in_is_not_replaced_again() {
+        let pairs = [("a-b", "b".to_owned()), ("a", "b-a".to_owned()), ("b", "a".to_owned())];
+        for (text, expected) in [("a b", "b-a a"), ("a-b!", "b!"), ("", ""), ("xyz", "xyz")] {
+            assert_eq!(replaced(text, &pairs), expected, "{text}");
         }
     }
 

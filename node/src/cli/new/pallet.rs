@@ -3,7 +3,7 @@
 use super::{
     CliError,
     folder::{self, Files},
-    name::Name,
+    name::{Name, replaced},
 };
 use clap::Args;
 use std::{
@@ -103,11 +103,18 @@ pub fn files(name: &Name) -> Files {
         .collect()
 }
 
-/// `pallet-starter` is a crate, `Starter` the pallet, `starter` anything else that has its name.
 fn renamed(text: &str, name: &Name) -> String {
-    text.replace("pallet-starter", &format!("pallet-{}", name.kebab()))
-        .replace("Starter", &name.pascal())
-        .replace("starter", &name.snake())
+    replaced(text, &renames(name))
+}
+
+/// `pallet-starter` is a crate, `Starter` the pallet, `"starter"` its key in the genesis, `starter` anything else that has its name.
+pub fn renames(name: &Name) -> [(&'static str, String); 4] {
+    [
+        ("pallet-starter", format!("pallet-{}", name.kebab())),
+        ("Starter", name.pascal()),
+        ("\"starter\"", format!("\"{}\"", name.camel())),
+        ("starter", name.snake()),
+    ]
 }
 
 /// The manifest of the workspace that a crate at this path would be in.
