@@ -2,12 +2,15 @@
 //! cannot, and shows how migrations go.
 
 use crate::chain::Chain;
+use codec::Decode;
 use quids_api::{
     names,
     upgrade::{Proposal, ProposalId, Stage, Suspension, UpgradeStatus},
 };
-use quids_core::Hash;
+use quids_core::{Hash, well_known_keys};
+use quids_io::abi::HOST_LEVEL;
 use quids_metrics::{IntGauge, MetricsError, Registry};
+use quids_state::StateBackend;
 use std::sync::{Arc, Weak};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -25,6 +28,8 @@ pub struct Ahead {
     unusable: IntGauge,
     /// Proposals whose code was compiled, whether for its first block, and whether this node can run it.
     compiled: Vec<(ProposalId, bool, bool)>,
+    /// The level of host functions that was warned of.
+    told_level: u32,
 }
 
 impl Ahead {
@@ -49,6 +54,7 @@ impl Ahead {
                 "Proposed codes that this node cannot run: it needs another binary before they take over.",
             )?,
             compiled: Vec::new(),
+            told_level: 0,
         };
         let mut blocks = chain.subscribe();
         Ok(tokio::spawn(async move {
@@ -87,6 +93,7 @@ impl Ahead {
         });
         self.steps
             .set(status.migration.map_or(0, |running| running.steps.into()));
+        self.look_at_level(&chain, best);
         for (id, proposal) in &status.proposals {
             self.prepare(&chain, best, *id, proposal);
         }
@@ -102,6 +109,20 @@ impl Ahead {
         let unusable = i64::try_from(unusable.len()).unwrap_or(i64::MAX);
         self.unusable.set(unusable);
         true
+    }
+
+    /// Says once that the chain allows code to import what this node does not have.
+    fn look_at_level(&mut self, chain: &Chain, best: Hash) {
+        let Ok(state) = chain.state_at(best) else { return };
+        let level = state.get(well_known_keys::HOST_LEVEL).ok().flatten();
+        let level = level.and_then(|bytes| u32::decode(&mut &bytes[..]).ok()).unwrap_or(1);
+        if level > HOST_LEVEL && level != self.told_level {
+            tracing::warn!(
+                "the chain allows its code host functions of level {level}, this node has those up to {HOST_LEVEL}: it stops at the \
+                 next code that is checked; install a newer quids before"
+            );
+            self.told_level = level;
+        }
     }
 
     /// Compiles the code of a proposal, once it is whole, and again for its first block, once it is scheduled.

@@ -8,6 +8,7 @@ use quids_api::{
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Block, DigestItem, Hash, Height, OpaqueExtrinsic};
 use quids_crypto::{KeyPair, SignatureScheme, blake3_256};
 use quids_executor::{Executor, ExecutorConfig};
+use quids_io::abi::HOST_LEVEL;
 use quids_keystore::dev_keypair;
 use quids_node::{
     ChainOptions, ChainSpec, NodeConfig, TestNode,
@@ -22,7 +23,7 @@ use quids_node::{
     testing::{Signing, TestChain},
 };
 use quids_pobpc::{Ballot, Committee, Justification, JustificationError, Role, Round, SeatIndex};
-use quids_runtime_wasm::WASM;
+use quids_runtime_wasm::{WASM, WASM_NEXT};
 use quids_state::{BatchProof, Blobs};
 use serde_json::{Value, json};
 use std::{
@@ -255,59 +256,69 @@ fn an_invalid_block_that_was_signed_is_proven_to_whoever_has_no_state() {
     check(1, 0, author_of_nobody, "makes its runtime fail");
 }
 
-/// Code that imports a function which no host of this version has, and nothing else.
-fn code_of_the_future() -> Vec<u8> {
-    let (module, name) = (b"env", b"ext_future_v1");
-    let mut code = b"\0asm\x01\0\0\0".to_vec();
-    // One type, () -> (); one import, a function of that type.
-    code.extend([1, 4, 1, 0x60, 0, 0]);
-    code.extend([2, 5 + module.len() as u8 + name.len() as u8, 1, module.len() as u8]);
-    code.extend(module);
-    code.push(name.len() as u8);
-    code.extend(name);
-    code.extend([0, 0]);
-    code
-}
-
-/// A node that is older than its chain refuses code that the others took. It says so and stops, and holds nobody guilty.
+/// A node that has fewer host functions than its chain allows cannot judge new code. It says so and stops, and holds nobody guilty.
 #[test]
-fn a_node_that_cannot_run_new_code_says_so_and_accuses_nobody() {
+fn a_node_that_is_older_than_its_chain_says_so_and_accuses_nobody() {
     let validators = Validators::new(4);
     let folder = tempfile::tempdir().unwrap();
     let chain = validators.open(folder.path());
-    let code = code_of_the_future();
-    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", &code);
+    let as_root = |nonce: u64, call: Vec<u8>| {
+        let alice = dev_keypair("alice").unwrap();
+        let call = chain
+            .call("Upgrade", "as_root", &[("call", Arg::Encoded(call))])
+            .unwrap();
+        let signing = Signing {
+            nonce: Some(chain.nonce(&alice.account_id()).unwrap() + nonce),
+            ..Signing::default()
+        };
+        chain.sign(&alice, call, signing).unwrap()
+    };
+    let hash = quids_crypto::hash_quantum_resistant(b"quids/code/v1", WASM_NEXT);
     let authorize = [("code_hash", Arg::Encoded(hash.to_vec()))];
     let authorize = chain.call("Upgrade", "authorize_upgrade", &authorize).unwrap();
-    let authorize = [("call", Arg::Encoded(authorize))];
-    let authorize = chain.call("Upgrade", "as_root", &authorize).unwrap();
-    let apply = [("code", Arg::Bytes(code))];
+    let level = [("level", Arg::Number(u128::from(HOST_LEVEL) + 1))];
+    let level = chain.call("Upgrade", "raise_host_level", &level).unwrap();
+    validators.go_on(&chain, vec![as_root(0, authorize), as_root(1, level)]);
+    // This node's own blocks leave out what it cannot judge, and are right.
+    let apply = [("code", Arg::Bytes(WASM_NEXT.to_vec()))];
     let apply = chain.call("Upgrade", "apply_authorized_upgrade", &apply).unwrap();
-    let sign = |by: &str, call| chain.sign(&dev_keypair(by).unwrap(), call, Signing::default()).unwrap();
-    let transactions = vec![sign("alice", authorize), sign("bob", apply)];
-    let (refusing, recorded) = made(&chain, transactions);
-    // Nodes of this version agree that it is refused, and a block that says so is valid.
-    chain.chain.check(&refusing).unwrap();
-    let mut taking = refusing;
-    wrong_root(&chain, &mut taking);
+    let apply = chain
+        .sign(&dev_keypair("bob").unwrap(), apply, Signing::default())
+        .unwrap();
+    let (honest, recorded) = made(&chain, vec![apply.clone()]);
+    assert_eq!(honest.extrinsics.len(), 1);
+    chain.chain.check(&honest).unwrap();
+    // Those of others have it.
+    let mut newer = honest.clone();
+    newer.extrinsics.push(OpaqueExtrinsic(apply));
+    let swapped = newer.clone();
+    commit(&chain, &mut newer);
     let (_, best) = chain.chain.best();
-    let undecided = chain.chain.check(&taking).err().unwrap();
-    assert!(
-        undecided.is_local() && undecided.to_string().contains("ext_future_v1"),
-        "{undecided}"
-    );
+    let undecided = chain.chain.check(&newer).err().unwrap();
+    assert!(undecided.is_local() && undecided.is_outdated(), "{undecided}");
     let blobs: Arc<dyn Blobs> = Arc::new(recorded.blobs);
     let parent = chain.chain.header(best).unwrap();
-    let undecided = stateless()
-        .check(&parent, &taking, &recorded.proof, &blobs)
+    match stateless()
+        .check(&parent, &newer, &recorded.proof, &blobs)
         .err()
-        .unwrap();
+        .unwrap()
+    {
+        StatelessError::Block(error) => assert!(error.is_outdated(), "{error}"),
+        // The proof is of the block without it.
+        StatelessError::Incomplete(_) | StatelessError::Missing(_) => {}
+        other => panic!("{other:?}"),
+    }
+    // Who gives a right header another body does not stop the node.
+    let lied = FinalBlock {
+        justification: validators.signed(&chain, honest).justification,
+        block: swapped,
+    };
+    let lied = chain.chain.import(lied).unwrap_err();
     assert!(
-        matches!(&undecided, StatelessError::Block(error) if error.is_local()),
-        "{undecided:?}"
+        matches!(lied, ChainError::OtherBody { .. }) && !lied.is_fatal(),
+        "{lied}"
     );
-    let signed = validators.signed(&chain, taking);
-    let decided = chain.chain.import(signed).unwrap_err();
+    let decided = chain.chain.import(validators.signed(&chain, newer)).unwrap_err();
     assert!(
         matches!(decided, ChainError::Outdated { .. }) && decided.is_fatal(),
         "{decided}"

@@ -71,10 +71,15 @@ pub fn run(net: &mut Net, quids: &Path, load: &Load, taken: &mut [usize], as_jso
                 .fold(0.0, f64::max),
         })
         .collect();
+    if let Some(unseen) = switches.iter().find(|switch| switch.longest_ms == 0.0) {
+        let height = unseen.height;
+        return Err(format!(
+            "the load of {SECONDS} s ended before the switch at block {height}: nothing is known of it"
+        )
+        .into());
+    }
     // One interval more than there always is.
-    let is_kept = switches
-        .iter()
-        .all(|switch| switch.longest_ms > 0.0 && switch.longest_ms <= 2.0 * INTERVAL_MS);
+    let is_kept = switches.iter().all(|switch| switch.longest_ms <= 2.0 * INTERVAL_MS);
     let (machine, nodes) = (Machine::here(), net.nodes.len());
     if as_json {
         let switch =
@@ -83,7 +88,7 @@ pub fn run(net: &mut Net, quids: &Path, load: &Load, taken: &mut [usize], as_jso
         let interval = json!({ "p50": all.median(), "p99": all.percentile(0.99), "samples": all.len() });
         println!(
             "{}",
-            json!({ "machine": machine.json(), "nodes": nodes, "load": LIGHT, "interval_ms": interval, "switches": switches })
+            json!({ "machine": machine.json(), "nodes": nodes, "load": LIGHT, "interval_ms": interval, "switches": switches, "is_kept": is_kept })
         );
         return Ok(());
     }

@@ -56,6 +56,7 @@ impl Checker {
 
     /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were.
     pub fn check(&self, code: &[u8]) -> Result<CheckedRuntime, CheckError> {
+        check_host_level()?;
         let prepared = self.prepare(code)?;
         if let Some(missing) = names::REQUIRED.iter().find(|api| prepared.find(api).is_err()) {
             return Err(ExecutorError::MissingExport((*missing).into()).into());
@@ -102,6 +103,20 @@ impl Checker {
         }
         last.push((hash, prepared.clone()));
         Ok(prepared)
+    }
+}
+
+/// What code may import is up to the state: where that allows more than this node has, it can check nothing.
+fn check_host_level() -> Result<(), ExecutorError> {
+    let level = with_externalities(|e| e.get(well_known_keys::HOST_LEVEL)).map_err(ExecutorError::Host)?;
+    let found = level.map_or(Ok(1), |bytes| u32::decode_all(&mut &bytes[..]));
+    match found {
+        Ok(found) if found <= abi::HOST_LEVEL => Ok(()),
+        Ok(found) => Err(ExecutorError::Outdated(format!(
+            "the chain allows host functions of level {found}, this node has those up to {}",
+            abi::HOST_LEVEL
+        ))),
+        Err(error) => Err(ExecutorError::Outdated(format!("the level of host functions: {error}"))),
     }
 }
 

@@ -60,6 +60,8 @@ pub enum ExecutorError {
 
     #[error("runtime did not finish before its deadline")]
     Deadline,
+    #[error("this node is older than its chain: {0}")]
+    Outdated(String),
     #[error("all {limit} instances are in use")]
     Exhausted { limit: u32 },
     #[error("this machine could not provide the memory: {0}")]
@@ -75,6 +77,7 @@ impl ExecutorError {
         matches!(
             self,
             Self::Deadline
+                | Self::Outdated(_)
                 | Self::Compile(_)
                 | Self::Exhausted { .. }
                 | Self::OutOfMemory(_)
@@ -95,9 +98,14 @@ impl ExecutorError {
         }
     }
 
-    /// Whether a later version of this node may take the code: it asks for something that this one does not have.
-    pub fn may_be_newer(&self) -> bool {
-        matches!(self, Self::UnknownImport { .. } | Self::AbiVersion { .. })
+    /// Of loading the code that a chain runs: what this node cannot run there, a later version of it can, or the chain had not taken
+    /// it.
+    #[must_use]
+    pub fn of_chains_code(self) -> Self {
+        match self {
+            Self::UnknownImport { .. } | Self::AbiVersion { .. } => Self::Outdated(self.to_string()),
+            other => other,
+        }
     }
 
     /// The reason as `ext_runtime_check_v1` tells it to a runtime: the same on every node, so without the words of

@@ -113,11 +113,6 @@ impl Instance {
         self.in_use = (!idle).then(|| self.prepared.metrics.instance(self.prepared.metering));
     }
 
-    /// Why a code was refused, in calls so far, that a later version of this node might take.
-    pub fn take_lacking(&mut self) -> Option<ExecutorError> {
-        self.store.data_mut().lacking.take()
-    }
-
     /// Bytes of its memory, which only grows.
     pub fn memory_size(&self) -> usize {
         self.memory.data_size(&self.store)

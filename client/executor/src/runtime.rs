@@ -176,7 +176,6 @@ impl Runtime {
             prepared: self.prepared.clone(),
             services: self.services.clone(),
             instance: Some(instance),
-            lacking: None,
             seconds: self.prepared.apis.iter().map(|_| None).collect(),
         })
     }
@@ -190,8 +189,6 @@ impl Runtime {
     ) -> Result<Vec<u8>, ExecutorError> {
         let mut instance = self.services.take(&self.prepared)?;
         let output = within(ext, || instance.call(api, input, bound))?;
-        // Whoever asks for one call alone has no block to hold against it.
-        instance.take_lacking();
         self.services.keep(instance);
         Ok(output)
     }
@@ -203,7 +200,6 @@ pub struct Session {
     prepared: Arc<Prepared>,
     services: Arc<Services>,
     instance: Option<Instance>,
-    lacking: Option<ExecutorError>,
     /// By API, added to the metrics when the session ends: a call of an extrinsic takes microseconds.
     seconds: Vec<Option<LocalHistogram>>,
 }
@@ -260,17 +256,9 @@ impl Session {
             Some(instance) => instance,
             None => self.services.fresh(&self.prepared, Some(&self.services.checker))?,
         };
-        let output = within(ext, || instance.call(api, input, bound));
-        self.lacking = instance.take_lacking().or(self.lacking.take());
-        let output = output?;
+        let output = within(ext, || instance.call(api, input, bound))?;
         self.instance = Some(instance);
         Ok(output)
-    }
-
-    /// Why `ext_runtime_check_v1` refused a code, in calls so far, that a later version of this node might take. Where blocks say that
-    /// it was taken, it is this node that is behind.
-    pub fn lacking(&self) -> Option<&ExecutorError> {
-        self.lacking.as_ref()
     }
 
     fn measured(&mut self, api: usize, elapsed: Duration) {

@@ -51,21 +51,11 @@ pub enum ChainError {
          committee is faulty, or this node is: nothing after it can be trusted"
     )]
     InvalidButFinal { number: Height, hash: Hash, reason: String },
-    #[error("block {number} ({hash:?}) takes up a runtime that this node cannot run: {lacking}")]
-    NewerCode {
-        number: Height,
-        hash: Hash,
-        lacking: String,
-    },
     #[error(
-        "this node is older than its chain: block {number} ({hash:?}) is final, and takes up a runtime that this node cannot run: \
-         {lacking}. Stop it, install a newer quids, and start that with the same options: nothing is lost, it goes on with this block"
+        "block {number} ({hash:?}) is final, and this node cannot execute it: {reason}. Stop it, install a newer quids, and start that \
+         with the same options: nothing is lost, it goes on with this block. If there is no newer one, others are at fault"
     )]
-    Outdated {
-        number: Height,
-        hash: Hash,
-        lacking: String,
-    },
+    Outdated { number: Height, hash: Hash, reason: String },
     #[error("the author's own {what} was refused: {reason}")]
     Inherent { what: &'static str, reason: String },
     #[error("the runtime stated the root {stated:?} for a state whose root is {computed:?}")]
@@ -110,9 +100,14 @@ impl ChainError {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Executor(error) => error.is_local(),
-            Self::NoProof(_) | Self::NewerCode { .. } => true,
+            Self::NoProof(_) => true,
             _ => false,
         }
+    }
+
+    /// True if a later version of this node can say more.
+    pub fn is_outdated(&self) -> bool {
+        matches!(self, Self::Executor(ExecutorError::Outdated(_)))
     }
 
     /// A block needs more of its parent's state than a batch proof may show.

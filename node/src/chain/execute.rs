@@ -13,7 +13,7 @@ use quids_api::{
     signing::{OpenRequest, SIGNING_QUEUE_KEY},
 };
 use quids_core::{AccountId20, Block, Digest, DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
-use quids_executor::{ExecutorError, Runtime};
+use quids_executor::Runtime;
 use quids_state::{BatchProof, Commit, Overlay, Recorder, StateBackend, StateView};
 use rayon::prelude::*;
 use std::{
@@ -39,8 +39,6 @@ pub(super) struct Executed {
     pub next: Option<NextHeight>,
     /// What it needed of its parent's state, if that was noted.
     pub recorder: Option<Arc<Recorder>>,
-    /// Why a code was refused in it that a later version of this node might take.
-    pub lacking: Option<ExecutorError>,
 }
 
 impl Executed {
@@ -49,19 +47,10 @@ impl Executed {
         if self.header == *header {
             return Ok(self);
         }
-        let (number, hash) = (header.number, header.hash());
-        Err(match self.lacking {
-            // Whoever made it may have taken the code.
-            Some(lacking) => ChainError::NewerCode {
-                number,
-                hash,
-                lacking: lacking.to_string(),
-            },
-            None => ChainError::InvalidBlock {
-                number,
-                hash,
-                reason: format!("its header is {header:?}, executing it gives {:?}", self.header),
-            },
+        Err(ChainError::InvalidBlock {
+            number: header.number,
+            hash: header.hash(),
+            reason: format!("its header is {header:?}, executing it gives {:?}", self.header),
         })
     }
 

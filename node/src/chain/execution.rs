@@ -164,7 +164,6 @@ impl<B: StateBackend> Execution<B> {
         };
         let next =
             self.aside::<Option<NextHeight>>(names::POBPC_NEXT, matches!(asked, Asked::Next | Asked::EvmAndNext))?;
-        let lacking = self.session.lacking().cloned();
         let commit = self.state.into_commit()?;
         // A header that lies about its state would be final, and its child could never be made.
         if commit.root != header.state_root {
@@ -180,7 +179,6 @@ impl<B: StateBackend> Execution<B> {
             evm,
             next: next.flatten(),
             recorder: None,
-            lacking,
         })
     }
 

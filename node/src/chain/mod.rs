@@ -42,7 +42,7 @@ pub use proof::{FinalBlock, FinalHeader};
 use quids_api::names;
 use quids_core::{DigestItem, Hash, Header, Height, OpaqueExtrinsic, well_known_keys};
 use quids_db::{Database, StorageConfig};
-use quids_executor::{Executor, ExecutorConfig, Runtime};
+use quids_executor::{Executor, ExecutorConfig, ExecutorError, Runtime};
 use quids_metrics::Registry;
 use quids_rpc::Notification;
 use quids_state::{Overlay, SharedCache, StateBackend, StateView};
@@ -291,7 +291,7 @@ impl Chain {
             .state_at(hash)?
             .get(well_known_keys::CODE)?
             .ok_or(ChainError::NoCode(hash))?;
-        let runtime = self.executor.load(&code)?;
+        let runtime = self.executor.load(&code).map_err(ExecutorError::of_chains_code)?;
         self.remember_runtime(hash, runtime.clone());
         Ok(runtime)
     }

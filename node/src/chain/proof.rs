@@ -127,16 +127,14 @@ impl Chain {
             Ok(executed) => return Ok(executed),
             Err(error) => error,
         };
-        if next.is_some()
-            && let ChainError::NewerCode { number, hash, lacking } = error
-        {
-            return Err(ChainError::Outdated { number, hash, lacking });
-        }
-        if next.is_none() || error.is_fatal() || error.is_local() {
+        if next.is_none() || error.is_fatal() || (error.is_local() && !error.is_outdated()) {
             return Err(error);
         }
         has_its_extrinsics(&parent.runtime, self.overlay(parent.state.clone()), block)?;
         let reason = error.to_string();
+        if error.is_outdated() {
+            return Err(ChainError::Outdated { number, hash, reason });
+        }
         if let Some(justification) = justification {
             self.accuse(parent, block, justification);
         }

@@ -9,7 +9,7 @@ use super::{
 use quids_api::{pobpc::NextHeight, signing::OpenRequest};
 use quids_core::{Block, Hash, Header, well_known_keys};
 use quids_crypto::blake3_256;
-use quids_executor::{Executor, Runtime};
+use quids_executor::{Executor, ExecutorError, Runtime};
 use quids_state::{BackendError, BadBatchProof, BatchProof, Blobs, ProofState};
 use std::sync::Arc;
 
@@ -123,7 +123,7 @@ impl Stateless {
         let is_it = |code: &Arc<[u8]>| Hash::from(blake3_256(code)) == hash;
         let code = blobs.get(&hash).filter(is_it);
         let code = code.ok_or_else(|| StatelessError::Missing(vec![hash]))?;
-        let loaded = self.executor.load(&code);
+        let loaded = self.executor.load(&code).map_err(ExecutorError::of_chains_code);
         loaded.map_err(|error| StatelessError::Block(error.into()))
     }
 }

@@ -30,6 +30,8 @@ use tokio::sync::broadcast;
 pub(super) const NEXT: &[u8] = b"witness/next";
 /// Notifications that a slow subscriber may be behind before it misses some.
 const NOTIFICATIONS_MAX: usize = 256;
+/// Committees that are remembered: at 128 seats of ML-DSA-87 they have 20 MiB.
+const COMMITTEES_MAX: usize = 64;
 /// The shortest and the longest interval that a chain can have: no header commits to it.
 const INTERVAL_MS_MIN: u64 = 50;
 const INTERVAL_MS_MAX: u64 = 600_000;
@@ -56,29 +58,36 @@ struct Last {
     signing: Vec<OpenRequest>,
 }
 
-/// Committees by the first height that each decided, as long as a request of such a height may be open. After a start only those
-/// that come.
+/// Committees by the first height that each decided, up to the last height, as long as a request of such a height may be open: the last
+/// [`COMMITTEES_MAX`] of them. After a start only those that come.
 #[derive(Default)]
-struct Decided(BTreeMap<Height, Arc<Committee>>);
+struct Decided {
+    committees: BTreeMap<Height, Arc<Committee>>,
+    last: Height,
+}
 
 impl Decided {
     fn put(&mut self, height: Height, committee: &Committee) {
-        let last = self.0.values().next_back();
-        let is_same = last.is_some_and(|last| **last == *committee);
-        if !is_same {
-            self.0.insert(height, Arc::new(committee.clone()));
+        self.last = height;
+        let before = self.committees.values().next_back();
+        if before.is_none_or(|before| **before != *committee) {
+            self.committees.insert(height, Arc::new(committee.clone()));
         }
         // Of those before, the last one reaches into what may still be open.
         let open = height.saturating_sub(SIGNING_LIFETIME);
-        let first = self.0.range(..=open).next_back().map(|(first, _)| *first);
+        let first = self.committees.range(..=open).next_back().map(|(first, _)| *first);
         if let Some(first) = first {
-            self.0 = self.0.split_off(&first);
+            self.committees = self.committees.split_off(&first);
+        }
+        if self.committees.len() > COMMITTEES_MAX {
+            self.committees.pop_first();
         }
     }
 
+    /// `None` of heights that are not decided yet, too.
     fn at(&self, height: Height) -> Option<Committee> {
-        let (_, committee) = self.0.range(..=height).next_back()?;
-        Some(Committee::clone(committee))
+        let (_, committee) = self.committees.range(..=height).next_back()?;
+        (height <= self.last).then(|| Committee::clone(committee))
     }
 }
 
@@ -427,13 +436,22 @@ mod tests {
             // A new one at 10, 100, 200 and so on.
             decided.put(Height(height), &committees[height as usize / 100]);
         }
-        for (height, first) in [(450, 4), (499, 4), (500, 5), (999, 9), (1000, 9)] {
+        for (height, first) in [(450, 4), (499, 4), (500, 5), (999, 9)] {
             assert_eq!(decided.at(Height(height)), Some(of(first)), "{height}");
         }
-        for height in [9, 100, 299] {
+        for height in [9, 100, 299, 1000] {
             assert_eq!(decided.at(Height(height)), None, "{height}");
         }
-        assert_eq!(decided.0.len(), 7);
+        assert_eq!(decided.committees.len(), 7);
+        // Where each height has another one, those of the last heights are known.
+        for height in 1000..1200u32 {
+            decided.put(Height(height), &committees[height as usize % 10]);
+        }
+        assert_eq!(decided.committees.len(), COMMITTEES_MAX);
+        assert_eq!(
+            (decided.at(Height(1199)), decided.at(Height(1100))),
+            (Some(of(9)), None)
+        );
     }
 
     #[test]

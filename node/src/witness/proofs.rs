@@ -23,10 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long whoever made the block may take, and how long any other, that more are asked in time.
 const MAKER: Duration = Duration::from_millis(2500);
 const OTHER: Duration = Duration::from_millis(1000);
-/// Values that are fetched with one that is missing, because a proof says that the block reads them too,
+/// Values that are fetched with one that is missing, because a proof says that the block reads them too; and their bytes for one block,
+/// less than half of what is kept of values, so that none of them pushes another out.
 const AHEAD_MAX: usize = 64;
-/// and how many of them at a time. A value is at most the code of a runtime, so this bounds the memory.
-const FETCHES_MAX: usize = 8;
+const AHEAD_BYTES_MAX: usize = 24 << 20;
+/// Values that are fetched at a time: an answer has up to 16 MiB.
+const FETCHES_MAX: usize = 4;
 /// Values that one block may need and this node lacks: more than a block's weight reads.
 const BLOBS_MAX: usize = 4096;
 
@@ -101,17 +103,19 @@ impl Proofs {
         let bad = |error: &dyn ToString| Useless::Bad(error.to_string());
         let proof = BatchProof::decode_all(&mut &*bytes).map_err(|error| bad(&error))?;
         let blobs: Arc<dyn Blobs> = self.bodies.clone();
-        // Marks are anybody's: once one was in vain, only what the block turns out to need is asked for.
-        let mut trusts_marks = true;
+        let mut ahead = AHEAD_BYTES_MAX;
         for _ in 0..BLOBS_MAX {
             match stateless.check(wanted.parent, wanted.block, &proof, &blobs) {
                 Ok(witnessed) => return Ok(Ok(witnessed)),
                 Err(StatelessError::Block(error)) => return Ok(Err(error)),
                 Err(StatelessError::Missing(hashes)) => {
-                    if !self.fetch_all(&hashes, wanted.author, until) {
+                    self.fetch_ahead(wanted, &proof, &blobs, &mut ahead, until);
+                    // Last, so that nothing pushes it out before the block reads it.
+                    let is_there =
+                        |hash: &Hash| blobs.get(hash).is_some() || self.fetch(hash, wanted.author, until).is_some();
+                    if !hashes.iter().all(is_there) {
                         return Err(Useless::NoBlob);
                     }
-                    trusts_marks = trusts_marks && self.fetch_ahead(wanted, &proof, &blobs, until);
                 }
                 Err(error @ (StatelessError::Proof(_) | StatelessError::Incomplete(_) | StatelessError::NoCode)) => {
                     return Err(bad(&error));
@@ -121,48 +125,56 @@ impl Proofs {
         Err(Useless::NoBlob)
     }
 
-    /// Gets more of what the proof says that the block reads besides. Whether all of that is there then.
-    fn fetch_ahead(&self, wanted: &Wanted<'_>, proof: &BatchProof, blobs: &Arc<dyn Blobs>, until: Instant) -> bool {
+    /// Gets more of what the proof says that the block reads besides, several values at a time, as long as `bytes` are left. Marks are
+    /// anybody's: once one was in vain, none are.
+    fn fetch_ahead(
+        &self,
+        wanted: &Wanted<'_>,
+        proof: &BatchProof,
+        blobs: &Arc<dyn Blobs>,
+        bytes: &mut usize,
+        until: Instant,
+    ) {
         let Ok(state) = ProofState::open(wanted.parent.state_root, proof, blobs.clone()) else {
-            return false;
+            return;
         };
         let mut marked = state.missing_blobs();
         marked.truncate(AHEAD_MAX);
-        self.fetch_all(&marked, wanted.author, until)
-    }
-
-    /// Gets values by their hashes, several at a time. Whether all are there then.
-    fn fetch_all(&self, hashes: &[Hash], maker: Option<&PublicKey>, until: Instant) -> bool {
-        if let [hash] = hashes {
-            return self.fetch(hash, maker, until);
-        }
-        let next = AtomicUsize::new(0);
+        let (next, left, maker) = (AtomicUsize::new(0), AtomicUsize::new(*bytes), wanted.author);
         let fetch = || {
-            let hash = || hashes.get(next.fetch_add(1, Ordering::Relaxed));
-            std::iter::from_fn(hash).all(|hash| self.fetch(hash, maker, until))
+            while left.load(Ordering::Relaxed) > 0 {
+                let Some(hash) = marked.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    return;
+                };
+                let used = self.fetch(hash, maker, until).unwrap_or(usize::MAX);
+                let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                    Some(left.saturating_sub(used))
+                });
+            }
         };
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..hashes.len().min(FETCHES_MAX)).map(|_| scope.spawn(fetch)).collect();
-            // All are waited for, whatever the first says.
-            let outcomes: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
-            outcomes.into_iter().all(|is_there| is_there.unwrap_or(false))
-        })
+            for _ in 1..marked.len().min(FETCHES_MAX) {
+                // Where there is no thread, this one does it alone.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, fetch);
+            }
+            fetch();
+        });
+        *bytes = left.into_inner();
     }
 
-    /// Gets a value by its hash, first from whoever made the block: what a block before wrote may be with few others. Whether it is
-    /// there then.
-    fn fetch(&self, hash: &Hash, maker: Option<&PublicKey>, until: Instant) -> bool {
-        self.peers(maker).into_iter().any(|(peer, patience)| {
+    /// Gets a value by its hash, first from whoever made the block: what a block before wrote may be with few others. Its bytes, if it
+    /// is there then.
+    fn fetch(&self, hash: &Hash, maker: Option<&PublicKey>, until: Instant) -> Option<usize> {
+        self.peers(maker).into_iter().find_map(|(peer, patience)| {
             let until = until.min(Instant::now() + patience);
-            let Some(bytes) = self.ask(peer, RequestKind::Code, hash, until) else {
-                return false;
-            };
-            let is_it = Hash::from(blake3_256(&bytes)) == *hash;
-            match is_it {
-                true => self.bodies.put_blob(*hash, bytes.into()),
-                false => self.network.report(peer, Offence::WrongAnswer),
+            let bytes = self.ask(peer, RequestKind::Code, hash, until)?;
+            if Hash::from(blake3_256(&bytes)) != *hash {
+                self.network.report(peer, Offence::WrongAnswer);
+                return None;
             }
-            is_it
+            let size = bytes.len();
+            self.bodies.put_blob(*hash, bytes.into());
+            Some(size)
         })
     }
 

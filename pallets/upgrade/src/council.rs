@@ -1,6 +1,8 @@
 //! Who decides: root, the council, and the recovery account; and how the council replaces itself.
 
-use crate::{Config, Council as Stored, CouncilVotes, Error, Event, Pallet};
+use crate::{Config, Council as Stored, CouncilVotes, Error, Event, MotionVotes, Pallet};
+use alloc::{string::String, vec::Vec};
+use codec::{Decode, DecodeWithMemTracking, Encode};
 use quids_api::upgrade::{Council, Proposal};
 use quids_core::{AccountId20, DispatchError, Height};
 use quids_crypto::SignatureScheme;
@@ -9,6 +11,7 @@ use quids_support::{
     origin::Origin,
     traits::{BlockHeight, Get},
 };
+use scale_info::TypeInfo;
 
 /// The most members a council may have.
 pub const COUNCIL_MAX: usize = 32;
@@ -30,6 +33,15 @@ impl Governor {
             Self::Member(who) | Self::Recovery(who) => Some(who),
         }
     }
+}
+
+/// What those who govern decide beside proposals and the council itself.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub enum Motion {
+    /// The migration with this ID ends.
+    StopMigration { id: String },
+    /// New code may import host functions up to this level.
+    HostLevel { level: u32 },
 }
 
 /// A council with its members in order; why it cannot be one otherwise.
@@ -91,6 +103,30 @@ impl<T: Config> Pallet<T> {
         }
     }
 
+    /// Whether this decides a motion: root and the recovery account do alone, a member once as many want it as an approval takes.
+    pub(crate) fn decides(by: Governor, motion: Motion) -> Result<bool, DispatchError> {
+        let Governor::Member(who) = by else { return Ok(true) };
+        let now = <pallet_system::Pallet<T> as BlockHeight>::height();
+        let is_for_it =
+            |(wanted, at): &(Motion, Height)| *wanted == motion && now.saturating_sub(*at) <= T::ProposalLife::get();
+        let voted = |member: &AccountId20| MotionVotes::<T>::get(member).is_some_and(|vote| is_for_it(&vote));
+        ensure!(!voted(&who), Error::<T>::AlreadyVoted);
+        MotionVotes::<T>::insert(&who, (motion.clone(), now));
+        let council = Stored::<T>::get();
+        let votes: Vec<&AccountId20> = council.members.iter().filter(|member| voted(member)).collect();
+        let (count, needed) = (u32::try_from(votes.len()).unwrap_or(u32::MAX), council.threshold);
+        if count >= needed {
+            votes.into_iter().for_each(MotionVotes::<T>::remove);
+        }
+        Self::deposit_event(Event::MotionVoted {
+            who,
+            motion,
+            votes: count,
+            needed,
+        });
+        Ok(count >= needed)
+    }
+
     /// Root replaces the council; a member votes for another one, which replaces it once enough members want the same.
     pub(crate) fn replace_council(origin: Origin, new: Council) -> Result<(), DispatchError> {
         let new = checked(new).map_err(|_| Error::<T>::InvalidCouncil)?;
@@ -123,6 +159,7 @@ impl<T: Config> Pallet<T> {
         }
         for member in &council.members {
             CouncilVotes::<T>::remove(member);
+            MotionVotes::<T>::remove(member);
         }
         Stored::<T>::put(new.clone());
         Self::recount_approvals(&new);

@@ -21,7 +21,7 @@ mod migrate;
 pub mod weights;
 
 pub use apply::{CODE_DOMAIN, CodeHash, UpgradeAuthorization, code_hash};
-pub use council::COUNCIL_MAX;
+pub use council::{COUNCIL_MAX, Motion};
 pub use lifecycle::{NOTES_MAX, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX};
 pub use pallet::*;
 
@@ -51,6 +51,7 @@ pub mod pallet {
     use crate::lifecycle::Proposed;
     use quids_api::upgrade::{Activation, Council as CouncilOf, Proposal, ProposalId};
     use quids_api::upgrade::{RunningMigration, Suspension};
+    use quids_core::well_known_keys;
     use quids_support::{
         dispatch::{DispatchErrorWithPostInfo, GetDispatchInfo, dispatch_transactional},
         migrations::Migrations,
@@ -121,9 +122,9 @@ pub mod pallet {
     #[pallet::storage]
     pub type Running<T> = StorageValue<_, RunningMigration>;
 
-    /// Members who want the migration stopped that is under way.
+    /// What a member wants decided, and since when.
     #[pallet::storage]
-    pub type StopVotes<T> = StorageValue<_, Vec<AccountId20>, ValueQuery>;
+    pub type MotionVotes<T> = StorageMap<_, Blake2_128Concat, AccountId20, (Motion, Height)>;
 
     /// Migrations over many blocks that are done, by ID, and the block in which they were.
     #[pallet::storage]
@@ -198,8 +199,15 @@ pub mod pallet {
         SafeModeLeft,
         /// The council was replaced by one that would not have approved it: it has to be approved again.
         ApprovalLost { id: ProposalId },
-        /// A member wants the migration stopped that is under way, as `votes` do so far; it takes `needed`.
-        StopVoted { who: AccountId20, votes: u32, needed: u32 },
+        /// A member wants something decided, as `votes` do so far; it takes `needed`.
+        MotionVoted {
+            who: AccountId20,
+            motion: Motion,
+            votes: u32,
+            needed: u32,
+        },
+        /// New code may import host functions up to this level: nodes that have fewer cannot follow a chain that uses them.
+        HostLevelRaised { level: u32 },
     }
 
     #[pallet::error]
@@ -272,8 +280,10 @@ pub mod pallet {
         MigrationUnderWay,
         /// The chunk is there with other bytes; the proposer and root alone replace it.
         NotProposer,
-        /// No migration is under way.
+        /// No migration with this ID is under way.
         NoMigration,
+        /// The level of host functions rises by one at a time.
+        NotNextLevel,
     }
 
     #[pallet::call]
@@ -445,13 +455,30 @@ pub mod pallet {
             Self::replace_council(origin, council)
         }
 
-        /// Stops the migration that is under way, which takes the chain into safe mode: root and the recovery account at
-        /// once, members once as many want it as an approval takes. What is done of it stays; other code leads out.
+        /// Stops the migration with this ID, if it is under way, which takes the chain into safe mode: root and the recovery
+        /// account at once, members once as many want it as an approval takes. What is done of it stays; other code leads out.
         #[pallet::call_index(12)]
-        #[pallet::weight((weights::STOP_MIGRATION, DispatchClass::Operational))]
-        pub fn stop_migration(origin: Origin) -> DispatchResult {
+        #[pallet::weight((weights::MOTION, DispatchClass::Operational))]
+        pub fn stop_migration(origin: Origin, id: String) -> DispatchResult {
             let by = Self::governor(origin)?;
-            Self::stop_as(by)
+            Self::stop_as(by, id)
+        }
+
+        /// Lets new code import the host functions of the next level, once nodes have them: who decides is as for
+        /// `stop_migration`. Nodes that do not have them stop at the first code that is checked.
+        #[pallet::call_index(13)]
+        #[pallet::weight((weights::MOTION, DispatchClass::Operational))]
+        pub fn raise_host_level(origin: Origin, level: u32) -> DispatchResult {
+            let by = Self::governor(origin)?;
+            ensure!(
+                Self::host_level().checked_add(1) == Some(level),
+                Error::<T>::NotNextLevel
+            );
+            if Self::decides(by, Motion::HostLevel { level })? {
+                quids_io::storage::set(well_known_keys::HOST_LEVEL, &level.encode());
+                Self::deposit_event(Event::HostLevelRaised { level });
+            }
+            Ok(())
         }
     }
 
@@ -509,6 +536,13 @@ pub mod pallet {
             Err(DispatchErrorWithPostInfo {
                 post_info,
                 error: Error::<T>::NotRoot.into(),
+            })
+        }
+
+        /// Which host functions new code may import.
+        pub fn host_level() -> u32 {
+            quids_io::storage::get_with(well_known_keys::HOST_LEVEL, |bytes| {
+                bytes.and_then(|mut bytes| u32::decode(&mut bytes).ok()).unwrap_or(1)
             })
         }
 

@@ -1,8 +1,7 @@
 //! Migrations of new code, guarded: what fails is undone, and the chain is in safe mode until other code takes over.
 
 use crate::{
-    Completed, Config, Council, Error, Event, Migrated, Pallet, Running, StopVotes, Suspended, council::Governor,
-    weights,
+    Completed, Config, Error, Event, Migrated, Motion, Pallet, Running, Suspended, council::Governor, weights,
 };
 use alloc::{
     format,
@@ -78,7 +77,7 @@ impl<T: Config> MigrationPort for Pallet<T> {
                 used.saturating_add(weights::MIGRATION)
             }
             Err(reason) => {
-                Self::enter_safe_mode("on_runtime_upgrade", reason);
+                Self::fail("on_runtime_upgrade", reason);
                 limit
             }
         }
@@ -99,7 +98,7 @@ impl<T: Config> MigrationPort for Pallet<T> {
                 stepped.used.saturating_add(weights::MIGRATION)
             }
             Err(reason) => {
-                Self::enter_safe_mode(&id, reason);
+                Self::fail(&id, reason);
                 Self::step_limit()
             }
         }
@@ -188,8 +187,6 @@ impl<T: Config> Pallet<T> {
 
     /// Begins the first migration that is not done; one that was interrupted goes on where it was.
     fn begin_next(interrupted: Option<RunningMigration>) {
-        // Those who wanted another one stopped said nothing of this one.
-        StopVotes::<T>::kill();
         let next = (0..)
             .map_while(|index| T::Migrations::describe(index).map(|described| (index, described)))
             .find(|(_, (id, ..))| !Completed::<T>::contains_key(&(*id).to_string()));
@@ -219,13 +216,15 @@ impl<T: Config> Pallet<T> {
     }
 
     /// What the migration did is undone already.
-    fn enter_safe_mode(id: &str, reason: String) {
-        StopVotes::<T>::kill();
+    fn fail(id: &str, reason: String) {
         log::write(
             log::Level::Error,
             &format!("migration {id} failed, the chain is in safe mode: {reason}"),
         );
-        let mut reason = reason;
+        Self::enter_safe_mode(id, reason);
+    }
+
+    fn enter_safe_mode(id: &str, mut reason: String) {
         while reason.len() > REASON_MAX {
             reason.pop();
         }
@@ -240,29 +239,18 @@ impl<T: Config> Pallet<T> {
         });
     }
 
-    /// Ends the migration that is under way: root and the recovery account at once, members once as many want it as an approval takes.
-    /// What it did stays, its next step does not come; the chain is in safe mode, and other code is the way out.
-    pub(crate) fn stop_as(by: Governor) -> Result<(), DispatchError> {
-        let running = Running::<T>::get().filter(|_| !Self::is_in_safe_mode());
-        let running = running.ok_or(Error::<T>::NoMigration)?;
-        if let Governor::Member(who) = by {
-            let mut wanted = StopVotes::<T>::get();
-            ensure!(!wanted.contains(&who), Error::<T>::AlreadyVoted);
-            wanted.push(who);
-            let council = Council::<T>::get();
-            let (votes, needed) = (council.count(&wanted), council.threshold);
-            Self::deposit_event(Event::StopVoted { who, votes, needed });
-            if votes < needed {
-                StopVotes::<T>::put(wanted);
-                return Ok(());
-            }
+    /// Ends the migration with this ID, if it is the one under way. What it did stays, its next step does not come; the chain is in
+    /// safe mode, and other code is the way out.
+    pub(crate) fn stop_as(by: Governor, id: String) -> Result<(), DispatchError> {
+        let is_running = Self::is_migrating() && Running::<T>::get().is_some_and(|running| running.id == id);
+        ensure!(is_running, Error::<T>::NoMigration);
+        if Self::decides(by, Motion::StopMigration { id: id.clone() })? {
+            log::write(
+                log::Level::Warn,
+                &format!("migration {id} was stopped, the chain is in safe mode"),
+            );
+            Self::enter_safe_mode(&id, "those who govern stopped it".to_string());
         }
-        let reason = match by {
-            Governor::Root => "root stopped it",
-            Governor::Member(_) => "the council stopped it",
-            Governor::Recovery(_) => "the recovery account stopped it",
-        };
-        Self::enter_safe_mode(&running.id, reason.to_string());
         Ok(())
     }
 

@@ -48,8 +48,8 @@ pub const PROPOSE: Weight = cost::of(30_000_000, 4 + PROPOSALS_MAX as u64, 4);
 pub const CANCEL: Weight = VOTE.saturating_add(REMOVE);
 /// Every member's vote is read, and removed in the end.
 pub const SET_COUNCIL: Weight = cost::of(30_000_000, 4 + crate::COUNCIL_MAX as u64, 4 + crate::COUNCIL_MAX as u64);
-/// The running migration, the votes and the council are read; votes or the suspension written.
-pub const STOP_MIGRATION: Weight = cost::of(20_000_000, 5, 2);
+/// The council, every member's vote and what it is about are read; votes removed, and what was decided written.
+pub const MOTION: Weight = cost::of(30_000_000, 6 + crate::COUNCIL_MAX as u64, 4 + crate::COUNCIL_MAX as u64);
 /// What a block looks at in any case.
 pub const AGENDA: Weight = cost::of(1_000_000, 2, 0);
 /// A look whether a migration is under way.

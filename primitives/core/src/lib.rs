@@ -29,4 +29,6 @@ pub mod well_known_keys {
     pub const CODE: &[u8] = b":code";
     /// Present while the first block of a new code runs its migrations.
     pub const CODE_UPDATED: &[u8] = b":code_updated";
+    /// Which host functions new code may import: those up to this level. SCALE of a `u32`; absent: 1.
+    pub const HOST_LEVEL: &[u8] = b":host_level";
 }

@@ -33,6 +33,12 @@ pub enum ValueType {
     I64,
 }
 
+/// The level of the last of [`HOST_FUNCTIONS`]. Whether new code may import a function is a matter of the state
+/// (`well_known_keys::HOST_LEVEL`), not of the node that checks it: or nodes of two versions would find two states. So whoever adds
+/// functions raises this, and gives each its level, which the check holds against the state's. A node that is behind the state's level
+/// checks nothing: it says that it is too old.
+pub const HOST_LEVEL: u32 = 1;
+
 /// One import a runtime may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HostFunction {

@@ -29,8 +29,6 @@ pub(crate) struct Host {
     pub metered: bool,
     /// Whether a call that costs more than [`BRIEF_UNITS_MAX`] ends the guest, as its deadline would.
     pub brief: bool,
-    /// Why a code was refused that a later version of this node might take.
-    pub lacking: Option<ExecutorError>,
     checker: Option<Arc<Checker>>,
 }
 
@@ -42,7 +40,6 @@ impl Host {
             transactions: 0,
             metered,
             brief: false,
-            lacking: None,
             checker,
         }
     }

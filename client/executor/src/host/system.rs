@@ -49,11 +49,7 @@ pub(super) fn runtime_check(mut caller: Ctx<'_>, code: u32, length: u32, out: u3
         Ok(checked) => Ok(checked.encode()),
         Err(CheckError::Refused(error)) => {
             tracing::debug!("a runtime was refused: {error}");
-            let reason = error.stable_reason();
-            if error.may_be_newer() {
-                caller.data_mut().lacking = Some(error);
-            }
-            Err(reason)
+            Err(error.stable_reason())
         }
         Err(CheckError::Local(error)) => return Err(Error::new(HostFailure::Local(error))),
     };

@@ -1,11 +1,11 @@
 //! The trial run, from the client and from inside a runtime.
 
 use crate::guests::{Guest, SCRATCH, api, executor, version};
-use codec::Decode;
+use codec::{Decode, Encode};
 use quids_api::CheckedRuntime;
-use quids_core::Weight;
+use quids_core::{Weight, well_known_keys};
 use quids_executor::{CheckError, ExecutorError, limits::CHECK_FUEL_MAX};
-use quids_io::{ExtError, Externalities, MemoryExternalities};
+use quids_io::{ExtError, Externalities, MemoryExternalities, abi::HOST_LEVEL};
 
 fn upgrade(on_upgrade: &str) -> Vec<u8> {
     Guest {
@@ -55,31 +55,29 @@ fn check(code: &[u8], expected: Result<(), ExecutorError>) {
     assert!(ext.commit_transaction().is_err(), "no transaction is left open");
 }
 
-/// What a later version of this node might take is told to whoever executes a block, and nothing else is.
+/// What code may import is up to the state, and a node that is behind it has no verdict.
 #[test]
-fn a_session_knows_of_code_that_asks_for_more_than_there_is() {
-    let newer = Guest {
-        imports: r#"(import "env" "ext_future_v1" (func $future))"#.into(),
-        ..Guest::default()
-    };
-    for (code, is_newer) in [
-        (newer.code(), true),
-        (upgrade("(unreachable)"), false),
-        (upgrade(""), false),
-    ] {
+fn a_node_that_is_behind_the_chains_level_checks_nothing() {
+    let code = upgrade("");
+    let with_level = |level: &[u8]| {
         let mut ext = MemoryExternalities::default();
-        let runtime = pallet().load();
-        let mut session = runtime.session().unwrap();
-        session.call(&mut ext, "Check", &code).unwrap();
-        let lacking = session.lacking().cloned();
-        assert_eq!(
-            matches!(&lacking, Some(ExecutorError::UnknownImport { name, .. }) if name == "ext_future_v1"),
-            is_newer,
-            "{lacking:?}"
+        ext.set(well_known_keys::HOST_LEVEL, level).unwrap();
+        ext
+    };
+    executor()
+        .check_runtime(&code, &mut with_level(&HOST_LEVEL.encode()))
+        .unwrap();
+    for level in [&(HOST_LEVEL + 1).encode()[..], &u32::MAX.encode(), b"", b"12345"] {
+        let outside = executor().check_runtime(&code, &mut with_level(level));
+        assert!(
+            matches!(&outside, Err(CheckError::Local(error)) if matches!(error, ExecutorError::Outdated(_)) && error.is_local()),
+            "{outside:?}"
         );
-        // It stays known for the rest of the block.
-        session.call(&mut ext, "Check", &upgrade("")).unwrap();
-        assert_eq!(session.lacking().cloned(), lacking);
+        let inside = pallet()
+            .load()
+            .call(&mut with_level(level), "Check", &code)
+            .unwrap_err();
+        assert!(matches!(inside, ExecutorError::Outdated(_)), "{inside}");
     }
 }
 

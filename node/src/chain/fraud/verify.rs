@@ -158,8 +158,6 @@ pub(super) fn fault_of<B: StateBackend>(
     });
     match executed {
         Ok(executed) if executed.header == block.header => Ok(None),
-        // Whoever is behind accuses nobody.
-        Ok(executed) if executed.lacking.is_some() => executed.ensure_is(&block.header).map(|_| None),
         Ok(executed) => Ok(Some(Fault::Header(Box::new(executed.header)))),
         Err(ChainError::InvalidBlock { reason, .. }) => Ok(Some(Fault::Refused(reason))),
         Err(ChainError::Executor(error)) if error.is_verdict() => Ok(Some(Fault::Failed(error.to_string()))),

@@ -56,11 +56,12 @@ impl Chain {
             let old = run(&runtime, &metadata, &mut parent, block)?;
             let new = run(new.runtime, new.metadata, &mut state, block)?;
             replay.extrinsics += block.extrinsics.len() as u64;
-            let of_upgrades = old.iter().filter(|outcome| is_of_upgrade(outcome)).count();
+            let extrinsics = old.iter().take(block.extrinsics.len());
+            let of_upgrades = extrinsics.filter(|outcome| is_of_a_code(outcome)).count();
             replay.of_upgrades += of_upgrades as u64;
             for (index, (old, new)) in old.iter().zip(&new).enumerate() {
                 let is_own = index == block.extrinsics.len();
-                if is_of_upgrade(old) || (is_own && of_upgrades > 0) {
+                if is_of_a_code(old) || (is_own && of_upgrades > 0) {
                     continue;
                 }
                 let Some((old, new)) = parting(old, new) else { continue };
@@ -192,10 +193,28 @@ fn told(metadata: &Metadata, event: &Event) -> String {
     )
 }
 
-/// Whether it took a code its way: proposed, approved, uploaded, authorized or applied it.
-fn is_of_upgrade(outcome: &Outcome) -> bool {
-    let is_step = |step: &String| step.starts_with("Upgrade.") && !step.starts_with("Upgrade.RootCallDone");
-    outcome.iter().any(is_step)
+/// What tells that a code was taken a step of its way: under the code itself there is no such step.
+const OF_A_CODE: [&str; 9] = [
+    "Proposed",
+    "Approved",
+    "ApprovedByRoot",
+    "ChunkUploaded",
+    "CodeChecked",
+    "Scheduled",
+    "Activated",
+    "UpgradeAuthorized",
+    "UpgradeApplied",
+];
+
+/// Whether it took a code a step of its way.
+fn is_of_a_code(outcome: &Outcome) -> bool {
+    let name = |step: &String| {
+        step.strip_prefix("Upgrade.")?
+            .split_whitespace()
+            .next()
+            .map(str::to_owned)
+    };
+    outcome.iter().filter_map(name).any(|name| OF_A_CODE.contains(&&*name))
 }
 
 /// Where two outcomes part: the first step that only one has, or that differs.

@@ -111,8 +111,8 @@ pub struct Replay {
     pub from: u32,
     pub to: u32,
     pub extrinsics: u64,
-    /// Those among them that took a code its way, and blocks with such: what they do hangs on the version that runs, so they are not
-    /// compared.
+    /// Those among them that took a code a step of its way. What they do hangs on the version that runs: they are not compared, nor is
+    /// what their blocks do by themselves.
     pub of_upgrades: u64,
     /// The first of them.
     pub differences: Vec<Difference>,

@@ -31,9 +31,21 @@ pub enum UpgradeCommand {
     Approve(VoteArgs),
     /// Be against a proposal, as a member of the council, or end it where one alone may
     Cancel(VoteArgs),
-    /// Stop the migration that is under way, which takes the chain into safe mode: together with others of the council, or
+    /// Stop a migration that is under way, which takes the chain into safe mode: together with others of the council, or
     /// alone as root or the recovery account
     StopMigration {
+        /// The migration, as `status` names it
+        id: String,
+        /// Do it as root, through the root account
+        #[arg(long)]
+        as_root: bool,
+        #[command(flatten)]
+        sender: SenderArgs,
+    },
+    /// Let new code import the host functions of the next level, once all nodes have them: who decides is as for stop-migration
+    RaiseHostLevel {
+        /// The next level
+        level: u32,
         /// Do it as root, through the root account
         #[arg(long)]
         as_root: bool,
@@ -98,7 +110,18 @@ pub fn run(command: UpgradeCommand) -> Result<(), CliError> {
         UpgradeCommand::Propose(args) => propose(&args),
         UpgradeCommand::Approve(args) => on_proposal("approve", &args),
         UpgradeCommand::Cancel(args) => on_proposal("cancel", &args),
-        UpgradeCommand::StopMigration { as_root, sender } => govern("stop_migration", &[], as_root, &sender),
+        UpgradeCommand::StopMigration { id, as_root, sender } => govern(
+            "stop_migration",
+            &[("id", Arg::Bytes(id.into_bytes()))],
+            as_root,
+            &sender,
+        ),
+        UpgradeCommand::RaiseHostLevel { level, as_root, sender } => govern(
+            "raise_host_level",
+            &[("level", Arg::Number(level.into()))],
+            as_root,
+            &sender,
+        ),
         UpgradeCommand::Upload { id, file, sender } => block_on(upload::run(id, &read(&file)?, &sender)),
         UpgradeCommand::Status { rpc, json } => block_on(status::run(&rpc, json)),
     }

@@ -170,6 +170,9 @@ impl<L: Ledger> Task<L> {
             }
             Err(error) if error.is_local() => {
                 tracing::warn!("no verdict on block {hash:?}: {error}");
+                if error.is_outdated() {
+                    self.outdated = Some((hash, error.to_string()));
+                }
                 Stage::Unknown(Box::new(Waiting { block, from, is_kept }))
             }
             Err(error) => {

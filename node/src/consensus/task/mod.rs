@@ -122,6 +122,8 @@ pub struct Task<L: Ledger> {
     ready: Vec<Message>,
     /// A decision whose block is not executed yet, and when that was tried last.
     undelivered: Option<Justification>,
+    /// A block of this height that takes a newer node than this one, and what it lacks.
+    outdated: Option<(Hash, String)>,
     executed_again: Instant,
     /// When the height began.
     begun: Instant,
@@ -221,6 +223,7 @@ impl<L: Ledger> Task<L> {
             is_checking: false,
             ready: Vec::new(),
             undelivered: None,
+            outdated: None,
             executed_again: Instant::now(),
             begun: Instant::now(),
             unsent: VecDeque::new(),
@@ -540,6 +543,11 @@ impl<L: Ledger> Task<L> {
                 let reason = "it was found invalid before it was decided".into();
                 return Err(ChainError::InvalidButFinal { number, hash, reason }.into());
             }
+            Some(Stage::Unknown(_)) if self.outdated.as_ref().is_some_and(|(hash, _)| *hash == block) => {
+                let reason = self.outdated.take().map(|(_, reason)| reason).unwrap_or_default();
+                let (number, hash) = (self.height, block);
+                return Err(ChainError::Outdated { number, hash, reason }.into());
+            }
             Some(Stage::Here | Stage::Unknown(_)) => {
                 tracing::warn!("block {} is decided, but not executed yet", self.height);
                 self.executed_again = Instant::now();
@@ -581,6 +589,7 @@ impl<L: Ledger> Task<L> {
         self.timers.clear();
         self.ready.clear();
         self.undelivered = None;
+        self.outdated = None;
         self.begins = Some(Instant::now());
         self.tell_status();
         Ok(())

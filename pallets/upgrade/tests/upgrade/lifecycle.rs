@@ -2,8 +2,8 @@
 
 use super::*;
 use pallet_upgrade::{
-    Agenda, Chunks, Code, Council, CouncilVotes, GenesisConfig, NOTES_MAX, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX,
-    Proposals, weights,
+    Agenda, Chunks, Code, Council, CouncilVotes, GenesisConfig, MotionVotes, NOTES_MAX, PROPOSALS_MAX,
+    PROPOSALS_OF_ONE_MAX, Proposals, weights,
 };
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Council as CouncilOf, Stage};
 use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
@@ -768,6 +768,43 @@ fn who_left_the_council_no_longer_counts() {
         assert!(stage(0).is_some(), "nor is C's rejection");
         done(STRANGER, approve(0));
         assert!(Proposals::<Runtime>::get(&0).unwrap().is_approved);
+    });
+}
+
+#[test]
+fn the_level_of_host_functions_rises_one_by_one() {
+    let raise = |level| Call::raise_host_level { level };
+    governed(|| {
+        assert_eq!(Upgrade::host_level(), 1);
+        for (who, level, error) in [
+            (STRANGER, 2, Error::<Runtime>::NotGovernor),
+            (A, 1, Error::NotNextLevel),
+            (A, 3, Error::NotNextLevel),
+            (A, 0, Error::NotNextLevel),
+        ] {
+            refused(Origin::Signed(who), raise(level), error);
+        }
+        done(A, raise(2));
+        assert_eq!(Upgrade::host_level(), 1);
+        // A vote does not live for ever.
+        go_to(2 + LIFE);
+        done(B, raise(2));
+        assert_eq!(Upgrade::host_level(), 1);
+        done(A, raise(2));
+        assert_eq!(Upgrade::host_level(), 2);
+        assert_eq!(MotionVotes::<Runtime>::iter().count(), 0);
+        refused(Origin::Root, raise(2), Error::<Runtime>::NotNextLevel);
+        call(Origin::Root, raise(3)).unwrap();
+        assert_eq!(Upgrade::host_level(), 3);
+        // Who leaves the council has wanted nothing.
+        done(A, raise(4));
+        let council = Call::set_council {
+            members: vec![B, C],
+            threshold: 1,
+            recovery: None,
+        };
+        call(Origin::Root, council).unwrap();
+        assert_eq!(MotionVotes::<Runtime>::iter().count(), 0);
     });
 }
 

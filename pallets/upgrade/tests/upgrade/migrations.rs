@@ -2,7 +2,7 @@
 
 use super::lifecycle::{A, B, R, STRANGER, put_council};
 use super::*;
-use pallet_upgrade::{Completed, Running, StopVotes, Suspended};
+use pallet_upgrade::{Completed, MotionVotes, Running, Suspended};
 use quids_api::upgrade::Suspension;
 use quids_support::{
     hooks::Hooks,
@@ -210,60 +210,51 @@ fn made(origin: Origin, c: Call<Runtime>) {
     assert_eq!(call(origin, c), Ok(()));
 }
 
+fn stop(id: &str) -> Call<Runtime> {
+    Call::stop_migration { id: id.into() }
+}
+
 #[test]
 fn a_migration_is_stopped_by_those_who_govern() {
-    let on_running = |test: &dyn Fn()| {
+    let on_running = |by: &[Origin]| {
         on_new_code(Does::Ends, &[Does::GoesOn, Does::GoesOn, Does::Ends], || {
-            refused(
-                Origin::Signed(STRANGER),
-                Call::stop_migration {},
-                Error::<Runtime>::NotGovernor,
-            );
+            refused(Origin::Signed(STRANGER), stop("first"), Error::<Runtime>::NotGovernor);
+            refused(Origin::Root, stop("second"), Error::<Runtime>::NoMigration);
             next_block();
-            test();
+            for origin in by {
+                assert_eq!(safe_mode(), None);
+                made(*origin, stop("first"));
+                if *origin != *by.last().unwrap() {
+                    refused(*origin, stop("first"), Error::<Runtime>::AlreadyVoted);
+                }
+            }
+            assert_eq!(
+                safe_mode(),
+                Some(("first".into(), "those who govern stopped it".into()))
+            );
             // What was done stays, nothing goes on, and it is no longer to be stopped.
             let kept = marks();
             next_block();
             assert_eq!(marks(), kept);
-            assert_eq!(StopVotes::<Runtime>::get(), []);
-            refused(Origin::Root, Call::stop_migration {}, Error::<Runtime>::NoMigration);
+            assert_eq!(MotionVotes::<Runtime>::iter().count(), 0);
+            refused(Origin::Root, stop("first"), Error::<Runtime>::NoMigration);
             new_code(Does::Ends, &[Does::Ends]);
             assert_eq!(safe_mode(), None);
         });
     };
-    let stopped = |by: &str| assert_eq!(safe_mode(), Some(("first".into(), format!("{by} stopped it"))));
-    on_running(&|| {
-        made(Origin::Root, Call::stop_migration {});
-        stopped("root");
-    });
-    on_running(&|| {
-        made(Origin::Signed(R), Call::stop_migration {});
-        stopped("the recovery account");
-    });
-    on_running(&|| {
-        made(Origin::Signed(A), Call::stop_migration {});
-        assert_eq!(safe_mode(), None);
-        refused(
-            Origin::Signed(A),
-            Call::stop_migration {},
-            Error::<Runtime>::AlreadyVoted,
-        );
-        made(Origin::Signed(B), Call::stop_migration {});
-        stopped("the council");
-    });
-    // A vote is about the migration that was under way, not the next.
+    on_running(&[Origin::Root]);
+    on_running(&[Origin::Signed(R)]);
+    on_running(&[Origin::Signed(A), Origin::Signed(B)]);
+    // A vote is about one migration, not the next.
     on_new_code(Does::Ends, &[Does::Ends, Does::GoesOn, Does::Ends], || {
-        made(Origin::Signed(A), Call::stop_migration {});
+        made(Origin::Signed(A), stop("first"));
         next_block();
         assert_eq!(Running::<Runtime>::get().unwrap().id, "second");
-        made(Origin::Signed(B), Call::stop_migration {});
+        refused(Origin::Signed(B), stop("first"), Error::<Runtime>::NoMigration);
+        made(Origin::Signed(B), stop("second"));
         assert_eq!(safe_mode(), None);
-    });
-    on_new_code(Does::Ends, &[Does::Ends], || {
-        for _ in 0..3 {
-            next_block();
-        }
-        refused(Origin::Root, Call::stop_migration {}, Error::<Runtime>::NoMigration);
+        made(Origin::Signed(A), stop("second"));
+        assert_eq!(safe_mode().unwrap().0, "second");
     });
 }
 
