@@ -1,6 +1,6 @@
 //! Migrations of new code, guarded: what fails is undone, and the chain is in safe mode until other code takes over.
 
-use crate::{Completed, Config, Event, Migrated, Pallet, Running, Suspended, weights};
+use crate::{Completed, Config, Event, Migrated, Pallet, Running, Suspended, costs};
 use alloc::{
     format,
     string::{String, ToString},
@@ -71,7 +71,7 @@ impl<T: Config> MigrationPort for Pallet<T> {
                 }
                 let interrupted = Running::<T>::take();
                 Self::begin_next(interrupted);
-                used.saturating_add(weights::MIGRATION)
+                used.saturating_add(costs::MIGRATION)
             }
             Err(reason) => {
                 Self::enter_safe_mode("on_runtime_upgrade", reason);
@@ -82,17 +82,17 @@ impl<T: Config> MigrationPort for Pallet<T> {
 
     fn advance() -> Weight {
         let Some(running) = Running::<T>::get() else {
-            return weights::NO_MIGRATION;
+            return costs::NO_MIGRATION;
         };
         if Self::is_in_safe_mode() {
-            return weights::NO_MIGRATION;
+            return costs::NO_MIGRATION;
         }
         Migrated::<T>::put(true);
         let id = running.id.clone();
         match Self::guarded_step(&running) {
             Ok(stepped) => {
                 Self::note_step(running, stepped.next);
-                stepped.used.saturating_add(weights::MIGRATION)
+                stepped.used.saturating_add(costs::MIGRATION)
             }
             Err(reason) => {
                 Self::enter_safe_mode(&id, reason);
