@@ -51,8 +51,8 @@ pub const AGENDA: Weight = cost::of(1_000_000, 2, 0);
 pub const NO_MIGRATION: Weight = cost::of(1_000_000, 2, 0);
 /// What keeping track of a migration adds to it: an instance, and the code's hash.
 pub const MIGRATION: Weight = cost::of(3_000_000_000, 5, 5);
-/// A proposal goes, with its code.
-pub const REMOVE: Weight = cost::of(20_000_000, 3, 4 + CHUNKS_MAX as u64);
+/// A proposal goes, with its code: as by the last vote against it.
+pub const REMOVE: Weight = weights::cancel(CHUNKS_MAX);
 
 /// The chunks are read and hashed.
 pub const fn reading_code(bytes: usize) -> Weight {
