@@ -57,6 +57,32 @@ impl Line {
     }
 }
 
+/// A line in whole numbers, as weights have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    pub base: u64,
+    pub slopes: Vec<u64>,
+}
+
+impl Whole {
+    /// The line times `scale`, its slopes rounded up, its base such that no sample lies above. A slope that is within a hundredth of
+    /// the whole number below it is that number: the lengths of lengths bend a line a little.
+    pub fn covering(line: &Line, points: &[(&[u32], f64)], scale: f64) -> Self {
+        let up = |slope: f64| match slope - slope.floor() < 0.01 {
+            true => slope.floor(),
+            false => slope.ceil(),
+        };
+        let slopes: Vec<f64> = line.slopes.iter().map(|slope| up(slope * scale)).collect();
+        let of_slopes = |x: &[u32]| -> f64 { x.iter().zip(&slopes).map(|(x, slope)| f64::from(*x) * slope).sum() };
+        let left = points.iter().map(|(x, y)| y * scale - of_slopes(x));
+        Self {
+            // Sums of whole numbers are whole but for the last bits.
+            base: (left.fold(0.0, f64::max) - 1e-6).ceil().max(0.0) as u64,
+            slopes: slopes.iter().map(|slope| *slope as u64).collect(),
+        }
+    }
+}
+
 /// Gauss' elimination with pivots, of rows with their right side last; `None` of a singular system.
 fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
     let size = rows.len();
@@ -112,6 +138,21 @@ mod tests {
         assert_eq!(Line::fit(&[(&[], 1.0), (&[], 3.0)]).unwrap().base, 2.0);
         assert_eq!(Line::fit(&[(&[5], 1.0), (&[5], 3.0)]), None);
         assert_eq!(Line::fit(&[]), None);
+        // What is written covers each sample, also those above the line, and where a slope is rounded down.
+        for (points, scale, base, slope) in [
+            (&[(&[0][..], 0.0), (&[1], 3.0), (&[2], 1.0), (&[3], 4.0)][..], 1.0, 2, 1),
+            (&[(&[0], 0.0), (&[1], 3.0), (&[2], 1.0), (&[3], 4.0)], 1.2, 2, 2),
+            (&[(&[0], 7.0), (&[1000], 1009.0)], 1.0, 9, 1),
+            (&[(&[0], 7.0), (&[1000], 1027.0)], 1.0, 7, 2),
+            (&[(&[0], 5.0), (&[1], 1.0)], 1.0, 5, 0),
+        ] {
+            let whole = Whole::covering(&Line::fit(points).unwrap(), points, scale);
+            assert_eq!(
+                (whole.base, &whole.slopes[..]),
+                (base, &[slope][..]),
+                "{points:?} times {scale}"
+            );
+        }
         // A cost does not fall.
         assert_eq!(Line::fit(&[(&[0], 5.0), (&[1], 1.0)]).unwrap().slopes, [0.0]);
     }

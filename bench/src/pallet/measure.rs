@@ -11,24 +11,50 @@ use quids_core::{DispatchError, Header, Height, Weight};
 use quids_crypto::SignatureScheme;
 use quids_db::{BlockCommit, Database, StorageConfig};
 use quids_state::{Commit, EMPTY_ROOT, MemoryState, Overlay, SharedCache, StateBackend, StateView};
+use quids_support::limits::cost;
 use quids_trie::Proof;
 use std::sync::Arc;
 
 const CACHE_MB: usize = 256;
 
 /// Pallet, call, and each component with its lowest and highest value: as `quids_runtime::benchmarks::Listed`.
-type Listed = (String, String, Vec<(String, u32, u32)>);
+pub type Listed = (String, String, Vec<(String, u32, u32)>);
 
 /// What the call took with these values of its components.
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub values: Vec<u32>,
-    /// The median of the runs: the call's own time, without that of entering the runtime and decoding.
+    /// The median of the runs, of the slowest round: the call's own time, without that of entering the runtime and decoding.
     pub time_ns: f64,
     pub reads: f64,
     pub writes: f64,
     pub proof: f64,
     pub declared: Weight,
+}
+
+impl Sample {
+    /// The higher of this and another measurement of the same.
+    pub fn raise(&mut self, other: &Self) {
+        self.time_ns = self.time_ns.max(other.time_ns);
+        self.reads = self.reads.max(other.reads);
+        self.writes = self.writes.max(other.writes);
+        self.proof = self.proof.max(other.proof);
+    }
+
+    /// What the call has to declare: time, and reads and writes at reference costs; bytes of proof.
+    pub fn needed(&self) -> Weight {
+        let needed = cost::of((self.time_ns * 1e3) as u64, self.reads as u64, self.writes as u64);
+        Weight::new(needed.ref_time, self.proof as u64)
+    }
+
+    /// Whether it does, with so much of the time being noise: a factor, and nanoseconds besides.
+    pub fn is_covered(&self, factor: f64, noise_ns: f64) -> bool {
+        let quieter = Self {
+            time_ns: (self.time_ns / factor - noise_ns).max(0.0),
+            ..self.clone()
+        };
+        !quieter.needed().any_gt(self.declared)
+    }
 }
 
 /// A runtime with benchmarks, and a state to make them on.
@@ -120,7 +146,10 @@ impl Bench {
         let log = state.take_access_log().ok_or("no access log")?;
         let written = log.writes.union(&log.merges).count();
         let keys: Vec<&[u8]> = log.reads.union(&log.writes).map(Vec::as_slice).collect();
-        let proof = Proof(self.view().prove(&keys)?).encoded_size();
+        let proof = match keys.is_empty() {
+            true => 0,
+            false => Proof(self.view().prove(&keys)?).encoded_size(),
+        };
         let mut times = Samples::default();
         for _ in 0..repeat {
             let mut state = Overlay::new(self.view());
@@ -171,5 +200,50 @@ fn block(header: Header, state: Commit) -> BlockCommit {
         state,
         aux: Vec::new(),
         evm: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_declared_has_to_cover_all_but_noise() {
+        // 12 µs in 5 reads and a write: 72 µs; 300 bytes.
+        let sample = |ref_time, proof_size| Sample {
+            values: Vec::new(),
+            time_ns: 12_000.0,
+            reads: 5.0,
+            writes: 1.0,
+            proof: 300.0,
+            declared: Weight::new(ref_time, proof_size),
+        };
+        assert_eq!(sample(0, 0).needed(), Weight::new(72_000_000, 300));
+        for (ref_time, proof_size, factor, noise_ns, covered) in [
+            (72_000_000, 300, 1.0, 0.0, true),
+            (71_999_999, 300, 1.0, 0.0, false),
+            (72_000_000, 299, 1.0, 0.0, false),
+            // A sixth of the time may be noise, and so many nanoseconds; nothing of the rest.
+            (70_000_000, 300, 1.2, 0.0, true),
+            (69_999_999, 300, 1.2, 0.0, false),
+            (69_000_000, 300, 1.2, 1e3, true),
+            (68_999_999, 300, 1.2, 1e3, false),
+            (60_000_000, 300, 1.2, 1e6, true),
+            (59_999_999, 300, 1.2, 1e6, false),
+            (70_000_000, 299, 1.2, 0.0, false),
+        ] {
+            let found = sample(ref_time, proof_size).is_covered(factor, noise_ns);
+            assert_eq!(
+                found, covered,
+                "{ref_time} ps, {proof_size} bytes, noise {factor} and {noise_ns} ns"
+            );
+        }
+        let mut raised = sample(0, 0);
+        raised.raise(&Sample {
+            time_ns: 13_000.0,
+            reads: 4.0,
+            ..sample(0, 0)
+        });
+        assert_eq!((raised.time_ns, raised.reads), (13_000.0, 5.0));
     }
 }

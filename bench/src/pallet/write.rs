@@ -1,6 +1,6 @@
-//! Weights as Rust: a file a pallet, a function a call.
+//! Weights as Rust: a file a pallet, a function a call. What is written is as `rustfmt` leaves it.
 
-use super::{Measured, fit::Line};
+use super::{Effort, Measured};
 use crate::{Result, machine::Machine};
 use std::{
     collections::BTreeSet,
@@ -9,64 +9,128 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Writes `FOLDER/PALLET.rs` for each pallet among the measured.
-pub fn all(folder: &Path, measured: &[Measured], machine: &Machine) -> Result {
-    std::fs::create_dir_all(folder)?;
+/// Writes `FOLDER/PALLET/src/weights.rs` for each pallet among the measured, the name in lower case.
+pub fn all(folder: &Path, measured: &[Measured], machine: &Machine, effort: &Effort) -> Result {
+    let head = head(machine, effort, &today());
     let pallets: BTreeSet<&str> = measured.iter().map(|one| one.pallet.as_str()).collect();
     for pallet in pallets {
         let calls: Vec<_> = measured.iter().filter(|one| one.pallet == pallet).collect();
-        let path = folder.join(format!("{}.rs", pallet.to_lowercase()));
-        std::fs::write(&path, file(pallet, &calls, machine, &today()))?;
-        println!("{}", path.display());
+        let folder = folder.join(pallet.to_lowercase()).join("src");
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join("weights.rs");
+        std::fs::write(&path, file(pallet, &calls, &head))?;
+        // The figures may be JSON, which is for the standard output.
+        eprintln!("{}", path.display());
     }
     Ok(())
 }
 
-fn file(pallet: &str, calls: &[&Measured], machine: &Machine, date: &str) -> String {
+/// How, when and on what it was measured.
+fn head(machine: &Machine, effort: &Effort, date: &str) -> String {
+    let Effort {
+        steps,
+        repeat,
+        rounds,
+        accounts,
+    } = effort;
+    let margin = ((super::MARGIN - 1.0) * 100.0).round();
+    format!(
+        "//! Measured on {date} in the WASM runtime on the database with {accounts} accounts: {machine}.\n\
+         //! {rounds} rounds of {repeat} runs at {steps} values of each component; of the rounds the highest median counts. What is written covers\n\
+         //! every sample, rounded up, and has {margin} % more of time and of a proof's branches, for the noise of shared machines and growing states.\n\
+         //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.\n"
+    )
+}
+
+fn file(pallet: &str, calls: &[&Measured], head: &str) -> String {
     let mut out = format!(
-        "//! Weights of pallet {pallet}'s calls, written by `quids bench pallet --output`. Measured {date} in the WASM runtime on \
-         the\n//! database: {machine}. Time is the call's own; reads and writes have reference costs.\n\n\
-         use quids_core::Weight;\nuse quids_support::limits::cost;\n"
+        "//! Weights of the calls of pallet {pallet}, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.\n\
+         //!\n{head}\nuse quids_core::Weight;\nuse quids_support::limits::cost;\n"
     );
     for call in calls {
-        let r2 = call.time.r2.map_or(String::new(), |r2| format!("R² {r2:.3}. "));
-        let bytes = call.at_most.proof;
-        let _ = write!(
-            out,
-            "\n/// {r2}A proof of the keys that it touched had {bytes:.0} bytes.\npub const fn {}({}) -> Weight {{\n    {}\n}}\n",
-            call.call,
-            call.components
-                .iter()
-                .map(|name| format!("{name}: u32"))
-                .collect::<Vec<_>>()
-                .join(", "),
-            expression(call),
-        );
+        out.push_str(&function(call));
+    }
+    out.push_str(&by_name(calls));
+    out
+}
+
+/// `cost::measured(time, reads, writes, proof)`, and for each component with a cost what one more costs.
+fn function(call: &Measured) -> String {
+    let (time, reads, writes, proof) = (
+        &call.time.whole,
+        &call.reads.whole,
+        &call.writes.whole,
+        &call.proof.whole,
+    );
+    let slopes = |at: usize| [time.slopes[at], reads.slopes[at], writes.slopes[at], proof.slopes[at]];
+    let is_free = |at: usize| slopes(at) == [0; 4];
+    let arguments: Vec<String> = (0..)
+        .zip(&call.components)
+        .map(|(at, name)| format!("{}{name}: u32", if is_free(at) { "_" } else { "" }))
+        .collect();
+    let mut out = format!(
+        "\n/// {}.\npub const fn {}({}) -> Weight {{\n",
+        call.figures(),
+        call.call,
+        arguments.join(", ")
+    );
+    let base = format!(
+        "cost::measured({})",
+        numbers(&[time.base, reads.base, writes.base, proof.base])
+    );
+    let mut sum = String::from("base");
+    let mut costs = String::new();
+    for (at, name) in call.components.iter().enumerate().filter(|(at, _)| !is_free(*at)) {
+        let _ = writeln!(costs, "    let {name} = cost::each({name}, {});", numbers(&slopes(at)));
+        let _ = write!(sum, ".saturating_add({name})");
+    }
+    match costs.is_empty() {
+        true => {
+            let _ = writeln!(out, "    {base}\n}}");
+        }
+        false => {
+            let _ = writeln!(out, "    let base = {base};\n{costs}    {sum}\n}}");
+        }
     }
     out
 }
 
-/// `cost::of(base, reads, writes)`, and for each component with a cost what one more costs. Rounded up.
-fn expression(call: &Measured) -> String {
-    // Picoseconds; counts are whole numbers, but for noise of the fit.
-    let up = |of: f64| (of - 1e-6).ceil().max(0.0) as u64;
-    let at = |line: &Line, slope: Option<usize>| slope.map_or(line.base, |at| line.slopes[at]);
-    let cost = |slope| {
-        let time = up(at(&call.time, slope) * 1e3);
-        (time, up(at(&call.reads, slope)), up(at(&call.writes, slope)))
-    };
-    let (time, reads, writes) = cost(None);
-    let mut out = format!("cost::of({time}, {reads}, {writes})");
-    for (place, name) in call.components.iter().enumerate() {
-        let (time, reads, writes) = cost(Some(place));
-        if (time, reads, writes) != (0, 0, 0) {
-            let _ = write!(
-                out,
-                ".saturating_add(cost::of({time}, {reads}, {writes}).saturating_mul({name} as u64))"
-            );
-        }
+/// The functions by the names of their calls, for tests.
+fn by_name(calls: &[&Measured]) -> String {
+    let mut out = String::from(
+        "\n/// The weight of a call by its name, with a value for each of its components. For tests.\n\
+         #[cfg(any(feature = \"runtime-benchmarks\", not(target_arch = \"wasm32\")))]\n\
+         pub fn by_name(call: &str, components: &[u32]) -> Option<Weight> {\n    match (call, components) {\n",
+    );
+    for call in calls {
+        let names = &call.components;
+        let given: Vec<String> = names.iter().map(|name| format!("*{name}")).collect();
+        let _ = writeln!(
+            out,
+            "        (\"{0}\", [{1}]) => Some({0}({2})),",
+            call.call,
+            names.join(", "),
+            given.join(", ")
+        );
     }
+    out.push_str("        _ => None,\n    }\n}\n");
     out
+}
+
+/// With separators between thousands.
+fn numbers(all: &[u64]) -> String {
+    let one = |number: &u64| {
+        let digits = number.to_string();
+        let mut out = String::new();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                out.push('_');
+            }
+            out.push(digit);
+        }
+        out
+    };
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The day in UTC, as in RFC 3339.
@@ -93,42 +157,59 @@ fn day(since_1970: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pallet::measure::Sample;
-    use quids_core::Weight;
+    use crate::pallet::{
+        Figure,
+        fit::{Line, Whole},
+    };
 
-    fn line(base: f64, slopes: &[f64]) -> Line {
-        Line {
-            base,
-            slopes: slopes.to_vec(),
-            r2: Some(0.987),
+    fn figure(base: u64, slopes: &[u64]) -> Figure {
+        Figure {
+            line: Line {
+                base: base as f64,
+                slopes: slopes.iter().map(|slope| *slope as f64).collect(),
+                r2: Some(0.987),
+            },
+            whole: Whole {
+                base,
+                slopes: slopes.to_vec(),
+            },
+        }
+    }
+
+    fn call(name: &str, components: &[&str], time: Figure, free: &[u64]) -> Measured {
+        Measured {
+            pallet: "System".into(),
+            call: name.into(),
+            components: components.iter().map(|name| (*name).to_owned()).collect(),
+            time,
+            reads: figure(2, free),
+            writes: figure(1, free),
+            proof: figure(900, free),
+            samples: Vec::new(),
         }
     }
 
     #[test]
     fn weights_are_rust() {
-        let call = Measured {
-            pallet: "System".into(),
-            call: "remark".into(),
-            components: vec!["bytes".into()],
-            time: line(1234.5, &[0.25]),
-            reads: line(2.0, &[0.0]),
-            writes: line(1.0, &[0.0]),
-            proof: line(900.0, &[0.0]),
-            at_most: Sample {
-                values: vec![5],
-                time_ns: 0.0,
-                reads: 2.0,
-                writes: 1.0,
-                proof: 900.0,
-                declared: Weight::ZERO,
-            },
+        let remark = call("remark", &["bytes", "events"], figure(1_234_500, &[250, 0]), &[0, 0]);
+        let set_phase = call("set_phase", &[], figure(999, &[]), &[]);
+        let effort = Effort {
+            steps: 6,
+            repeat: 31,
+            rounds: 2,
+            accounts: 100_000,
         };
-        let text = file("System", &[&call], &Machine::here(), "2026-11-28");
+        let head = head(&Machine::here(), &effort, "2026-11-28");
+        let text = file("System", &[&remark, &set_phase], &head);
         for part in [
-            "Measured 2026-11-28",
-            "R² 0.987. A proof of the keys that it touched had 900 bytes.",
-            "pub const fn remark(bytes: u32) -> Weight {",
-            "cost::of(1234500, 2, 1).saturating_add(cost::of(250, 0, 0).saturating_mul(bytes as u64))",
+            "//! Measured on 2026-11-28 in the WASM runtime on the database with 100000 accounts",
+            "//! 2 rounds of 31 runs at 6 values of each component;",
+            "has 20 % more",
+            "/// 1234500 + 250·bytes ns (R² 0.987), 2 reads, 1 writes, 900 bytes of proof.\n",
+            "pub const fn remark(bytes: u32, _events: u32) -> Weight {\n    let base = cost::measured(1_234_500, 2, 1, 900);\n    \
+             let bytes = cost::each(bytes, 250, 0, 0, 0);\n    base.saturating_add(bytes)\n}\n",
+            "pub const fn set_phase() -> Weight {\n    cost::measured(999, 2, 1, 900)\n}\n",
+            "        (\"remark\", [bytes, events]) => Some(remark(*bytes, *events)),\n        (\"set_phase\", []) => Some(set_phase()),\n",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }

@@ -1,8 +1,8 @@
 //! Worst cases of the calls: accounts that come to be, and accounts whose last balance goes.
 
-use crate::{Call, Config, Pallet};
+use crate::{Call, Config, Pallet, weights};
 use alloc::{format, string::String, vec, vec::Vec};
-use quids_core::{AccountId20, Balance};
+use quids_core::{AccountId20, Balance, Weight};
 use quids_support::{
     benchmark::{Benchmark, Benchmarks, SetUp},
     origin::Origin,
@@ -79,5 +79,9 @@ impl<T: Config> Benchmarks for Pallet<T> {
                 Ok((BY_WHO, Call::unreserve { value }))
             }),
         ]
+    }
+
+    fn generated(call: &str, components: &[u32]) -> Option<Weight> {
+        weights::by_name(call, components)
     }
 }

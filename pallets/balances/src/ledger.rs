@@ -78,6 +78,10 @@ impl<T: Config> Currency for Pallet<T> {
         }
         amount.saturating_sub(moved)
     }
+
+    fn set_free_balance(who: &AccountId20, amount: Balance) -> Result<(), DispatchError> {
+        Self::set_free(who, amount)
+    }
 }
 
 impl<T: Config> quids_support::traits::FeePot for Pallet<T> {

@@ -15,6 +15,7 @@ extern crate alloc;
 
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
+mod costs;
 mod fees;
 mod invariants;
 mod ledger;
@@ -121,7 +122,7 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Transfers from the free balance. Removes the sender if it ends below the existential deposit.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::TRANSFER)]
+        #[pallet::weight(weights::transfer_allow_death())]
         pub fn transfer_allow_death(
             origin: Origin,
             dest: AccountId20,
@@ -133,7 +134,7 @@ pub mod pallet {
 
         /// Transfers from the free balance; fails if the sender would end below the existential deposit.
         #[pallet::call_index(3)]
-        #[pallet::weight(weights::TRANSFER)]
+        #[pallet::weight(weights::transfer_keep_alive())]
         pub fn transfer_keep_alive(
             origin: Origin,
             dest: AccountId20,
@@ -145,7 +146,7 @@ pub mod pallet {
 
         /// Transfers everything that can be transferred; with `keep_alive` all but the existential deposit.
         #[pallet::call_index(4)]
-        #[pallet::weight(weights::TRANSFER_ALL)]
+        #[pallet::weight(weights::transfer_all())]
         pub fn transfer_all(origin: Origin, dest: AccountId20, keep_alive: bool) -> DispatchResult {
             let from = ensure_signed(origin)?;
             let value = Self::transferable(&from, keep_alive);
@@ -155,7 +156,7 @@ pub mod pallet {
         /// Sets an account's free balance, issuing or burning the difference. Root only. A balance below the
         /// existential deposit is set to 0.
         #[pallet::call_index(8)]
-        #[pallet::weight(weights::FORCE_SET_BALANCE)]
+        #[pallet::weight(weights::force_set_balance())]
         pub fn force_set_balance(
             origin: Origin,
             who: AccountId20,
@@ -167,7 +168,7 @@ pub mod pallet {
 
         /// Burns from the sender's free balance.
         #[pallet::call_index(10)]
-        #[pallet::weight(weights::BURN)]
+        #[pallet::weight(weights::burn())]
         pub fn burn(origin: Origin, #[pallet::compact] value: Balance, keep_alive: bool) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::burn_free(&who, value, !keep_alive)
@@ -175,7 +176,7 @@ pub mod pallet {
 
         /// Sets part of the sender's free balance aside.
         #[pallet::call_index(11)]
-        #[pallet::weight(weights::RESERVE)]
+        #[pallet::weight(weights::reserve())]
         pub fn reserve(origin: Origin, #[pallet::compact] value: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
             <Self as Currency>::reserve(&who, value)?;
@@ -187,7 +188,7 @@ pub mod pallet {
 
         /// Frees what the sender set aside by `reserve`.
         #[pallet::call_index(12)]
-        #[pallet::weight(weights::RESERVE)]
+        #[pallet::weight(weights::unreserve())]
         pub fn unreserve(origin: Origin, #[pallet::compact] value: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
             let left = OwnReserves::<T>::get(&who)
@@ -210,7 +211,7 @@ pub mod pallet {
     impl<T: Config> Hooks for Pallet<T> {
         /// Accounts for `on_finalize`.
         fn on_initialize(_height: Height) -> Weight {
-            weights::ON_FINALIZE
+            costs::ON_FINALIZE
         }
 
         fn on_finalize(_height: Height) {

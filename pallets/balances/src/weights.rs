@@ -1,17 +1,59 @@
-//! Weights of the calls, by hand until they are measured: storage at reference costs, a little time for the code.
+//! Weights of the calls of pallet Balances, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
+//!
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
+//! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
+//! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
 
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// Two accounts.
-pub const TRANSFER: Weight = cost::of(10_000_000, 2, 2);
-/// The sender is read once more.
-pub const TRANSFER_ALL: Weight = cost::of(12_000_000, 3, 2);
-/// An account, and the issuance, which only this call reads.
-pub const FORCE_SET_BALANCE: Weight = cost::of(10_000_000, 2, 2);
-/// An account and a counter.
-pub const BURN: Weight = cost::of(8_000_000, 1, 2);
-/// An account and the entry of its own reserves.
-pub const RESERVE: Weight = cost::of(8_000_000, 2, 2);
-/// Fee pot, digest, author; three issuance values.
-pub const ON_FINALIZE: Weight = cost::of(10_000_000, 6, 4);
+/// 2194 ns, 2 reads, 3 writes, 4118 bytes of proof.
+pub const fn transfer_allow_death() -> Weight {
+    cost::measured(2_632_800, 2, 3, 4_942)
+}
+
+/// 2254 ns, 2 reads, 3 writes, 4118 bytes of proof.
+pub const fn transfer_keep_alive() -> Weight {
+    cost::measured(2_704_800, 2, 3, 4_942)
+}
+
+/// 2593 ns, 2 reads, 3 writes, 4118 bytes of proof.
+pub const fn transfer_all() -> Weight {
+    cost::measured(3_111_600, 2, 3, 4_942)
+}
+
+/// 1992 ns, 2 reads, 3 writes, 2873 bytes of proof.
+pub const fn force_set_balance() -> Weight {
+    cost::measured(2_390_400, 2, 3, 3_448)
+}
+
+/// 1822 ns, 1 reads, 3 writes, 2750 bytes of proof.
+pub const fn burn() -> Weight {
+    cost::measured(2_186_400, 1, 3, 3_300)
+}
+
+/// 2203 ns, 2 reads, 3 writes, 2910 bytes of proof.
+pub const fn reserve() -> Weight {
+    cost::measured(2_643_600, 2, 3, 3_492)
+}
+
+/// 2193 ns, 2 reads, 3 writes, 2910 bytes of proof.
+pub const fn unreserve() -> Weight {
+    cost::measured(2_631_600, 2, 3, 3_492)
+}
+
+/// The weight of a call by its name, with a value for each of its components. For tests.
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+pub fn by_name(call: &str, components: &[u32]) -> Option<Weight> {
+    match (call, components) {
+        ("transfer_allow_death", []) => Some(transfer_allow_death()),
+        ("transfer_keep_alive", []) => Some(transfer_keep_alive()),
+        ("transfer_all", []) => Some(transfer_all()),
+        ("force_set_balance", []) => Some(force_set_balance()),
+        ("burn", []) => Some(burn()),
+        ("reserve", []) => Some(reserve()),
+        ("unreserve", []) => Some(unreserve()),
+        _ => None,
+    }
+}

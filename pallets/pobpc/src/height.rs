@@ -3,8 +3,8 @@
 
 use crate::{
     Active, Candidate, Candidates, CommitteeHash, Config, ConsensusKeys, CurrentParameters, Event, KeyOwner, Member,
-    NextCandidates, Offences, Pallet, Seats, SelectAnew, TransactionCount, TransactionLimit, Validators, draw_weight,
-    select_witnesses, weights,
+    NextCandidates, Offences, Pallet, Seats, SelectAnew, TransactionCount, TransactionLimit, Validators, costs,
+    draw_weight, select_witnesses,
 };
 use alloc::{format, vec::Vec};
 use codec::Encode;
@@ -18,7 +18,7 @@ impl<T: Config> Pallet<T> {
     /// Whose turn it may be. Returns the weight of that and of `end_height`.
     pub(crate) fn check_author(height: Height) -> Weight {
         let Some(seats) = Seats::<T>::get(&height) else {
-            return weights::NO_CONSENSUS;
+            return costs::NO_CONSENSUS;
         };
         match T::Author::get() {
             Some(author) if seats.iter().any(|one| one.account == author) => {}
@@ -31,9 +31,9 @@ impl<T: Config> Pallet<T> {
         let selected = CurrentParameters::<T>::get()
             .seats_at(next)
             .min(Active::<T>::get().len());
-        let mut weight = weights::end_height(seats.len().max(selected));
+        let mut weight = costs::end_height(seats.len().max(selected));
         if Self::ends_epoch(height) {
-            weight = weight.saturating_add(weights::end_epoch(Active::<T>::get().len()));
+            weight = weight.saturating_add(costs::end_epoch(Active::<T>::get().len()));
         }
         weight
     }
@@ -104,7 +104,7 @@ impl<T: Config> Pallet<T> {
         (!members.is_empty()).then_some(members)
     }
 
-    /// Active validators with their weights, as they are now.
+    /// Active validators with their costs, as they are now.
     pub(crate) fn candidates_now() -> Vec<Candidate> {
         let candidate = |Member { account, role }| {
             let validator = Validators::<T>::get(&account)?;

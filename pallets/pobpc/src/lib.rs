@@ -14,6 +14,9 @@
 extern crate alloc;
 
 mod beacon;
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+pub mod benchmarks;
+mod costs;
 mod genesis;
 mod height;
 mod invariants;
@@ -54,7 +57,7 @@ pub mod pallet {
         /// The least that a validator bonds.
         #[pallet::constant]
         type MinimumBond: Get<Balance>;
-        /// Blocks after which members and their weights are looked at anew; what was seen counts after as many blocks
+        /// Blocks after which members and their costs are looked at anew; what was seen counts after as many blocks
         /// more, so that nobody who changes them knows the beacon that they will meet.
         #[pallet::constant]
         type EpochLength: Get<Height>;
@@ -216,7 +219,7 @@ pub mod pallet {
         /// `proof`: signature by `key` over `quids_pobpc::registration_message`. `commitment`: the last link of a hash
         /// chain (`quids_pobpc::chain_hash`); without one the validator counts as unreliable.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::REGISTER)]
+        #[pallet::weight(weights::register(costs::ACTIVE_MAX))]
         pub fn register(
             origin: Origin,
             key: PublicKey,
@@ -231,7 +234,7 @@ pub mod pallet {
 
         /// Adds to the sender's bond.
         #[pallet::call_index(1)]
-        #[pallet::weight(weights::BOND_MORE)]
+        #[pallet::weight(weights::bond_more())]
         pub fn bond_more(origin: Origin, #[pallet::compact] amount: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_bond_more(who, amount)
@@ -239,7 +242,7 @@ pub mod pallet {
 
         /// Commits the sender to another hash chain: the first, or when one ends.
         #[pallet::call_index(2)]
-        #[pallet::weight(weights::COMMIT)]
+        #[pallet::weight(weights::commit())]
         pub fn commit(origin: Origin, commitment: Hash) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_commit(who, commitment)
@@ -247,7 +250,7 @@ pub mod pallet {
 
         /// The sender will be no validator any more. Refused where too few full nodes would be left.
         #[pallet::call_index(3)]
-        #[pallet::weight(weights::LEAVE)]
+        #[pallet::weight(weights::leave(costs::ACTIVE_MAX))]
         pub fn leave(origin: Origin) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_leave(who)
@@ -255,7 +258,7 @@ pub mod pallet {
 
         /// Gives the sender, who has left, its bond back and forgets it.
         #[pallet::call_index(4)]
-        #[pallet::weight(weights::WITHDRAW)]
+        #[pallet::weight(costs::withdraw())]
         pub fn withdraw(origin: Origin) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_withdraw(who)
@@ -263,7 +266,7 @@ pub mod pallet {
 
         /// Ends the sender's time in jail, once it is over.
         #[pallet::call_index(5)]
-        #[pallet::weight(weights::UNJAIL)]
+        #[pallet::weight(weights::unjail(costs::ACTIVE_MAX))]
         pub fn unjail(origin: Origin) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::do_unjail(who)
@@ -272,7 +275,7 @@ pub mod pallet {
         /// Proves that a member signed two messages for one place: it is slashed and jailed. Anybody may, also without a
         /// signature, then without a reward. Free if it proves something new.
         #[pallet::call_index(6)]
-        #[pallet::weight((weights::REPORT, DispatchClass::Operational))]
+        #[pallet::weight((costs::report(), DispatchClass::Operational))]
         pub fn report(origin: Origin, evidence: Evidence) -> DispatchResultWithPostInfo {
             let reporter = match origin {
                 Origin::None => None,
@@ -287,7 +290,7 @@ pub mod pallet {
 
         /// Tells who voted for the parent. The author's call: once a block at most, not to be sent as a transaction.
         #[pallet::call_index(8)]
-        #[pallet::weight((weights::note_votes(justification.signatures.len()), DispatchClass::Mandatory))]
+        #[pallet::weight((costs::note_votes(justification.signatures.len() as u32), DispatchClass::Mandatory))]
         pub fn note_votes(origin: Origin, justification: Justification) -> DispatchResult {
             ensure_none(origin)?;
             Self::do_note_votes(&justification)
@@ -295,7 +298,7 @@ pub mod pallet {
 
         /// Sets the parameters, for the next height on. Root only; the threshold may only be raised.
         #[pallet::call_index(7)]
-        #[pallet::weight((weights::SET_PARAMETERS, DispatchClass::Operational))]
+        #[pallet::weight((weights::set_parameters(costs::ACTIVE_MAX), DispatchClass::Operational))]
         pub fn set_parameters(origin: Origin, parameters: Parameters) -> DispatchResult {
             ensure_root(origin)?;
             ensure!(

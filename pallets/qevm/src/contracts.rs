@@ -1,6 +1,6 @@
 //! The EVM as other pallets use it.
 
-use crate::{Config, Pallet, weights};
+use crate::{Config, Pallet, costs};
 use alloc::vec::Vec;
 use quids_core::{AccountId20, Balance, DispatchError, H160, U256, Weight};
 use quids_support::contracts::{Answer, Contracts};
@@ -32,6 +32,6 @@ impl<T: Config> Contracts for Pallet<T> {
     }
 
     fn weight(gas: u64) -> Weight {
-        weights::gas::<T>(gas).saturating_add(weights::SIGNED)
+        costs::gas::<T>(gas).saturating_add(costs::SIGNED)
     }
 }

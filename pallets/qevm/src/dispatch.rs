@@ -1,6 +1,6 @@
 //! Calls of the runtime that contracts asked for through `IDispatch`.
 
-use crate::{Config, Event, Pallet, precompiles, weights};
+use crate::{Config, Event, Pallet, costs, precompiles};
 use codec::DecodeLimit;
 use quids_api::evm::EvmLog;
 use quids_core::DispatchError;
@@ -29,7 +29,7 @@ impl<T: Config> Pallet<T> {
     /// Gas of a call that a contract asks for: that which weighs as much as the call declares, and what is around it.
     pub(crate) fn dispatch_gas(encoded: &[u8]) -> Result<u64, &'static str> {
         let declared = Self::open_call(encoded)?.dispatch_info().weight;
-        Ok(weights::to_gas::<T>(declared.saturating_add(weights::DISPATCH)))
+        Ok(costs::to_gas::<T>(declared.saturating_add(costs::DISPATCH)))
     }
 
     /// Makes the calls that an execution asked for and did not take back, in order, each as signed by the account that

@@ -14,10 +14,13 @@
 
 extern crate alloc;
 
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
 mod block;
 mod code;
 mod contracts;
 mod convert;
+pub mod costs;
 mod crypto;
 mod deploy;
 mod dispatch;
@@ -39,12 +42,12 @@ mod transaction;
 pub mod weights;
 
 pub use code::Code;
+pub use costs::GasWeight;
 pub use crypto::{HostCrypto, install as install_crypto, warm};
 pub use fee::{BaseFee, Eip1559};
 pub use pallet::*;
 pub use precompiles::PrecompileMap;
 pub use recording::recorded;
-pub use weights::GasWeight;
 
 /// The EVM and its transactions.
 #[quids_support::pallet(name = "Qevm")]
@@ -206,7 +209,7 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// An Ethereum transaction, EIP-2718 bytes, which proves by itself who made it.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::transact::<T>(envelope))]
+        #[pallet::weight(costs::transact::<T>(envelope))]
         pub fn transact(origin: Origin, envelope: Vec<u8>) -> DispatchResult {
             // The executive takes bare ones before they are dispatched.
             drop((origin, envelope));
@@ -215,7 +218,7 @@ pub mod pallet {
 
         /// Calls a contract, or transfers. Gas is paid for by the transaction's fee, its price is zero in the EVM.
         #[pallet::call_index(1)]
-        #[pallet::weight(weights::gas::<T>(*gas_limit))]
+        #[pallet::weight(costs::gas::<T>(*gas_limit))]
         pub fn call(
             origin: Origin,
             to: AccountId20,
@@ -229,7 +232,7 @@ pub mod pallet {
 
         /// Creates a contract at the address that sender and nonce give.
         #[pallet::call_index(2)]
-        #[pallet::weight(weights::gas::<T>(*gas_limit))]
+        #[pallet::weight(costs::gas::<T>(*gas_limit))]
         pub fn create(
             origin: Origin,
             value: U256,
@@ -242,7 +245,7 @@ pub mod pallet {
 
         /// Creates a contract at the address that sender, salt and code give (EIP-1014).
         #[pallet::call_index(3)]
-        #[pallet::weight(weights::gas::<T>(*gas_limit))]
+        #[pallet::weight(costs::gas::<T>(*gas_limit))]
         pub fn create2(
             origin: Origin,
             value: U256,
@@ -256,7 +259,7 @@ pub mod pallet {
 
         /// Sets the hard forks: pairs of first height and revm's number. Root only.
         #[pallet::call_index(4)]
-        #[pallet::weight((weights::SET_FORKS, DispatchClass::Operational))]
+        #[pallet::weight((weights::set_forks(forks.len() as u32), DispatchClass::Operational))]
         pub fn set_forks(origin: Origin, forks: Vec<(u64, u8)>) -> DispatchResult {
             ensure_root(origin)?;
             ensure!(Self::are_forks(&forks), Error::<T>::UnknownFork);
@@ -267,7 +270,7 @@ pub mod pallet {
 
         /// Tells what the validators signed for contracts. The author's call: once a block at most, not to be sent as a transaction.
         #[pallet::call_index(5)]
-        #[pallet::weight((weights::note_certificates(certificates), DispatchClass::Mandatory))]
+        #[pallet::weight((costs::note_certificates(certificates), DispatchClass::Mandatory))]
         pub fn note_certificates(origin: Origin, certificates: Certificates) -> DispatchResult {
             ensure_none(origin)?;
             Self::do_note_certificates(certificates)
@@ -294,7 +297,7 @@ pub mod pallet {
     impl<T: Config> Hooks for Pallet<T> {
         fn on_initialize(_height: Height) -> Weight {
             Self::begin_block();
-            weights::ON_INITIALIZE
+            costs::ON_INITIALIZE
         }
 
         fn on_finalize(height: Height) {

@@ -1,10 +1,10 @@
 //! Ethereum's transactions, and the post-quantum one: who sent it, may it be in a block, what it does.
 
 use crate::{
-    Config, Event, GasUsed, Pallet, Transactions,
+    Config, Event, GasUsed, Pallet, Transactions, costs,
     error::{error, validity},
     execute::Setting,
-    recording, weights,
+    recording,
 };
 use alloc::{format, vec::Vec};
 use pallet_system::extensions::nonce_tag;
@@ -214,7 +214,7 @@ impl<T: Config> Pallet<T> {
         let room = message.max_fee_per_gas.saturating_sub(base_fee);
         let tip = message.max_priority_fee_per_gas.map_or(room, |tip| tip.min(room));
         let total = tip.saturating_mul(message.gas_limit.into());
-        let weight = weights::gas::<T>(message.gas_limit);
+        let weight = costs::gas::<T>(message.gas_limit);
         let space = limits.normal();
         let fit = |space: u64, used: u64| space.checked_div(used).unwrap_or(space);
         let count = fit(space.ref_time, weight.ref_time)
@@ -301,7 +301,7 @@ impl<T: Config> Pallet<T> {
             message.to,
         );
         Self::dispatch_requests(&outcome.logs);
-        let weight = weights::of_transaction::<T>(outcome.gas_used);
+        let weight = costs::of_transaction::<T>(outcome.gas_used);
         let post = PostDispatchInfo {
             actual_weight: Some(weight),
             pays_fee: Pays::No,
@@ -403,7 +403,7 @@ impl<T: Config> Pallet<T> {
         if trace.is_some() {
             recording::put(&executed.outcome);
         }
-        let actual_weight = Some(weights::gas::<T>(executed.outcome.gas_used).saturating_add(weights::SIGNED));
+        let actual_weight = Some(costs::gas::<T>(executed.outcome.gas_used).saturating_add(costs::SIGNED));
         let post_info = PostDispatchInfo {
             actual_weight,
             pays_fee: Pays::Yes,

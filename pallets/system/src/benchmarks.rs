@@ -1,9 +1,9 @@
 //! Worst cases of the calls.
 
-use crate::{Call, ChainPhase, Config, Pallet};
+use crate::{Call, ChainPhase, Config, Pallet, weights};
 use alloc::vec;
 use alloc::vec::Vec;
-use quids_core::AccountId20;
+use quids_core::{AccountId20, Weight};
 use quids_support::{
     benchmark::{Benchmark, Benchmarks, Component},
     origin::Origin,
@@ -38,5 +38,9 @@ impl<T: Config> Benchmarks for Pallet<T> {
     fn unmeasured() -> Vec<(&'static str, &'static str)> {
         let reason = "no key is made in WASM; what counts is the verification, which `quids bench crypto` measures";
         vec![("bind_key", reason), ("rotate_key", reason)]
+    }
+
+    fn generated(call: &str, components: &[u32]) -> Option<Weight> {
+        weights::by_name(call, components)
     }
 }

@@ -17,6 +17,7 @@ extern crate alloc;
 mod account;
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
+mod costs;
 pub mod extensions;
 mod invariants;
 mod keys;
@@ -152,7 +153,7 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Puts bytes into the chain's history, nothing else.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::remark(remark.len()))]
+        #[pallet::weight(weights::remark(remark.len() as u32))]
         pub fn remark(origin: Origin, remark: Vec<u8>) -> DispatchResult {
             ensure_signed(origin)?;
             drop(remark);
@@ -161,7 +162,7 @@ pub mod pallet {
 
         /// Puts bytes into the chain's history and their hash into an event.
         #[pallet::call_index(7)]
-        #[pallet::weight(weights::remark_with_event(remark.len()))]
+        #[pallet::weight(weights::remark_with_event(remark.len() as u32))]
         pub fn remark_with_event(origin: Origin, remark: Vec<u8>) -> DispatchResult {
             let sender = ensure_signed(origin)?;
             let hash = quids_io::hashing::blake3_256(&remark).into();
@@ -174,7 +175,7 @@ pub mod pallet {
         ///
         /// `proof`: signature by the new key over `quids_crypto::possession_message`.
         #[pallet::call_index(8)]
-        #[pallet::weight(weights::bind_key(public_key.scheme()))]
+        #[pallet::weight(costs::bind_key(public_key.scheme()))]
         pub fn bind_key(origin: Origin, public_key: PublicKey, proof: Signature) -> DispatchResult {
             let who = ensure_signed(origin)?;
             ensure!(!Keys::<T>::contains_key(&who), Error::<T>::KeyAlreadyBound);
@@ -187,7 +188,7 @@ pub mod pallet {
         ///
         /// `proof`: signature by the new key over `quids_crypto::possession_message`.
         #[pallet::call_index(9)]
-        #[pallet::weight(weights::rotate_key(public_key.scheme()))]
+        #[pallet::weight(costs::rotate_key(public_key.scheme()))]
         pub fn rotate_key(origin: Origin, public_key: PublicKey, proof: Signature) -> DispatchResult {
             let who = ensure_signed(origin)?;
             let bound = Keys::<T>::get(&who).ok_or(Error::<T>::NoKeyBound)?;
@@ -201,7 +202,7 @@ pub mod pallet {
 
         /// Takes the chain to a later phase. Root only.
         #[pallet::call_index(10)]
-        #[pallet::weight((weights::SET_PHASE, DispatchClass::Operational))]
+        #[pallet::weight((weights::set_phase(), DispatchClass::Operational))]
         pub fn set_phase(origin: Origin, phase: ChainPhase) -> DispatchResult {
             ensure_root(origin)?;
             ensure!(phase > Phase::<T>::get(), Error::<T>::PhaseNotLater);

@@ -1,28 +1,39 @@
-//! Weights of the calls, by hand until they are measured: storage at reference costs, verification by scheme.
+//! Weights of the calls of pallet System, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
+//!
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
+//! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
+//! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
 
 use quids_core::Weight;
-use quids_crypto::SignatureScheme;
 use quids_support::limits::cost;
 
-/// Copying and decoding: half a nanosecond a byte.
-pub const fn remark(bytes: usize) -> Weight {
-    cost::of(1_000_000u64.saturating_add((bytes as u64).saturating_mul(500)), 0, 0)
+/// 165 ns (R² 0.099), 0 reads, 0 writes, 0 bytes of proof.
+pub const fn remark(bytes: u32) -> Weight {
+    let base = cost::measured(192_000, 0, 0, 0);
+    let bytes = cost::each(bytes, 1, 0, 0, 0);
+    base.saturating_add(bytes)
 }
 
-/// Hashing with BLAKE3 comes to it: below two nanoseconds a byte.
-pub const fn remark_with_event(bytes: usize) -> Weight {
-    cost::of(2_000_000u64.saturating_add((bytes as u64).saturating_mul(2_500)), 0, 0)
+/// 3205 + 0.100·bytes ns (R² 0.977), 0 reads, 1 writes, 0 bytes of proof.
+pub const fn remark_with_event(bytes: u32) -> Weight {
+    let base = cost::measured(5_167_560, 0, 1, 0);
+    let bytes = cost::each(bytes, 120, 0, 0, 0);
+    base.saturating_add(bytes)
 }
 
-/// Reads: key, genesis hash, account; writes: key, account.
-pub const fn bind_key(scheme: SignatureScheme) -> Weight {
-    cost::of(10_000_000, 3, 2).saturating_add(cost::verification(scheme))
+/// 1332 ns, 1 reads, 2 writes, 407 bytes of proof.
+pub const fn set_phase() -> Weight {
+    cost::measured(1_598_400, 1, 2, 489)
 }
 
-/// Reads: key, genesis hash; writes: key.
-pub const fn rotate_key(scheme: SignatureScheme) -> Weight {
-    cost::of(10_000_000, 2, 1).saturating_add(cost::verification(scheme))
+/// The weight of a call by its name, with a value for each of its components. For tests.
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+pub fn by_name(call: &str, components: &[u32]) -> Option<Weight> {
+    match (call, components) {
+        ("remark", [bytes]) => Some(remark(*bytes)),
+        ("remark_with_event", [bytes]) => Some(remark_with_event(*bytes)),
+        ("set_phase", []) => Some(set_phase()),
+        _ => None,
+    }
 }
-
-/// One value.
-pub const SET_PHASE: Weight = cost::of(5_000_000, 1, 1);

@@ -1,9 +1,9 @@
 //! Worst cases of the calls: each leaves the state as the call finds it at its most expensive, and says the call. The pallet's
 //! tests make each once; `quids bench pallet Template` measures them.
 
-use crate::{Call, Config, CurrentLimit, Given, Limit, Pallet};
+use crate::{Call, Config, CurrentLimit, Given, Limit, Pallet, weights};
 use alloc::{vec, vec::Vec};
-use quids_core::AccountId20;
+use quids_core::{AccountId20, Weight};
 use quids_support::{
     benchmark::{Benchmark, Benchmarks},
     origin::Origin,
@@ -32,5 +32,9 @@ impl<T: Config> Benchmarks for Pallet<T> {
                 Ok((Origin::Signed(WHO), Call::forget {}))
             }),
         ]
+    }
+
+    fn generated(call: &str, components: &[u32]) -> Option<Weight> {
+        weights::by_name(call, components)
     }
 }

@@ -15,18 +15,23 @@ extern crate alloc;
 
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
+pub mod weights;
 
 pub use pallet::*;
 
 /// The chain's clock, in milliseconds since the Unix epoch.
 #[quids_support::pallet(name = "Timestamp")]
 pub mod pallet {
+    use crate::weights;
     use quids_api::TIMESTAMP_INHERENT;
     use quids_support::{prelude::*, traits::UnixTime};
 
     /// How far ahead of a node's own clock a block may be for the node to vote for it, in milliseconds. An opinion:
     /// it never decides validity.
     pub const AHEAD_MAX_MS: u64 = 30_000;
+
+    /// That the block has its time is forgotten at its end.
+    const ON_FINALIZE: Weight = cost::of(1_000_000, 1, 1);
 
     #[pallet::config]
     pub trait Config: pallet_system::Config {
@@ -57,9 +62,8 @@ pub mod pallet {
     #[pallet::call]
     impl<T: Config> Pallet<T> {
         /// States the block's time. The author's call: exactly one a block, not to be sent as a transaction.
-        // By hand until it is measured: two values read and written.
         #[pallet::call_index(0)]
-        #[pallet::weight((cost::of(5_000_000, 2, 3), DispatchClass::Mandatory))]
+        #[pallet::weight((weights::set().saturating_add(ON_FINALIZE), DispatchClass::Mandatory))]
         pub fn set(origin: Origin, #[pallet::compact] now: u64) -> DispatchResult {
             ensure_none(origin)?;
             ensure!(!DidUpdate::<T>::exists(), Error::<T>::AlreadySet);

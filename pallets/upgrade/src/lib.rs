@@ -15,7 +15,11 @@
 extern crate alloc;
 
 mod apply;
+#[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
+mod benchmarks;
+pub mod costs;
 mod council;
+mod invariants;
 mod lifecycle;
 mod migrate;
 pub mod weights;
@@ -291,7 +295,7 @@ pub mod pallet {
         /// Makes a call as root. The sender must be the root account. The transaction succeeds even if the call fails,
         /// which then has changed nothing: see the event.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::as_root(&call.dispatch_info()))]
+        #[pallet::weight(costs::as_root(&call.dispatch_info()))]
         #[expect(
             clippy::boxed_local,
             reason = "the argument is a field of the call, which contains it"
@@ -305,7 +309,7 @@ pub mod pallet {
                 Err(DispatchErrorWithPostInfo { post_info, error }) => (post_info, Err(error)),
             };
             Self::deposit_event(Event::RootCallDone { result });
-            let actual_weight = Some(post.charged_weight(&info).saturating_add(weights::AS_ROOT_OVERHEAD));
+            let actual_weight = Some(post.charged_weight(&info).saturating_add(weights::as_root()));
             Ok(PostDispatchInfo {
                 actual_weight,
                 pays_fee: post.pays_fee,
@@ -314,7 +318,7 @@ pub mod pallet {
 
         /// Hands root to another account. Root only.
         #[pallet::call_index(1)]
-        #[pallet::weight((weights::SET_ROOT, DispatchClass::Operational))]
+        #[pallet::weight((weights::set_root(), DispatchClass::Operational))]
         pub fn set_root(origin: Origin, new: AccountId20) -> DispatchResult {
             ensure_root(origin)?;
             let old = RootKey::<T>::get();
@@ -325,7 +329,7 @@ pub mod pallet {
 
         /// Replaces the code at once, after the checks of `apply_authorized_upgrade`. Root only.
         #[pallet::call_index(2)]
-        #[pallet::weight((weights::apply(code.len()), DispatchClass::Operational))]
+        #[pallet::weight((costs::apply(code.len()), DispatchClass::Operational))]
         pub fn set_code(origin: Origin, code: Vec<u8>) -> DispatchResultWithPostInfo {
             ensure_root(origin)?;
             Self::apply(&code, code_hash(&code), true)?;
@@ -339,7 +343,7 @@ pub mod pallet {
         /// Allows anybody to apply the code with this hash (`code_hash` of this crate). Replaces an earlier
         /// authorization. Root only.
         #[pallet::call_index(3)]
-        #[pallet::weight((weights::AUTHORIZE, DispatchClass::Operational))]
+        #[pallet::weight((weights::authorize_upgrade(), DispatchClass::Operational))]
         pub fn authorize_upgrade(origin: Origin, code_hash: CodeHash) -> DispatchResult {
             ensure_root(origin)?;
             Self::authorize(code_hash, true);
@@ -349,7 +353,7 @@ pub mod pallet {
         /// As `authorize_upgrade`, for code whose version need not be greater. Name, ABI and trial run are still
         /// checked. Root only.
         #[pallet::call_index(4)]
-        #[pallet::weight((weights::AUTHORIZE, DispatchClass::Operational))]
+        #[pallet::weight((weights::authorize_upgrade_without_checks(), DispatchClass::Operational))]
         pub fn authorize_upgrade_without_checks(origin: Origin, code_hash: CodeHash) -> DispatchResult {
             ensure_root(origin)?;
             Self::authorize(code_hash, false);
@@ -359,7 +363,7 @@ pub mod pallet {
         /// Applies the authorized code. Anybody may; free if it succeeds. Code that fails a check changes nothing, and
         /// the authorization stays.
         #[pallet::call_index(5)]
-        #[pallet::weight((weights::apply(code.len()), DispatchClass::Operational))]
+        #[pallet::weight((costs::apply(code.len()), DispatchClass::Operational))]
         pub fn apply_authorized_upgrade(origin: Origin, code: Vec<u8>) -> DispatchResultWithPostInfo {
             ensure_signed(origin)?;
             let authorized = AuthorizedUpgrade::<T>::get().ok_or_else(|| Self::cheap(Error::NothingAuthorized, 0))?;
@@ -378,7 +382,7 @@ pub mod pallet {
         /// Proposes code by its hash (`code_hash` of this crate), size and spec version, which it has to state. A member
         /// is for his own proposal; root's and the recovery account's are approved with that, the latter with a delay.
         #[pallet::call_index(6)]
-        #[pallet::weight((weights::PROPOSE, DispatchClass::Operational))]
+        #[pallet::weight((weights::propose(costs::OPEN_MAX), DispatchClass::Operational))]
         pub fn propose(
             origin: Origin,
             code_hash: CodeHash,
@@ -400,7 +404,7 @@ pub mod pallet {
 
         /// Is for a proposal. Members and root; a member who was against it no longer is.
         #[pallet::call_index(7)]
-        #[pallet::weight((weights::VOTE, DispatchClass::Operational))]
+        #[pallet::weight((weights::approve(costs::MEMBERS_MAX), DispatchClass::Operational))]
         pub fn approve(origin: Origin, id: ProposalId) -> DispatchResult {
             let by = Self::governor(origin)?;
             Self::approve_as(by, id)
@@ -409,7 +413,7 @@ pub mod pallet {
         /// Ends a proposal, scheduled or not: root, the recovery account, and its proposer before it is approved. A
         /// member is against it, which ends it once as many are as an approval takes.
         #[pallet::call_index(8)]
-        #[pallet::weight((weights::CANCEL, DispatchClass::Operational))]
+        #[pallet::weight((weights::cancel(lifecycle::CHUNKS_MAX), DispatchClass::Operational))]
         pub fn cancel(origin: Origin, id: ProposalId) -> DispatchResult {
             let by = Self::governor(origin)?;
             Self::cancel_as(by, id)
@@ -418,7 +422,7 @@ pub mod pallet {
         /// Brings a part of a proposal's code: all parts have 256 KiB but the last. In order; until the code is checked its
         /// proposer and root may replace one that is there. For those with a say, and the root account.
         #[pallet::call_index(9)]
-        #[pallet::weight((weights::upload(bytes.len()), DispatchClass::Operational))]
+        #[pallet::weight((weights::upload_chunk(bytes.len() as u32), DispatchClass::Operational))]
         pub fn upload_chunk(origin: Origin, id: ProposalId, index: u32, bytes: Vec<u8>) -> DispatchResult {
             Self::put_chunk(origin, id, index, bytes)
         }
@@ -426,7 +430,7 @@ pub mod pallet {
         /// Puts the parts together and checks the whole: hash, then all that `apply_authorized_upgrade` checks. What is
         /// refused stays as it is.
         #[pallet::call_index(10)]
-        #[pallet::weight((weights::complete(quids_io::abi::CODE_SIZE_MAX), DispatchClass::Operational))]
+        #[pallet::weight((costs::complete(quids_io::abi::CODE_SIZE_MAX), DispatchClass::Operational))]
         pub fn complete(origin: Origin, id: ProposalId) -> DispatchResultWithPostInfo {
             match Self::complete_upload(origin, id) {
                 Ok(weight) => Ok(Some(weight).into()),
@@ -440,7 +444,7 @@ pub mod pallet {
         /// Replaces the council and the recovery account: root at once, a member by a vote, once as many members want
         /// the same as an approval takes.
         #[pallet::call_index(11)]
-        #[pallet::weight((weights::SET_COUNCIL, DispatchClass::Operational))]
+        #[pallet::weight((weights::set_council(costs::MEMBERS_MAX, costs::OPEN_MAX), DispatchClass::Operational))]
         pub fn set_council(
             origin: Origin,
             members: Vec<AccountId20>,
@@ -458,7 +462,7 @@ pub mod pallet {
         /// Stops the migration with this ID, if it is under way, which takes the chain into safe mode: root and the recovery
         /// account at once, members once as many want it as an approval takes. What is done of it stays; other code leads out.
         #[pallet::call_index(12)]
-        #[pallet::weight((weights::MOTION, DispatchClass::Operational))]
+        #[pallet::weight((weights::stop_migration(costs::MEMBERS_MAX), DispatchClass::Operational))]
         pub fn stop_migration(origin: Origin, id: String) -> DispatchResult {
             let by = Self::governor(origin)?;
             Self::stop_as(by, id)
@@ -467,7 +471,7 @@ pub mod pallet {
         /// Lets new code import the host functions of the next level, once nodes have them: who decides is as for
         /// `stop_migration`. Nodes that do not have them stop at the first code that is checked.
         #[pallet::call_index(13)]
-        #[pallet::weight((weights::MOTION, DispatchClass::Operational))]
+        #[pallet::weight((weights::raise_host_level(costs::MEMBERS_MAX), DispatchClass::Operational))]
         pub fn raise_host_level(origin: Origin, level: u32) -> DispatchResult {
             let by = Self::governor(origin)?;
             ensure!(
@@ -490,6 +494,10 @@ pub mod pallet {
 
         fn on_finalize(height: Height) {
             Self::end_block(height);
+        }
+
+        fn try_state() -> Result<(), String> {
+            invariants::check::<T>()
         }
     }
 
@@ -532,7 +540,7 @@ pub mod pallet {
             if RootKey::<T>::get() == Some(who) {
                 return Ok(());
             }
-            let post_info = Some(weights::AS_ROOT_OVERHEAD).into();
+            let post_info = Some(weights::as_root()).into();
             Err(DispatchErrorWithPostInfo {
                 post_info,
                 error: Error::<T>::NotRoot.into(),
@@ -560,7 +568,7 @@ pub mod pallet {
         /// An error found before the trial run, which is then not paid for.
         fn cheap(error: Error<T>, hashed: usize) -> DispatchErrorWithPostInfo {
             DispatchErrorWithPostInfo {
-                post_info: Some(weights::hashing(hashed)).into(),
+                post_info: Some(costs::hashing(hashed)).into(),
                 error: error.into(),
             }
         }

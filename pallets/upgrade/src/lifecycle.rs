@@ -2,7 +2,7 @@
 
 use crate::{
     Agenda, AgendaItem, Chunks, Code, Config, Council, Error, Event, Migrated, NextProposal, Pallet, Proposals,
-    RootKey, Running, Suspended, apply::code_hash, council::Governor, weights,
+    RootKey, Running, Suspended, apply::code_hash, costs, council::Governor,
 };
 use alloc::vec::Vec;
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Proposal, ProposalId, Stage, UpgradeStatus};
@@ -208,7 +208,7 @@ impl<T: Config> Pallet<T> {
 
     /// Puts the chunks together and checks the whole. The weight used, as far as it is known.
     pub(crate) fn complete_upload(origin: Origin, id: ProposalId) -> Result<Weight, (DispatchError, Weight)> {
-        let early = |error: DispatchError| (error, weights::COMPLETE_REFUSED);
+        let early = |error: DispatchError| (error, costs::COMPLETE_REFUSED);
         let mut proposal = Self::proposal(id).map_err(early)?;
         Self::ensure_uploader(origin, &proposal).map_err(early)?;
         if proposal.is_checked {
@@ -219,10 +219,10 @@ impl<T: Config> Pallet<T> {
         }
         let code = Self::joined(id, &proposal);
         if code_hash(&code) != proposal.code_hash {
-            let weight = weights::reading_code(code.len());
+            let weight = costs::reading_code(code.len());
             return Err((Error::<T>::CodeHashMismatch.into(), weight));
         }
-        let weight = weights::complete(code.len());
+        let weight = costs::complete(code.len());
         let version = Self::check(&code, true).map_err(|error| (error, weight))?;
         if version.spec_version != proposal.spec_version {
             return Err((Error::<T>::SpecVersionMismatch.into(), weight));
@@ -294,7 +294,7 @@ impl<T: Config> Pallet<T> {
 
     /// At a block's start: what expired goes, and the weight is declared of an activation at the block's end.
     pub(crate) fn begin_block(height: Height) -> Weight {
-        let mut weight = weights::AGENDA;
+        let mut weight = costs::AGENDA;
         // What is busy has no room for an activation: the block ran a migration, or one is under way.
         let mut activates = Migrated::<T>::exists() || Self::is_migrating();
         for AgendaItem { id, due } in Agenda::<T>::get() {
@@ -307,12 +307,12 @@ impl<T: Config> Pallet<T> {
             match proposal.stage {
                 Stage::Scheduled { .. } if !activates => {
                     activates = true;
-                    weight = weight.saturating_add(weights::complete(proposal.code_size as usize));
+                    weight = weight.saturating_add(costs::complete(proposal.code_size as usize));
                 }
                 Stage::Open { expires } if expires < height => {
                     Self::remove(id);
                     Self::deposit_event(Event::Expired { id });
-                    weight = weight.saturating_add(weights::REMOVE);
+                    weight = weight.saturating_add(costs::REMOVE);
                 }
                 Stage::Scheduled { .. } | Stage::Open { .. } => {}
             }

@@ -1,8 +1,6 @@
 //! Migrations of new code, guarded: what fails is undone, and the chain is in safe mode until other code takes over.
 
-use crate::{
-    Completed, Config, Error, Event, Migrated, Motion, Pallet, Running, Suspended, council::Governor, weights,
-};
+use crate::{Completed, Config, Error, Event, Migrated, Motion, Pallet, Running, Suspended, costs, council::Governor};
 use alloc::{
     format,
     string::{String, ToString},
@@ -74,7 +72,7 @@ impl<T: Config> MigrationPort for Pallet<T> {
                 }
                 let interrupted = Running::<T>::take();
                 Self::begin_next(interrupted);
-                used.saturating_add(weights::MIGRATION)
+                used.saturating_add(costs::MIGRATION)
             }
             Err(reason) => {
                 Self::fail("on_runtime_upgrade", reason);
@@ -85,17 +83,17 @@ impl<T: Config> MigrationPort for Pallet<T> {
 
     fn advance() -> Weight {
         let Some(running) = Running::<T>::get() else {
-            return weights::NO_MIGRATION;
+            return costs::NO_MIGRATION;
         };
         if Self::is_in_safe_mode() {
-            return weights::NO_MIGRATION;
+            return costs::NO_MIGRATION;
         }
         Migrated::<T>::put(true);
         let id = running.id.clone();
         match Self::guarded_step(&running) {
             Ok(stepped) => {
                 Self::note_step(running, stepped.next);
-                stepped.used.saturating_add(weights::MIGRATION)
+                stepped.used.saturating_add(costs::MIGRATION)
             }
             Err(reason) => {
                 Self::fail(&id, reason);

@@ -24,6 +24,17 @@ pub(crate) enum Mode {
     Each,
 }
 
+impl Mode {
+    /// What a batch of so many calls weighs by itself.
+    fn weight(self, calls: u32) -> Weight {
+        match self {
+            Self::UntilFailure => weights::batch(calls),
+            Self::All => weights::batch_all(calls),
+            Self::Each => weights::force_batch(calls),
+        }
+    }
+}
+
 impl<T: Config> Pallet<T> {
     /// Makes the calls as `origin`: an account or root. Inherents and bare calls have no place in a batch.
     pub(crate) fn run(origin: Origin, calls: Vec<T::RuntimeCall>, mode: Mode) -> DispatchResultWithPostInfo {
@@ -38,40 +49,40 @@ impl<T: Config> Pallet<T> {
 
     /// A failure is the batch's own, which the storage transaction around every call undoes.
     fn run_all(origin: Origin, calls: Vec<T::RuntimeCall>) -> DispatchResultWithPostInfo {
-        let mut used = weights::BATCH;
+        let mut of_calls = Weight::ZERO;
+        let mut made = 0u32;
         for call in calls {
             let info = call.dispatch_info();
             let result = call.dispatch(origin);
-            used = used
-                .saturating_add(weights::ITEM)
-                .saturating_add(charged(&result, &info));
+            made = made.saturating_add(1);
+            of_calls = of_calls.saturating_add(charged(&result, &info));
             if let Err(failed) = result {
                 return Err(DispatchErrorWithPostInfo {
-                    post_info: Some(used).into(),
+                    post_info: Some(of_calls.saturating_add(Mode::All.weight(made))).into(),
                     error: failed.error,
                 });
             }
             Self::deposit_event(Event::ItemCompleted);
         }
         Self::deposit_event(Event::BatchCompleted);
-        Ok(Some(used).into())
+        Ok(Some(of_calls.saturating_add(Mode::All.weight(made))).into())
     }
 
     fn run_each(origin: Origin, calls: Vec<T::RuntimeCall>, mode: Mode) -> PostDispatchInfo {
-        let mut used = weights::BATCH;
+        let mut of_calls = Weight::ZERO;
+        let mut made = 0u32;
         let mut failures = false;
         for (index, call) in (0u32..).zip(calls) {
             let info = call.dispatch_info();
             let result = dispatch_transactional(call, origin);
-            used = used
-                .saturating_add(weights::ITEM)
-                .saturating_add(charged(&result, &info));
+            made = made.saturating_add(1);
+            of_calls = of_calls.saturating_add(charged(&result, &info));
             match result {
                 Ok(_) => Self::deposit_event(Event::ItemCompleted),
                 Err(failed) if mode == Mode::UntilFailure => {
                     let error = failed.error;
                     Self::deposit_event(Event::BatchInterrupted { index, error });
-                    return Some(used).into();
+                    return Some(of_calls.saturating_add(mode.weight(made))).into();
                 }
                 Err(failed) => {
                     failures = true;
@@ -83,7 +94,7 @@ impl<T: Config> Pallet<T> {
             true => Event::BatchCompletedWithErrors,
             false => Event::BatchCompleted,
         });
-        Some(used).into()
+        Some(of_calls.saturating_add(mode.weight(made))).into()
     }
 }
 

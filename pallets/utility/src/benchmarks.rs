@@ -1,8 +1,8 @@
 //! Worst cases of batches: as many calls as they may have, each as cheap as can be, so that what the batch adds is seen.
 
-use crate::{Call, Config, Pallet};
+use crate::{Call, Config, Pallet, weights};
 use alloc::{vec, vec::Vec};
-use quids_core::AccountId20;
+use quids_core::{AccountId20, Weight};
 use quids_support::{
     benchmark::{Benchmark, Benchmarks, Component, SetUp},
     origin::Origin,
@@ -26,5 +26,9 @@ impl<T: Config<RuntimeCall: From<pallet_system::Call<T>>>> Benchmarks for Pallet
             Benchmark::new("batch_all", [calls()], batch(|calls| Call::batch_all { calls })),
             Benchmark::new("force_batch", [calls()], batch(|calls| Call::force_batch { calls })),
         ]
+    }
+
+    fn generated(call: &str, components: &[u32]) -> Option<Weight> {
+        weights::by_name(call, components)
     }
 }

@@ -16,6 +16,7 @@ extern crate alloc;
 mod batch;
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
+mod costs;
 pub mod weights;
 
 pub use pallet::*;
@@ -63,21 +64,21 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Makes the calls one after the other until one fails. The transaction succeeds in any case: see the event.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::batch(calls))]
+        #[pallet::weight(costs::declared(weights::batch, calls))]
         pub fn batch(origin: Origin, calls: Vec<T::RuntimeCall>) -> DispatchResultWithPostInfo {
             Self::run(origin, calls, Mode::UntilFailure)
         }
 
         /// Makes all calls or none: if one fails, what the others did is undone.
         #[pallet::call_index(2)]
-        #[pallet::weight(weights::batch(calls))]
+        #[pallet::weight(costs::declared(weights::batch_all, calls))]
         pub fn batch_all(origin: Origin, calls: Vec<T::RuntimeCall>) -> DispatchResultWithPostInfo {
             Self::run(origin, calls, Mode::All)
         }
 
         /// Makes every call, whatever becomes of the others. The transaction succeeds in any case: see the events.
         #[pallet::call_index(4)]
-        #[pallet::weight(weights::batch(calls))]
+        #[pallet::weight(costs::declared(weights::force_batch, calls))]
         pub fn force_batch(origin: Origin, calls: Vec<T::RuntimeCall>) -> DispatchResultWithPostInfo {
             Self::run(origin, calls, Mode::Each)
         }

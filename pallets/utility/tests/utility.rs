@@ -208,15 +208,15 @@ fn used(call: RuntimeCall) -> Weight {
 
 #[test]
 fn a_batch_weighs_what_its_calls_used() {
-    let item = pay(1).dispatch_info().weight.saturating_add(weights::ITEM);
-    let of = |count| weights::BATCH.saturating_add(item.saturating_mul(count));
-    for mode in [batch, batch_all, force_batch] {
-        let three = mode(vec![pay(1), pay(1000), pay(1)]);
-        assert_eq!(three.dispatch_info().weight, of(3));
-        assert_eq!(used(mode(vec![pay(1); 3])), of(3));
-    }
     let calls = || vec![pay(1), pay(1000), pay(1)];
-    for (mode, made) in [(batch as fn(_) -> _, 2), (batch_all, 2), (force_batch, 3)] {
+    for (mode, own, made) in [
+        (batch as fn(_) -> _, weights::batch as fn(u32) -> _, 2),
+        (batch_all, weights::batch_all, 2),
+        (force_batch, weights::force_batch, 3),
+    ] {
+        let of = |count: u32| own(count).saturating_add(pay(1).dispatch_info().weight.saturating_mul(count.into()));
+        assert_eq!(mode(calls()).dispatch_info().weight, of(3));
+        assert_eq!(used(mode(vec![pay(1); 3])), of(3));
         assert_eq!(used(mode(calls())), of(made));
     }
     // Operational only if all of it is, since operational calls have room of their own.

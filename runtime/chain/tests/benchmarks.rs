@@ -1,24 +1,65 @@
-//! Every pallet of the runtime is measured, or says why not; every benchmark can be made on this runtime.
+//! Every call of the runtime has a weight that was measured, or a reason to have one by hand; every benchmark can be made on this
+//! runtime, and declares what was measured.
 
 use quids_io::MemoryExternalities;
 use quids_runtime::{Runtime, RuntimeGenesisConfig, benchmarks};
-use std::collections::BTreeSet;
+use scale_info::TypeDef;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Pallet and call.
+type Name = (String, String);
+
+/// All calls, from metadata.
+fn calls() -> BTreeSet<Name> {
+    let mut all = BTreeSet::new();
+    for (_, pallet) in Runtime::pallets_metadata() {
+        let Some(TypeDef::Variant(calls)) = pallet.calls.map(|calls| calls.type_info().type_def) else {
+            continue;
+        };
+        all.extend(
+            calls
+                .variants
+                .iter()
+                .map(|call| (pallet.name.to_owned(), call.name.to_owned())),
+        );
+    }
+    all
+}
 
 #[test]
-fn every_pallet_has_benchmarks_or_a_reason() {
-    let measured: BTreeSet<_> = benchmarks::all().into_iter().map(|(pallet, _)| pallet).collect();
-    let unmeasured: BTreeSet<_> = benchmarks::UNMEASURED.iter().map(|(pallet, _)| *pallet).collect();
-    assert!(measured.is_disjoint(&unmeasured));
-    let known: BTreeSet<_> = measured.union(&unmeasured).copied().collect();
-    let pallets: BTreeSet<_> = Runtime::pallets_metadata()
-        .into_iter()
-        .map(|(_, pallet)| pallet.name)
-        .collect();
-    assert_eq!(known, pallets);
+fn every_call_is_measured_or_has_a_reason() {
+    let mut known: BTreeMap<Name, usize> = BTreeMap::new();
+    for (pallet, benchmark) in benchmarks::all() {
+        *known.entry((pallet.to_owned(), benchmark.call.to_owned())).or_default() += 1;
+    }
+    for (pallet, call, reason) in benchmarks::unmeasured() {
+        assert!(reason.len() > 20, "{pallet}.{call} has no reason: {reason:?}");
+        *known.entry((pallet.to_owned(), call.to_owned())).or_default() += 1;
+    }
+    for (name, times) in &known {
+        assert_eq!(*times, 1, "{name:?} is measured, or excused, more than once");
+    }
+    assert_eq!(known.into_keys().collect::<BTreeSet<_>>(), calls());
+}
+
+#[test]
+fn every_measured_call_has_its_generated_weight() {
+    for (pallet, benchmark) in benchmarks::all() {
+        let most: Vec<u32> = benchmark.components.iter().map(|of| of.high).collect();
+        let generated = benchmark.generated(&most);
+        assert!(
+            generated.is_some_and(|weight| weight.ref_time > 0),
+            "{pallet}.{} with {} components is not in pallets/{}/src/weights.rs: quids bench pallet --pallet {pallet} --output pallets",
+            benchmark.call,
+            most.len(),
+            pallet.to_lowercase()
+        );
+    }
 }
 
 #[test]
 fn every_benchmark_is_set_up_and_made() {
+    let all = benchmarks::all();
     for (number, (pallet, call, components)) in (0..).zip(benchmarks::list()) {
         for high in [false, true] {
             let values: Vec<u32> = components
@@ -27,8 +68,13 @@ fn every_benchmark_is_set_up_and_made() {
                 .collect();
             MemoryExternalities::default().execute_with(|| {
                 RuntimeGenesisConfig::default().build();
-                let (encoded, _) = benchmarks::set_up(number, &values).unwrap();
+                let (encoded, declared) = benchmarks::set_up(number, &values).unwrap();
                 benchmarks::decode(&encoded).unwrap();
+                let measured = all[number as usize].1.generated(&values).unwrap_or_default();
+                assert!(
+                    !measured.any_gt(declared),
+                    "{pallet}.{call} with {values:?} declares {declared:?}, {measured:?} were measured"
+                );
                 assert_eq!(
                     benchmarks::dispatch(&encoded),
                     Ok(Ok(())),

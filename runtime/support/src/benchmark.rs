@@ -3,6 +3,7 @@
 
 use crate::{composition::PalletParts, origin::Origin};
 use alloc::{boxed::Box, string::String, vec::Vec};
+use quids_core::Weight;
 
 /// What a call's cost grows with, such as the bytes of an argument; measured from `low` to `high`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,12 +25,16 @@ pub type SetUp<Call> = Result<(Origin, Call), String>;
 /// From a value for each component.
 type SetUpOf<Call> = dyn Fn(&[u32]) -> SetUp<Call>;
 
+/// From a call's name and a value for each component: the weight that was measured.
+type Generated = fn(&str, &[u32]) -> Option<Weight>;
+
 /// One worst case.
 pub struct Benchmark<Call> {
     /// The call's name, as in metadata.
     pub call: &'static str,
     pub components: Vec<Component>,
     set_up: Box<SetUpOf<Call>>,
+    generated: Generated,
 }
 
 impl<Call> Benchmark<Call> {
@@ -47,6 +52,7 @@ impl<Call> Benchmark<Call> {
             call,
             components: components.into(),
             set_up: Box::new(set_up),
+            generated: |_, _| None,
         }
     }
 
@@ -60,12 +66,19 @@ impl<Call> Benchmark<Call> {
             call: self.call,
             components: self.components,
             set_up: Box::new(move |values| set_up(values).map(|(origin, call)| (origin, call.into()))),
+            generated: self.generated,
         }
     }
 
     /// Writes the state that the worst case needs; the call to make on it.
     pub fn set_up(&self, values: &[u32]) -> SetUp<Call> {
         (self.set_up)(values)
+    }
+
+    /// What the pallet's generated `weights.rs` has for the call with these values; `None` if the pallet did not say or it has no
+    /// such call.
+    pub fn generated(&self, values: &[u32]) -> Option<Weight> {
+        (self.generated)(self.call, values)
     }
 }
 
@@ -79,6 +92,10 @@ pub trait Benchmarks {
     fn unmeasured() -> Vec<(&'static str, &'static str)> {
         Vec::new()
     }
+    /// The generated weight of a call: `weights::by_name`.
+    fn generated(_call: &str, _components: &[u32]) -> Option<Weight> {
+        None
+    }
 }
 
 /// A pallet's benchmarks as the runtime's, each with the pallet's name.
@@ -87,7 +104,8 @@ where
     P: PalletParts + Benchmarks<Call: 'static>,
     RuntimeCall: From<<P as Benchmarks>::Call>,
 {
-    P::benchmarks()
-        .into_iter()
-        .map(|benchmark| (P::NAME, benchmark.of_runtime()))
+    P::benchmarks().into_iter().map(|mut benchmark| {
+        benchmark.generated = P::generated;
+        (P::NAME, benchmark.of_runtime())
+    })
 }

@@ -31,7 +31,7 @@ impl BlockLimits {
     }
 }
 
-/// Reference costs of the database, for weights written by hand: picoseconds and proof bytes.
+/// Reference costs of the database, for weights measured and by hand: picoseconds and proof bytes.
 pub mod cost {
     use quids_core::Weight;
     use quids_crypto::SignatureScheme;
@@ -57,5 +57,19 @@ pub mod cost {
         Weight::new(ref_time, 0)
             .saturating_add(READ.saturating_mul(reads))
             .saturating_add(WRITE.saturating_mul(writes))
+    }
+
+    /// What was measured: as [`of`], and at least `proof_size` bytes of proof, where more were seen than the reads stand for.
+    pub const fn measured(ref_time: u64, reads: u64, writes: u64, proof_size: u64) -> Weight {
+        let mut weight = of(ref_time, reads, writes);
+        if weight.proof_size < proof_size {
+            weight.proof_size = proof_size;
+        }
+        weight
+    }
+
+    /// The same, `count` times.
+    pub const fn each(count: u32, ref_time: u64, reads: u64, writes: u64, proof_size: u64) -> Weight {
+        measured(ref_time, reads, writes, proof_size).saturating_mul(count as u64)
     }
 }

@@ -37,6 +37,8 @@ pub trait Currency {
     fn reserve(who: &AccountId20, amount: Balance) -> Result<(), DispatchError>;
     /// Moves up to `amount` from reserved to free; returns what could not be moved.
     fn unreserve(who: &AccountId20, amount: Balance) -> Balance;
+    /// Makes or burns the difference. For set-ups of benchmarks and tests: a call that makes money is `force_set_balance` alone.
+    fn set_free_balance(who: &AccountId20, amount: Balance) -> Result<(), DispatchError>;
 }
 
 /// Where fees of the block go that transactions pay by other ways than the usual one.

@@ -6,7 +6,8 @@ use scale_info::TypeDef;
 use std::collections::BTreeSet;
 
 /// Sets every benchmark of the pallet up with the least and the most of its components, and makes the call, which must
-/// succeed. Every call of the pallet's metadata has a benchmark, or a reason to have none, and nothing else has.
+/// succeed, and declare what was measured for it if that is known. Every call of the pallet's metadata has a benchmark, or a reason
+/// to have none, and nothing else has.
 ///
 /// # Panics
 /// If that does not hold.
@@ -31,6 +32,14 @@ where
                     (P::NAME, benchmark.call),
                     "the benchmark makes another call"
                 );
+                let declared = call.dispatch_info().weight;
+                if let Some(measured) = P::generated(benchmark.call, &values) {
+                    assert!(
+                        !measured.any_gt(declared),
+                        "{} with {values:?} declares {declared:?}, {measured:?} were measured",
+                        benchmark.call
+                    );
+                }
                 if let Err(error) = T::call(origin, call) {
                     panic!("{} with {values:?} fails: {error:?}", benchmark.call);
                 }

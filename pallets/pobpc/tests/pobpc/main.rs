@@ -11,3 +11,4 @@ mod participation;
 mod properties;
 mod signers;
 mod takeover;
+mod vectors;

@@ -93,3 +93,8 @@ fn what_fails_leaves_nothing_but_the_nonce() {
         assert_conserved();
     });
 }
+
+#[test]
+fn every_call_has_a_benchmark_or_a_reason() {
+    quids_testing::check_benchmarks::<Runtime, Qevm>(quids_testing::TestExternalities::default);
+}

@@ -3,7 +3,7 @@
 use super::*;
 use pallet_upgrade::{
     Agenda, Chunks, Code, Council, CouncilVotes, GenesisConfig, MotionVotes, NOTES_MAX, PROPOSALS_MAX,
-    PROPOSALS_OF_ONE_MAX, Proposals, weights,
+    PROPOSALS_OF_ONE_MAX, Proposals, costs,
 };
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Council as CouncilOf, Stage};
 use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
@@ -31,7 +31,7 @@ pub fn put_council() {
         format!(r#"{{ "root": "{ROOT}", "council": ["{C}", "{A}", "{B}"], "threshold": 2, "recovery": "{R}" }}"#);
     let config: GenesisConfig = serde_json::from_str(&config).unwrap();
     BuildGenesis::<Runtime>::build(&config);
-    pallet_system::Keys::<Runtime>::insert(&R, key(SignatureScheme::SphincsShake256f));
+    System::bind(&R, &key(SignatureScheme::SphincsShake256f));
 }
 
 /// A chain with those who govern it; block 1 has begun.
@@ -557,8 +557,8 @@ fn a_block_declares_the_activation_at_its_beginning() {
             System::initialize(Height(height), Hash::zero(), &Digest::default());
             let weight = <Upgrade as Hooks>::on_initialize(Height(height));
             let expected = match height == LEAD {
-                true => weights::AGENDA.saturating_add(weights::complete(big_code().len())),
-                false => weights::AGENDA,
+                true => costs::AGENDA.saturating_add(costs::complete(big_code().len())),
+                false => costs::AGENDA,
             };
             assert_eq!(weight, expected, "{height}");
             <Upgrade as Hooks>::on_finalize(Height(height));

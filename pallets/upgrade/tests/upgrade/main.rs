@@ -1,5 +1,6 @@
 //! Tests of the upgrade pallet, with a host whose verdict on a code the test decides.
 
+mod invariants;
 mod lifecycle;
 mod migrations;
 
@@ -16,6 +17,7 @@ use quids_support::{
     origin::Origin,
     system::SystemPort,
 };
+use quids_testing::{TestExternalities, TestRuntime, test_runtime};
 use std::cell::RefCell;
 
 construct_runtime! {
@@ -25,6 +27,8 @@ construct_runtime! {
         Upgrade: pallet_upgrade = 1,
     }
 }
+
+test_runtime!(Runtime);
 
 constant!(pub Limits: BlockLimits = BlockLimits {
     max_weight: Weight::new(1_000_000_000_000, 1_000_000),
@@ -133,6 +137,7 @@ fn test(verdict: Verdict, f: impl FnOnce()) {
         BuildGenesis::<Runtime>::build(&config);
         System::initialize(Height(1), Hash::zero(), &Digest::default());
         f();
+        assert_eq!(Runtime::try_state(), Ok(()));
     });
 }
 
@@ -377,4 +382,9 @@ fn a_refused_code_is_paid_for_by_what_was_checked() {
         assert!(declared.weight.any_gt(failed.post_info.charged_weight(&declared)));
         assert_eq!(failed.post_info.pays_fee, Pays::Yes);
     });
+}
+
+#[test]
+fn every_call_has_a_benchmark_or_a_reason() {
+    quids_testing::check_benchmarks::<Runtime, Upgrade>(TestExternalities::default);
 }

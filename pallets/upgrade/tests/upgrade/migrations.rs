@@ -128,7 +128,7 @@ fn stepped_migrations_run_one_after_the_other_a_step_a_block() {
         next_block();
         next_block();
         assert_eq!((marks(), Running::<Runtime>::get()), (105, None));
-        assert_eq!(next_block(), pallet_upgrade::weights::NO_MIGRATION);
+        assert_eq!(next_block(), pallet_upgrade::costs::NO_MIGRATION);
         assert_eq!(Completed::<Runtime>::iter().count(), 2);
         // Done for ever: later code has them and does not run them.
         new_code(Does::Ends, &[Does::Panics]);

@@ -1,0 +1,27 @@
+//! What a batch declares: what it adds by itself, as measured, and what its calls declare.
+
+use quids_api::DispatchClass;
+use quids_core::Weight;
+use quids_support::dispatch::{DispatchInfo, GetDispatchInfo};
+
+/// What a batch of these declares, which by itself weighs `own` by the number of its calls. Operational only if all of them are, or
+/// normal calls would get the room of operational ones. Always paid for, whatever the calls say.
+pub fn declared(own: impl Fn(u32) -> Weight, calls: &[impl GetDispatchInfo]) -> (Weight, DispatchClass) {
+    let mut weight = own(u32::try_from(calls.len()).unwrap_or(u32::MAX));
+    let mut class = DispatchClass::Operational;
+    for DispatchInfo {
+        weight: of_call,
+        class: class_of_call,
+        ..
+    } in calls.iter().map(GetDispatchInfo::dispatch_info)
+    {
+        weight = weight.saturating_add(of_call);
+        if class_of_call != DispatchClass::Operational {
+            class = DispatchClass::Normal;
+        }
+    }
+    match calls.is_empty() {
+        true => (weight, DispatchClass::Normal),
+        false => (weight, class),
+    }
+}
