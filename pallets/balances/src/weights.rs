@@ -1,6 +1,6 @@
 //! Weights of the calls of pallet Balances, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
 //!
-//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 1.73 at the start.
 //! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
 //! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
 //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
@@ -8,39 +8,39 @@
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// 2194 ns, 2 reads, 3 writes, 4118 bytes of proof.
+/// 1792 ns, 2 reads, 3 writes, 4118 bytes of proof.
 pub const fn transfer_allow_death() -> Weight {
-    cost::measured(2_632_800, 2, 3, 4_942)
+    cost::measured(2_150_400, 2, 3, 4_942)
 }
 
-/// 2254 ns, 2 reads, 3 writes, 4118 bytes of proof.
+/// 1612 ns, 2 reads, 3 writes, 4118 bytes of proof.
 pub const fn transfer_keep_alive() -> Weight {
-    cost::measured(2_704_800, 2, 3, 4_942)
+    cost::measured(1_934_400, 2, 3, 4_942)
 }
 
-/// 2593 ns, 2 reads, 3 writes, 4118 bytes of proof.
+/// 1853 ns, 2 reads, 3 writes, 4118 bytes of proof.
 pub const fn transfer_all() -> Weight {
-    cost::measured(3_111_600, 2, 3, 4_942)
+    cost::measured(2_223_600, 2, 3, 4_942)
 }
 
-/// 1992 ns, 2 reads, 3 writes, 2873 bytes of proof.
+/// 1323 ns, 2 reads, 3 writes, 2873 bytes of proof.
 pub const fn force_set_balance() -> Weight {
-    cost::measured(2_390_400, 2, 3, 3_448)
+    cost::measured(1_587_600, 2, 3, 3_448)
 }
 
-/// 1822 ns, 1 reads, 3 writes, 2750 bytes of proof.
+/// 1132 ns, 1 reads, 3 writes, 2750 bytes of proof.
 pub const fn burn() -> Weight {
-    cost::measured(2_186_400, 1, 3, 3_300)
+    cost::measured(1_358_400, 1, 3, 3_300)
 }
 
-/// 2203 ns, 2 reads, 3 writes, 2910 bytes of proof.
+/// 1473 ns, 2 reads, 3 writes, 2910 bytes of proof.
 pub const fn reserve() -> Weight {
-    cost::measured(2_643_600, 2, 3, 3_492)
+    cost::measured(1_767_600, 2, 3, 3_492)
 }
 
-/// 2193 ns, 2 reads, 3 writes, 2910 bytes of proof.
+/// 1582 ns, 2 reads, 3 writes, 2910 bytes of proof.
 pub const fn unreserve() -> Weight {
-    cost::measured(2_631_600, 2, 3, 3_492)
+    cost::measured(1_898_400, 2, 3, 3_492)
 }
 
 /// The weight of a call by its name, with a value for each of its components. For tests.

@@ -1,6 +1,6 @@
 //! Weights of the calls of pallet Pobpc, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
 //!
-//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 1.73 at the start.
 //! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
 //! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
 //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
@@ -8,63 +8,63 @@
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// 88858 + 4.246·active ns (R² 0.543), 6 reads, 6 writes, 4228 + 26.164·active bytes of proof.
+/// 87025 + 3.638·active ns (R² 0.773), 6 reads, 6 writes, 4228 + 26.164·active bytes of proof.
 pub const fn register(active: u32) -> Weight {
-    let base = cost::measured(108_403_720, 6, 6, 5_636);
-    let active = cost::each(active, 5_096, 0, 0, 27);
+    let base = cost::measured(105_260_570, 6, 6, 5_636);
+    let active = cost::each(active, 4_366, 0, 0, 27);
     base.saturating_add(active)
 }
 
-/// 2704 ns, 2 reads, 3 writes, 3073 bytes of proof.
+/// 2484 ns, 2 reads, 3 writes, 3073 bytes of proof.
 pub const fn bond_more() -> Weight {
-    cost::measured(3_244_800, 2, 3, 3_688)
+    cost::measured(2_980_800, 2, 3, 3_688)
 }
 
-/// 2124 ns, 2 reads, 2 writes, 834 bytes of proof.
+/// 1673 ns, 2 reads, 2 writes, 834 bytes of proof.
 pub const fn commit() -> Weight {
-    cost::measured(2_548_800, 2, 2, 1_001)
+    cost::measured(2_007_600, 2, 2, 1_001)
 }
 
-/// 2854 + 6.088·active ns (R² 0.991), 4 reads, 3 writes, 1666 + 23.411·active bytes of proof.
+/// 2003 + 6.561·active ns (R² 0.997), 4 reads, 3 writes, 1666 + 23.411·active bytes of proof.
 pub const fn leave(active: u32) -> Weight {
-    let base = cost::measured(3_654_651, 4, 3, 2_236);
-    let active = cost::each(active, 7_307, 0, 0, 24);
+    let base = cost::measured(2_468_082, 4, 3, 2_236);
+    let active = cost::each(active, 7_874, 0, 0, 24);
     base.saturating_add(active)
 }
 
-/// 6458 + 2.186·seats ns (R² 0.096), 6 reads, 5 writes, 7025 + 34.203·seats bytes of proof.
+/// 6410 ns (R² 0.464), 6 reads, 5 writes, 7025 + 34.203·seats bytes of proof.
 pub const fn withdraw(seats: u32) -> Weight {
-    let base = cost::measured(8_373_552, 6, 5, 8_979);
-    let seats = cost::each(seats, 2_624, 0, 0, 35);
+    let base = cost::measured(8_100_000, 6, 5, 8_979);
+    let seats = cost::each(seats, 0, 0, 0, 35);
     base.saturating_add(seats)
 }
 
-/// 2456 + 4.457·active ns (R² 0.985), 3 reads, 3 writes, 1330 + 22.856·active bytes of proof.
+/// 1730 + 4.594·active ns (R² 0.996), 3 reads, 3 writes, 1330 + 22.856·active bytes of proof.
 pub const fn unjail(active: u32) -> Weight {
-    let base = cost::measured(3_125_853, 3, 3, 1_916);
-    let active = cost::each(active, 5_349, 0, 0, 23);
+    let base = cost::measured(2_138_635, 3, 3, 1_916);
+    let active = cost::each(active, 5_513, 0, 0, 23);
     base.saturating_add(active)
 }
 
-/// 156814 + 923·seats + 8.755·active ns (R² 0.981), 11 + 1·seats reads, 10 writes, 0 + 2802·seats + 97.377·active bytes of proof.
+/// 161973 + 797·seats ns (R² 0.987), 11 + 1·seats reads, 10 writes, 0 + 2802·seats + 97.377·active bytes of proof.
 pub const fn report(seats: u32, active: u32) -> Weight {
-    let base = cost::measured(200_439_522, 11, 10, 0);
-    let seats = cost::each(seats, 1_108_056, 1, 0, 3_364);
-    let active = cost::each(active, 10_506, 0, 0, 98);
+    let base = cost::measured(200_373_956, 11, 10, 0);
+    let seats = cost::each(seats, 956_011, 1, 0, 3_364);
+    let active = cost::each(active, 0, 0, 0, 98);
     base.saturating_add(seats).saturating_add(active)
 }
 
-/// 1686 + 78727·seats ns (R² 1.000), 5 + 2·seats reads, 1 writes, 1497 + 2786·seats bytes of proof.
+/// 1919 + 77272·seats ns (R² 1.000), 5 + 2·seats reads, 1 writes, 1497 + 2786·seats bytes of proof.
 pub const fn note_votes(seats: u32) -> Weight {
-    let base = cost::measured(4_211_348, 5, 1, 1_875);
-    let seats = cost::each(seats, 94_472_263, 2, 0, 3_345);
+    let base = cost::measured(2_846_296, 5, 1, 1_875);
+    let seats = cost::each(seats, 92_725_852, 2, 0, 3_345);
     base.saturating_add(seats)
 }
 
-/// 2052 + 2.747·active ns (R² 0.994), 2 reads, 3 writes, 921 + 21.717·active bytes of proof.
+/// 1268 + 2.701·active ns (R² 0.998), 2 reads, 3 writes, 921 + 21.717·active bytes of proof.
 pub const fn set_parameters(active: u32) -> Weight {
-    let base = cost::measured(2_521_527, 2, 3, 1_305);
-    let active = cost::each(active, 3_297, 0, 0, 22);
+    let base = cost::measured(1_557_995, 2, 3, 1_305);
+    let active = cost::each(active, 3_241, 0, 0, 22);
     base.saturating_add(active)
 }
 

@@ -1,6 +1,6 @@
 //! Weights of the calls of pallet Qevm, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
 //!
-//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 1.73 at the start.
 //! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
 //! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
 //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
@@ -8,10 +8,10 @@
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// 1234 + 5.177·forks ns (R² 0.982), 0 reads, 2 writes, 385 bytes of proof.
+/// 768 + 4.848·forks ns (R² 0.989), 0 reads, 2 writes, 385 bytes of proof.
 pub const fn set_forks(forks: u32) -> Weight {
-    let base = cost::measured(1_582_548, 0, 2, 462);
-    let forks = cost::each(forks, 6_213, 0, 0, 0);
+    let base = cost::measured(984_246, 0, 2, 462);
+    let forks = cost::each(forks, 5_818, 0, 0, 0);
     base.saturating_add(forks)
 }
 

@@ -1,6 +1,6 @@
 //! Weights of the calls of pallet System, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
 //!
-//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 1.73 at the start.
 //! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
 //! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
 //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
@@ -8,23 +8,23 @@
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// 165 ns (R² 0.099), 0 reads, 0 writes, 0 bytes of proof.
+/// 79.905 ns (R² 0.283), 0 reads, 0 writes, 0 bytes of proof.
 pub const fn remark(bytes: u32) -> Weight {
-    let base = cost::measured(192_000, 0, 0, 0);
+    let base = cost::measured(231_056, 0, 0, 0);
     let bytes = cost::each(bytes, 1, 0, 0, 0);
     base.saturating_add(bytes)
 }
 
-/// 3205 + 0.100·bytes ns (R² 0.977), 0 reads, 1 writes, 0 bytes of proof.
+/// 2821 + 0.097·bytes ns (R² 0.974), 0 reads, 1 writes, 0 bytes of proof.
 pub const fn remark_with_event(bytes: u32) -> Weight {
-    let base = cost::measured(5_167_560, 0, 1, 0);
-    let bytes = cost::each(bytes, 120, 0, 0, 0);
+    let base = cost::measured(4_738_131, 0, 1, 0);
+    let bytes = cost::each(bytes, 117, 0, 0, 0);
     base.saturating_add(bytes)
 }
 
-/// 1332 ns, 1 reads, 2 writes, 407 bytes of proof.
+/// 891 ns, 1 reads, 2 writes, 407 bytes of proof.
 pub const fn set_phase() -> Weight {
-    cost::measured(1_598_400, 1, 2, 489)
+    cost::measured(1_069_200, 1, 2, 489)
 }
 
 /// The weight of a call by its name, with a value for each of its components. For tests.

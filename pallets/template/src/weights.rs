@@ -1,6 +1,6 @@
 //! Weights of the calls of pallet Template, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
 //!
-//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 1.73 at the start.
 //! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
 //! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
 //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
@@ -8,14 +8,14 @@
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// 2073 ns, 2 reads, 3 writes, 399 bytes of proof.
+/// 1301 ns, 2 reads, 3 writes, 399 bytes of proof.
 pub const fn give() -> Weight {
-    cost::measured(2_487_600, 2, 3, 479)
+    cost::measured(1_561_200, 2, 3, 479)
 }
 
-/// 1242 ns, 0 reads, 2 writes, 336 bytes of proof.
+/// 661 ns, 0 reads, 2 writes, 336 bytes of proof.
 pub const fn set_limit() -> Weight {
-    cost::measured(1_490_400, 0, 2, 404)
+    cost::measured(793_200, 0, 2, 404)
 }
 
 /// The weight of a call by its name, with a value for each of its components. For tests.

@@ -1,6 +1,6 @@
 //! Weights of the calls of pallet Utility, written by `quids bench pallet --output pallets`: change the benchmarks, not this file.
 //!
-//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 4.15 at the start.
+//! Measured on 2026-11-29 in the WASM runtime on the database with 100000 accounts: AMD EPYC, 2 cores, load 1.73 at the start.
 //! 3 rounds of 31 runs at 6 values of each component; of the rounds the highest median counts. What is written covers
 //! every sample, rounded up, and has 20 % more of time and of a proof's branches, for the noise of shared machines and growing states.
 //! Time (picoseconds) is the call's own, without decoding; reads and writes have reference costs.
@@ -8,24 +8,24 @@
 use quids_core::Weight;
 use quids_support::limits::cost;
 
-/// 1117 + 79.921·calls ns (R² 0.999), 0 reads, 1 writes, 0 bytes of proof.
+/// 742 + 79.116·calls ns (R² 1.000), 0 reads, 1 writes, 0 bytes of proof.
 pub const fn batch(calls: u32) -> Weight {
-    let base = cost::measured(1_706_382, 0, 1, 0);
-    let calls = cost::each(calls, 95_906, 0, 0, 0);
+    let base = cost::measured(916_980, 0, 1, 0);
+    let calls = cost::each(calls, 94_940, 0, 0, 0);
     base.saturating_add(calls)
 }
 
-/// 1089 + 64.676·calls ns (R² 0.999), 0 reads, 1 writes, 0 bytes of proof.
+/// 748 + 62.874·calls ns (R² 1.000), 0 reads, 1 writes, 0 bytes of proof.
 pub const fn batch_all(calls: u32) -> Weight {
-    let base = cost::measured(1_571_984, 0, 1, 0);
-    let calls = cost::each(calls, 77_611, 0, 0, 0);
+    let base = cost::measured(967_503, 0, 1, 0);
+    let calls = cost::each(calls, 75_449, 0, 0, 0);
     base.saturating_add(calls)
 }
 
-/// 1152 + 79.125·calls ns (R² 1.000), 0 reads, 1 writes, 0 bytes of proof.
+/// 710 + 78.840·calls ns (R² 1.000), 0 reads, 1 writes, 0 bytes of proof.
 pub const fn force_batch(calls: u32) -> Weight {
-    let base = cost::measured(1_506_600, 0, 1, 0);
-    let calls = cost::each(calls, 94_950, 0, 0, 0);
+    let base = cost::measured(890_964, 0, 1, 0);
+    let calls = cost::each(calls, 94_609, 0, 0, 0);
     base.saturating_add(calls)
 }
 
