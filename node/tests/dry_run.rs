@@ -115,6 +115,12 @@ fn migrations_of_many_blocks_run_to_their_end() {
         .map(|stepped| (stepped.id.as_str(), stepped.steps, stepped.pauses_transactions))
         .collect();
     assert_eq!(stepped, [("template/trouble", 5, true)]);
+    // A few values with their branches; the code goes by its hash.
+    assert!(
+        (500..50_000).contains(&migration.step_proof_bytes),
+        "{}",
+        migration.step_proof_bytes
+    );
     let items: Vec<_> = migration.items.iter().map(|item| item.item.as_str()).collect();
     assert!(items.contains(&"Template.RoundTotal"), "{items:?}");
     // What every block changes is no migration's.

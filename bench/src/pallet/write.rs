@@ -9,13 +9,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Writes `FOLDER/PALLET/src/weights.rs` for each pallet among the measured, the name in lower case.
+/// Writes `FOLDER/PALLET/src/weights.rs` for each pallet among the measured: `AssetRegistry` into `asset-registry`.
 pub fn all(folder: &Path, measured: &[Measured], machine: &Machine, effort: &Effort) -> Result {
     let head = head(machine, effort, &today());
     let pallets: BTreeSet<&str> = measured.iter().map(|one| one.pallet.as_str()).collect();
     for pallet in pallets {
         let calls: Vec<_> = measured.iter().filter(|one| one.pallet == pallet).collect();
-        let folder = folder.join(pallet.to_lowercase()).join("src");
+        let folder = folder.join(kebab(pallet)).join("src");
         std::fs::create_dir_all(&folder)?;
         let path = folder.join("weights.rs");
         std::fs::write(&path, file(pallet, &calls, &head))?;
@@ -23,6 +23,18 @@ pub fn all(folder: &Path, measured: &[Measured], machine: &Machine, effort: &Eff
         eprintln!("{}", path.display());
     }
     Ok(())
+}
+
+/// The folder of a pallet's crate by its name.
+fn kebab(pallet: &str) -> String {
+    let mut out = String::new();
+    for letter in pallet.chars() {
+        if letter.is_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.extend(letter.to_lowercase());
+    }
+    out
 }
 
 /// How, when and on what it was measured.

@@ -56,8 +56,9 @@ impl Checker {
 
     /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were.
     pub fn check(&self, code: &[u8]) -> Result<CheckedRuntime, CheckError> {
-        check_host_level()?;
+        let level = host_level()?;
         let prepared = self.prepare(code)?;
+        check_levels(prepared.imports(), level, abi::HOST_FUNCTIONS)?;
         if let Some(missing) = names::REQUIRED.iter().find(|api| prepared.find(api).is_err()) {
             return Err(ExecutorError::MissingExport((*missing).into()).into());
         }
@@ -107,17 +108,36 @@ impl Checker {
 }
 
 /// What code may import is up to the state: where that allows more than this node has, it can check nothing.
-fn check_host_level() -> Result<(), ExecutorError> {
+fn host_level() -> Result<u32, ExecutorError> {
     let level = with_externalities(|e| e.get(well_known_keys::HOST_LEVEL)).map_err(ExecutorError::Host)?;
     let found = level.map_or(Ok(1), |bytes| u32::decode_all(&mut &bytes[..]));
     match found {
-        Ok(found) if found <= abi::HOST_LEVEL => Ok(()),
+        Ok(found) if found <= abi::HOST_LEVEL => Ok(found),
         Ok(found) => Err(ExecutorError::Outdated(format!(
             "the chain allows host functions of level {found}, this node has those up to {}",
             abi::HOST_LEVEL
         ))),
         Err(error) => Err(ExecutorError::Outdated(format!("the level of host functions: {error}"))),
     }
+}
+
+/// That the state allows all that is imported. `level` is the state's.
+fn check_levels<'a>(
+    imports: impl Iterator<Item = &'a str>,
+    level: u32,
+    functions: &[abi::HostFunction],
+) -> Result<(), ExecutorError> {
+    for name in imports {
+        let function = functions.iter().find(|function| function.name == name);
+        if let Some(function) = function.filter(|function| function.level > level) {
+            return Err(ExecutorError::NotAllowedYet {
+                name: name.into(),
+                level: function.level,
+                allowed: level,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn call_once(prepared: &Arc<Prepared>, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
@@ -180,4 +200,38 @@ fn decode<T: DecodeAll>(api: &'static str, mut output: &[u8]) -> Result<T, Execu
         api,
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_above_the_chains_level_are_refused() {
+        let function = |name, level| abi::HostFunction {
+            name,
+            parameters: &[],
+            results: &[],
+            level,
+        };
+        let functions = [function("old", 1), function("new", 2), function("newest", 3)];
+        let check = |imports: &[&str], level| check_levels(imports.iter().copied(), level, &functions);
+        for (imports, level, refused) in [
+            (&["old", "alias"][..], 1, None),
+            (&["old", "new"], 1, Some("new")),
+            (&["old", "new"], 2, None),
+            (&["newest", "new"], 2, Some("newest")),
+            (&["newest", "new"], 3, None),
+        ] {
+            match (check(imports, level), refused) {
+                (Ok(()), None) => {}
+                (Err(ExecutorError::NotAllowedYet { name, allowed, .. }), Some(refused)) => {
+                    assert_eq!((name.as_str(), allowed), (refused, level));
+                }
+                (found, _) => panic!("{imports:?} at {level}: {found:?}"),
+            }
+        }
+        let levels = abi::HOST_FUNCTIONS.iter().map(|function| function.level);
+        assert_eq!(levels.max(), Some(abi::HOST_LEVEL));
+    }
 }

@@ -61,6 +61,11 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Names of what it imports.
+    pub fn imports(&self) -> impl Iterator<Item = &str> {
+        self.instance.module().imports().map(|import| import.name())
+    }
+
     /// Position of an API in `apis`.
     pub fn find(&self, api: &str) -> Result<usize, ExecutorError> {
         self.apis

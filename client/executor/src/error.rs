@@ -15,6 +15,8 @@ pub enum ExecutorError {
     Forbidden(&'static str),
     #[error("runtime imports {module}.{name}, which is no host function")]
     UnknownImport { module: String, name: String },
+    #[error("runtime imports {name}, of level {level}, and the chain allows host functions up to level {allowed}")]
+    NotAllowedYet { name: String, level: u32, allowed: u32 },
     #[error("{name} has the type {found}, not {expected}")]
     SignatureMismatch {
         name: String,

@@ -93,16 +93,14 @@ impl ChainSpec {
         Self::with_accounts("Quids Testnet", TESTNET_ID, ChainType::Local, dev_accounts())
     }
 
-    /// Has these decide the chain, as validators of its genesis; not for a raw genesis, which is left as it is.
+    /// Has these decide the chain, as validators of its genesis, with tokens for their bonds where the genesis gives them none; not
+    /// for a raw genesis, which is left as it is.
     pub fn set_voters<'a>(&mut self, voters: impl Iterator<Item = TestVoter<'a>>) {
         let mut accounts = dev_accounts().into_iter();
-        let mut more = Vec::new();
+        let mut owners = Vec::new();
         let validators = voters.map(|TestVoter { key, commitment }| {
-            let account = accounts.next().map(|(_, who)| who).or_else(|| {
-                let own = key.account_id()?;
-                more.push(json!([own.to_string(), DEV_BALANCE.to_string()]));
-                Some(own)
-            });
+            let account = accounts.next().map(|(_, who)| who).or_else(|| key.account_id());
+            owners.extend(account.map(|who| who.to_string()));
             json!({
                 "account": account.map(|who| who.to_string()),
                 "bond": TESTNET_BOND.to_string(),
@@ -115,9 +113,22 @@ impl ChainSpec {
         let validators: Vec<Value> = validators.collect();
         if let Genesis::Config { config, .. } = &mut self.genesis {
             // All have the same bond, so that each may count the same.
-            config["pobpc"] = json!({ "validators": validators, "checkpointInterval": 100 });
+            config["pobpc"]["validators"] = validators.into();
+            if config["pobpc"]["checkpointInterval"].is_null() {
+                config["pobpc"]["checkpointInterval"] = 100.into();
+            }
+            // Bonds are taken from what accounts have.
+            if config["balances"]["balances"].is_null() {
+                config["balances"]["balances"] = json!([]);
+            }
             if let Some(balances) = config["balances"]["balances"].as_array_mut() {
-                balances.extend(more);
+                let has = |balances: &[Value], who: &str| {
+                    balances
+                        .iter()
+                        .any(|entry| entry[0].as_str().is_some_and(|other| other.eq_ignore_ascii_case(who)))
+                };
+                owners.retain(|who| !has(balances, who));
+                balances.extend(owners.into_iter().map(|who| json!([who, DEV_BALANCE.to_string()])));
             }
         }
         self.genesis_check = GenesisCheck::Exact { stated: None };

@@ -218,7 +218,7 @@ fn motion<T: Config>(members: u32, motion: Motion) -> Origin {
     let who = council::<T>(members);
     let now = <pallet_system::Pallet<T> as BlockHeight>::height();
     for voter in accounts(0..members.saturating_sub(1)) {
-        MotionVotes::<T>::insert(&voter, (motion.clone(), now));
+        MotionVotes::<T>::insert(&(voter, motion.kind()), (motion.clone(), now));
     }
     who
 }

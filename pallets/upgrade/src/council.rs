@@ -44,13 +44,26 @@ pub enum Motion {
     HostLevel { level: u32 },
 }
 
+impl Motion {
+    /// Every [`Motion::kind`].
+    pub const KINDS: [u8; 2] = [0, 1];
+
+    /// A member may want one of each kind.
+    pub const fn kind(&self) -> u8 {
+        match self {
+            Self::StopMigration { .. } => 0,
+            Self::HostLevel { .. } => 1,
+        }
+    }
+}
+
 /// A council with its members in order; why it cannot be one otherwise.
 pub(crate) fn checked(mut council: Council) -> Result<Council, &'static str> {
-    council.members.sort_unstable();
-    let members = &council.members;
-    if members.is_empty() || members.len() > COUNCIL_MAX {
+    if council.members.is_empty() || council.members.len() > COUNCIL_MAX {
         return Err("a council has 1 to 32 members");
     }
+    council.members.sort_unstable();
+    let members = &council.members;
     if members.windows(2).any(|pair| pair.first() == pair.last()) {
         return Err("a member is named twice");
     }
@@ -109,14 +122,17 @@ impl<T: Config> Pallet<T> {
         let now = <pallet_system::Pallet<T> as BlockHeight>::height();
         let is_for_it =
             |(wanted, at): &(Motion, Height)| *wanted == motion && now.saturating_sub(*at) <= T::ProposalLife::get();
-        let voted = |member: &AccountId20| MotionVotes::<T>::get(member).is_some_and(|vote| is_for_it(&vote));
+        let kind = motion.kind();
+        let voted = |member: &AccountId20| MotionVotes::<T>::get(&(*member, kind)).is_some_and(|vote| is_for_it(&vote));
         ensure!(!voted(&who), Error::<T>::AlreadyVoted);
-        MotionVotes::<T>::insert(&who, (motion.clone(), now));
+        MotionVotes::<T>::insert(&(who, kind), (motion.clone(), now));
         let council = Stored::<T>::get();
         let votes: Vec<&AccountId20> = council.members.iter().filter(|member| voted(member)).collect();
         let (count, needed) = (u32::try_from(votes.len()).unwrap_or(u32::MAX), council.threshold);
         if count >= needed {
-            votes.into_iter().for_each(MotionVotes::<T>::remove);
+            votes
+                .into_iter()
+                .for_each(|member| MotionVotes::<T>::remove(&(*member, kind)));
         }
         Self::deposit_event(Event::MotionVoted {
             who,
@@ -129,7 +145,6 @@ impl<T: Config> Pallet<T> {
 
     /// Root replaces the council; a member votes for another one, which replaces it once enough members want the same.
     pub(crate) fn replace_council(origin: Origin, new: Council) -> Result<(), DispatchError> {
-        let new = checked(new).map_err(|_| Error::<T>::InvalidCouncil)?;
         let council = Stored::<T>::get();
         let who = match origin {
             Origin::Root => None,
@@ -137,6 +152,7 @@ impl<T: Config> Pallet<T> {
             Origin::Signed(_) => return Err(Error::<T>::NotGovernor.into()),
             Origin::None => return Err(DispatchError::BadOrigin),
         };
+        let new = checked(new).map_err(|_| Error::<T>::InvalidCouncil)?;
         ensure!(new != council, Error::<T>::CouncilUnchanged);
         if let Some(who) = who {
             let now = <pallet_system::Pallet<T> as BlockHeight>::height();
@@ -159,7 +175,9 @@ impl<T: Config> Pallet<T> {
         }
         for member in &council.members {
             CouncilVotes::<T>::remove(member);
-            MotionVotes::<T>::remove(member);
+            Motion::KINDS
+                .into_iter()
+                .for_each(|kind| MotionVotes::<T>::remove(&(*member, kind)));
         }
         Stored::<T>::put(new.clone());
         Self::recount_approvals(&new);

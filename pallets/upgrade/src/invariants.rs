@@ -59,10 +59,10 @@ fn check_council<T: Config>() -> Result<(), String> {
         );
         council::checked(wanted).map_err(|reason| format!("{who} wants what is no council: {reason}"))?;
     }
-    for (who, (motion, since)) in MotionVotes::<T>::iter() {
+    for ((who, kind), (motion, since)) in MotionVotes::<T>::iter() {
         ensure!(
-            current.has(&who),
-            format!("{who} wants {motion:?} since {since}, and is no member")
+            current.has(&who) && motion.kind() == kind,
+            format!("{who} wants {motion:?} (kind {kind}) since {since}, and is no member, or wants it elsewhere")
         );
     }
     Ok(())

@@ -126,9 +126,9 @@ pub mod pallet {
     #[pallet::storage]
     pub type Running<T> = StorageValue<_, RunningMigration>;
 
-    /// What a member wants decided, and since when.
+    /// What a member wants decided, one motion of each kind, and since when.
     #[pallet::storage]
-    pub type MotionVotes<T> = StorageMap<_, Blake2_128Concat, AccountId20, (Motion, Height)>;
+    pub type MotionVotes<T> = StorageMap<_, Blake2_128Concat, (AccountId20, u8), (Motion, Height)>;
 
     /// Migrations over many blocks that are done, by ID, and the block in which they were.
     #[pallet::storage]
@@ -288,6 +288,8 @@ pub mod pallet {
         NoMigration,
         /// The level of host functions rises by one at a time.
         NotNextLevel,
+        /// A code that is checked waits for its approval or its height: nodes that the level leaves behind could not go on there.
+        CodeWaits,
     }
 
     #[pallet::call]
@@ -469,7 +471,8 @@ pub mod pallet {
         }
 
         /// Lets new code import the host functions of the next level, once nodes have them: who decides is as for
-        /// `stop_migration`. Nodes that do not have them stop at the first code that is checked.
+        /// `stop_migration`. Not while a code that is checked waits. Nodes that do not have them stop at the first code that
+        /// is checked.
         #[pallet::call_index(13)]
         #[pallet::weight((weights::raise_host_level(costs::MEMBERS_MAX), DispatchClass::Operational))]
         pub fn raise_host_level(origin: Origin, level: u32) -> DispatchResult {
@@ -478,6 +481,8 @@ pub mod pallet {
                 Self::host_level().checked_add(1) == Some(level),
                 Error::<T>::NotNextLevel
             );
+            // It is checked once more when its height comes, where nobody can leave that out.
+            ensure!(Code::<T>::iter_keys().next().is_none(), Error::<T>::CodeWaits);
             if Self::decides(by, Motion::HostLevel { level })? {
                 quids_io::storage::set(well_known_keys::HOST_LEVEL, &level.encode());
                 Self::deposit_event(Event::HostLevelRaised { level });

@@ -35,7 +35,7 @@ pub enum ValueType {
 
 /// The level of the last of [`HOST_FUNCTIONS`]. Whether new code may import a function is a matter of the state
 /// (`well_known_keys::HOST_LEVEL`), not of the node that checks it: or nodes of two versions would find two states. So whoever adds
-/// functions raises this, and gives each its level, which the check holds against the state's. A node that is behind the state's level
+/// functions raises this, and gives each its level, which the check holds against the state's. A new ABI version is a level too. A node that is behind the state's level
 /// checks nothing: it says that it is too old.
 pub const HOST_LEVEL: u32 = 1;
 
@@ -45,6 +45,8 @@ pub struct HostFunction {
     pub name: &'static str,
     pub parameters: &'static [ValueType],
     pub results: &'static [ValueType],
+    /// Code may import it where the state's level is this or more.
+    pub level: u32,
 }
 
 const fn function(name: &'static str, parameters: &'static [ValueType], results: &'static [ValueType]) -> HostFunction {
@@ -52,6 +54,7 @@ const fn function(name: &'static str, parameters: &'static [ValueType], results:
         name,
         parameters,
         results,
+        level: 1,
     }
 }
 

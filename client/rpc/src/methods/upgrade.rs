@@ -27,6 +27,11 @@ const MIGRATION: Schema = Schema::Object(&[
         "of a proof of all that they really touch; null if none may be so large",
     ),
     Field::required(
+        "stepProofBytes",
+        Schema::Number,
+        "the same of the largest step of those that take many blocks; 0 without any",
+    ),
+    Field::required(
         "stepped",
         Schema::List(&Schema::Object(&[
             Field::required("id", Schema::Text, ""),

@@ -300,6 +300,7 @@ impl Backend for Fake {
             "codeBytes": code.len(), "codeHash": "0x00", "refusals": ["a reason"],
             "migration": {
                 "weight": { "used": 5, "limit": 9 }, "proofSize": { "used": 5, "limit": null }, "proofBytes": null,
+                "stepProofBytes": 512,
                 "stepped": [{ "id": "one", "steps": 3, "pausesTransactions": true }],
                 "items": [{ "item": "A.B", "added": 1, "changed": 2, "removed": 3 }],
             },

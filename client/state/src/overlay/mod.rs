@@ -75,11 +75,14 @@ impl<B: StateBackend> Overlay<B> {
     }
 
     /// Records what is read and written from here on.
-    pub fn with_access_log(self) -> Self {
-        Self {
-            log: Some(Box::default()),
-            ..self
-        }
+    pub fn with_access_log(mut self) -> Self {
+        self.log_accesses();
+        self
+    }
+
+    /// As [`Overlay::with_access_log`].
+    pub fn log_accesses(&mut self) {
+        self.log = Some(Box::default());
     }
 
     /// What was recorded so far; recording starts anew. `None` without [`Overlay::with_access_log`].

@@ -10,7 +10,7 @@ use quids_api::{
 use quids_core::{AUTHOR_ENGINE_ID, Digest, DigestItem, Hash, Header, Height, Weight, well_known_keys};
 use quids_executor::Runtime;
 use quids_io::Externalities;
-use quids_state::{Overlay, StateBackend};
+use quids_state::{AccessLog, Overlay, StateBackend};
 
 /// Blocks after which a migration that has not ended counts as endless.
 const BLOCKS_MAX: u32 = 1_000_000;
@@ -20,12 +20,19 @@ pub struct Migrating<'a> {
     pub code: &'a [u8],
     pub runtime: &'a Runtime,
     pub height: Height,
+    /// Bytes of a proof of what a block touched, by which it left the state like this; `None`: more than any proof may have.
+    pub proof: Option<&'a ProofBytes<'a>>,
 }
+
+/// See [`Migrating::proof`].
+pub type ProofBytes<'a> = dyn Fn(&mut State, &AccessLog) -> Result<Option<usize>, ChainError> + 'a;
 
 /// How it went.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Migrated {
     pub stepped: Vec<SteppedMigration>,
+    /// Bytes of a proof of the largest step; 0 if there were none, or it was not asked for.
+    pub step_proof_bytes: usize,
     /// Why the chain would be in safe mode.
     pub failure: Option<String>,
 }
@@ -41,8 +48,14 @@ impl Migrating<'_> {
         state.set(well_known_keys::CODE, self.code).map_err(host)?;
         state.set(well_known_keys::CODE_UPDATED, &[]).map_err(host)?;
         let mut migrated = Migrated::default();
+        if self.proof.is_some() {
+            state.log_accesses();
+        }
         for block in 1..=BLOCKS_MAX {
             begin_block(state, self.runtime, Height(self.height.0.saturating_add(block)))?;
+            if !self.is_provable(state, block, &mut migrated)? {
+                return Ok(migrated);
+            }
             let status = self.status(state)?;
             if let Some(Suspension::SafeMode { id, reason, .. }) = status.suspended {
                 migrated.failure = Some(format!(
@@ -65,6 +78,27 @@ impl Migrating<'_> {
         }
         migrated.failure = Some(format!("its migrations have not ended after {BLOCKS_MAX} blocks"));
         Ok(migrated)
+    }
+
+    /// Whether witnesses could follow what the block did, which has begun.
+    fn is_provable(&self, state: &mut State, block: u32, migrated: &mut Migrated) -> Result<bool, ChainError> {
+        let (Some(proof), Some(log)) = (self.proof, state.take_access_log()) else {
+            return Ok(true);
+        };
+        let bytes = proof(state, &log)?;
+        // What that read is no part of the next block.
+        state.take_access_log();
+        match bytes {
+            // The first block is weighed and proven by itself.
+            Some(bytes) if block > 1 => migrated.step_proof_bytes = migrated.step_proof_bytes.max(bytes),
+            Some(_) => {}
+            None => {
+                migrated.failure = Some(format!(
+                    "block {block} of its migrations reads and writes more than any proof may show: no witness could follow"
+                ));
+            }
+        }
+        Ok(bytes.is_some())
     }
 
     /// Whether the first block begins a migration of many, or fails to.

@@ -21,9 +21,9 @@ use quids_core::{Hash, Height, Weight};
 use quids_crypto::hash_quantum_resistant;
 use quids_executor::{CheckError, ExecutorError, Runtime};
 use quids_io::{Externalities, MemoryExternalities, abi::CODE_SIZE_MAX};
-use quids_state::{Recorder, StateBackend, StateView};
+use quids_state::{AccessLog, Overlay, Recorder, StateBackend, StateView};
 use replay::NewSide;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 /// The domain of code hashes, as pallet upgrade has it.
 pub(crate) const CODE_DOMAIN: &[u8] = b"quids/code/v1";
@@ -99,9 +99,19 @@ impl Chain {
             code,
             runtime: &runtime,
             height,
+            proof: None,
         };
         let mut state = self.overlay(view.clone());
-        let Migrated { stepped, failure } = migration.run(&mut state)?;
+        let proof = |state: &mut State, log: &AccessLog| self.touched_bytes(&view, state, log);
+        let Migrated {
+            stepped,
+            step_proof_bytes,
+            failure,
+        } = Migrating {
+            proof: Some(&proof),
+            ..migration
+        }
+        .run(&mut state)?;
         report.refusals.extend(failure);
         let changes = changes(&view, &state)?;
         let noise = match stepped.is_empty() {
@@ -113,6 +123,7 @@ impl Chain {
             .filter(|(key, _)| !noise.iter().any(|item| key.starts_with(item)));
         report.migration = Some(Migration {
             proof_bytes,
+            step_proof_bytes,
             stepped,
             items: by_item(
                 told.map(|(key, (old, new))| (&key[..], old.as_deref(), new.as_deref())),
@@ -172,13 +183,29 @@ impl Chain {
         let recorder = Arc::new(Recorder::new(view.clone()));
         let mut state = self.overlay(recorder.clone());
         migrate::single(&mut state, code, runtime)?;
-        // Notes what the new root needs.
-        state.root().map_err(host)?;
-        match recorder.proof(&super::execute::is_by_hash) {
-            Ok(proof) => Ok(Some(proof.len_bytes())),
-            Err(quids_state::BackendError::Proof(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+        proof_bytes(&mut state, &recorder)
+    }
+
+    /// Bytes of a proof of what was touched, by which the state came to what it is. What earlier blocks made of it is not committed,
+    /// so this is in terms of the state before all of them.
+    fn touched_bytes(&self, view: &StateView, state: &mut State, log: &AccessLog) -> Result<Option<usize>, ChainError> {
+        let recorder = Arc::new(Recorder::new(view.clone()));
+        let mut probe = self.overlay(recorder.clone());
+        for key in &log.reads {
+            probe.get(key).map_err(host)?;
         }
+        for (from, _) in &log.ranges {
+            if let Bound::Included(key) | Bound::Excluded(key) = from {
+                probe.next_key(key).map_err(host)?;
+            }
+        }
+        for key in log.writes.union(&log.merges) {
+            match state.get(key).map_err(host)? {
+                Some(value) => probe.set(key, &value).map_err(host)?,
+                None => probe.clear(key).map_err(host)?,
+            }
+        }
+        proof_bytes(&mut probe, &recorder)
     }
 
     /// Prefixes of the items that a block changes before anything is in it.
@@ -191,6 +218,16 @@ impl Chain {
             .filter_map(|key| key.get(..ITEM_PREFIX))
             .map(<[u8]>::to_vec)
             .collect())
+    }
+}
+
+/// Bytes of a proof of what was recorded, and of what the root of the changed state needs; `None`: more than a proof may have.
+fn proof_bytes(state: &mut Overlay<Arc<Recorder>>, recorder: &Recorder) -> Result<Option<usize>, ChainError> {
+    state.root().map_err(host)?;
+    match recorder.proof(&super::execute::is_by_hash) {
+        Ok(proof) => Ok(Some(proof.len_bytes())),
+        Err(quids_state::BackendError::Proof(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -245,6 +282,7 @@ fn weighed(refusals: &mut Vec<String>, used: Weight, limit: Option<Weight>) -> M
         weight: limited(used.ref_time, limit.map(|limit| limit.ref_time)),
         proof_size: limited(used.proof_size, limit.map(|limit| limit.proof_size)),
         proof_bytes: None,
+        step_proof_bytes: 0,
         stepped: Vec::new(),
         items: Vec::new(),
     };

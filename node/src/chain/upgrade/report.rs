@@ -47,6 +47,8 @@ pub struct Migration {
     pub proof_size: Limited<u64>,
     /// Bytes of a batch proof of what they really read and wrote. `None`: more than a proof may have.
     pub proof_bytes: Option<usize>,
+    /// The same of the largest step of those that take many blocks; 0 without any.
+    pub step_proof_bytes: usize,
     /// Those that take a step a block, in their order.
     pub stepped: Vec<SteppedMigration>,
     /// What all of them changed, by pallet and item.

@@ -62,7 +62,8 @@ pub struct ChainArgs {
     /// The token's name; by default NAME
     #[arg(long, value_name = "TEXT", value_parser = token)]
     token: Option<String>,
-    /// How many digits of an amount wallets write behind the point; Ethereum's take 18 for granted
+    /// How many digits of an amount wallets write behind the point; Ethereum's take 18 for granted. Genesis balances, fees and bonds
+    /// are in the smallest unit, made for 18: with another number change those too
     #[arg(long, value_name = "N", default_value = "18", value_parser = clap::value_parser!(u8).range(0..=DECIMALS_MAX))]
     decimals: u8,
     /// Ethereum's chain id (EIP-155), by which a signature is for this chain; by default made from NAME
@@ -173,7 +174,9 @@ fn manifest(args: &ChainArgs, quids: &Path, root: &str) -> String {
         quids.display(),
         section(root, "workspace.package"),
     );
-    for line in section(root, "workspace.dependencies").lines() {
+    let dependencies = section(root, "workspace.dependencies");
+    let mut ours = Vec::new();
+    for line in dependencies.lines() {
         let key = line.split([' ', '=']).next().unwrap_or_default();
         if OTHERS.contains(&key) {
             out += &format!("{line}\n");
@@ -182,6 +185,7 @@ fn manifest(args: &ChainArgs, quids: &Path, root: &str) -> String {
                 .iter()
                 .any(|from| line.contains(&format!("path = \"{from}")))
         {
+            ours.push(key);
             out += &format!(
                 "{}\n",
                 line.replace("path = \"", &format!("path = \"{}/", quids.display()))
@@ -192,6 +196,12 @@ fn manifest(args: &ChainArgs, quids: &Path, root: &str) -> String {
     for header in headers(root).filter(|header| header.starts_with("workspace.lints") || header.starts_with("profile"))
     {
         out += &section(root, header);
+        // There they are the workspace's own, whose sums are checked; here they are dependencies.
+        if header.ends_with("package.\"*\"") {
+            for name in &ours {
+                out += &format!("[{}]\noverflow-checks = true\n\n", header.replace("\"*\"", name));
+            }
+        }
     }
     out.trim_end().to_owned() + "\n"
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Names that the pallets of this project and what `construct_runtime!` makes have.
-const TAKEN: [&str; 19] = [
+const TAKEN: [&str; 25] = [
     "System",
     "Timestamp",
     "Balances",
@@ -32,6 +32,12 @@ const TAKEN: [&str; 19] = [
     "Extensions",
     "Author",
     "Filter",
+    "CurrentVersion",
+    "StepMax",
+    "Option",
+    "Result",
+    "Vec",
+    "Benchmark",
 ];
 
 /// Path below the crate, and text.
@@ -76,7 +82,9 @@ pub fn run(args: &PalletArgs) -> Result<String, CliError> {
         )));
     }
     folder::write(&absolute, &files(&args.name))?;
-    Ok(next_steps(&args.name, &path))
+    let folder = workspace.as_deref().and_then(Path::parent);
+    let inside = folder.and_then(|folder| absolute.strip_prefix(folder).ok());
+    Ok(next_steps(&args.name, inside.unwrap_or(&path)))
 }
 
 /// Whether a pallet may have the name.
@@ -155,8 +163,10 @@ fn next_steps(name: &Name, path: &Path) -> String {
        {package}.workspace = true
   4. In the runtime, with an index that no pallet has had:
        construct_runtime! {{ .. {pascal}: {krate} = INDEX, }}
-       constant!(pub StepMax: u32 = 100);
-       impl {krate}::Config for Runtime {{ type StepMax = StepMax; }}
+       constant!(pub {pascal}StepMax: u32 = 100);
+       impl {krate}::Config for Runtime {{ type StepMax = {pascal}StepMax; }}
+     and in the list of its benchmarks (src/benchmarks.rs):
+       of_pallet::<{pascal}, _>()
 
 pallets/README.md of Quids goes on from there: a running chain, Solidity, TypeScript.
 "

@@ -153,7 +153,11 @@ fn text(checked: &DryRun) -> String {
             };
             format!("{}: {} steps{pause}", stepped.id, stepped.steps)
         });
-        section(&mut line, "migrations over many blocks", stepped);
+        let title = format!(
+            "migrations over many blocks, a step's proof {} bytes at most",
+            migration.step_proof_bytes
+        );
+        section(&mut line, &title, stepped);
         let items = migration.items.iter().map(|item| {
             format!(
                 "{}: {} added, {} changed, {} removed",

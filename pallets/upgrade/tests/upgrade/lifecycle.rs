@@ -796,6 +796,12 @@ fn the_level_of_host_functions_rises_one_by_one() {
         refused(Origin::Root, raise(2), Error::<Runtime>::NotNextLevel);
         call(Origin::Root, raise(3)).unwrap();
         assert_eq!(Upgrade::host_level(), 3);
+        // A code that is checked is checked again at its height, where nobody can leave that out.
+        done(A, propose());
+        [0, 1].into_iter().for_each(|index| done(A, upload(index)));
+        done(A, complete(0));
+        refused(Origin::Root, raise(4), Error::<Runtime>::CodeWaits);
+        call(Origin::Root, cancel(0)).unwrap();
         // Who leaves the council has wanted nothing.
         done(A, raise(4));
         let council = Call::set_council {
