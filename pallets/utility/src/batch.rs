@@ -1,6 +1,6 @@
 //! Making the calls of a batch, and what they come to.
 
-use crate::{Config, Error, Event, Pallet, weights};
+use crate::{Config, Error, Event, Pallet, costs, weights};
 use alloc::vec::Vec;
 use quids_core::{DispatchError, Weight};
 use quids_support::{
@@ -27,11 +27,12 @@ pub(crate) enum Mode {
 impl Mode {
     /// What a batch of so many calls weighs by itself.
     fn weight(self, calls: u32) -> Weight {
-        match self {
+        let measured = match self {
             Self::UntilFailure => weights::batch(calls),
             Self::All => weights::batch_all(calls),
             Self::Each => weights::force_batch(calls),
-        }
+        };
+        costs::of_batch(measured, calls)
     }
 }
 

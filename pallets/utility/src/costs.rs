@@ -6,13 +6,18 @@ use quids_support::dispatch::{DispatchInfo, GetDispatchInfo};
 
 /// A call within a batch, beside what it declares for itself: its bytes are decoded, several times, and its event is kept. No
 /// benchmark of a call has that; by hand, and more than it takes.
-const ITEM: Weight = Weight::new(2_000_000, 0);
+pub const ITEM: Weight = Weight::new(2_000_000, 0);
+
+/// A batch by itself, of which `measured` was measured.
+pub fn of_batch(measured: Weight, calls: u32) -> Weight {
+    measured.saturating_add(ITEM.saturating_mul(calls.into()))
+}
 
 /// What a batch of these declares, which by itself weighs `own` by the number of its calls. Operational only if all of them are, or
 /// normal calls would get the room of operational ones. Always paid for, whatever the calls say.
 pub fn declared(own: impl Fn(u32) -> Weight, calls: &[impl GetDispatchInfo]) -> (Weight, DispatchClass) {
     let count = u32::try_from(calls.len()).unwrap_or(u32::MAX);
-    let mut weight = own(count).saturating_add(ITEM.saturating_mul(count.into()));
+    let mut weight = of_batch(own(count), count);
     let mut class = DispatchClass::Operational;
     for DispatchInfo {
         weight: of_call,

@@ -16,7 +16,7 @@ extern crate alloc;
 mod batch;
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
-mod costs;
+pub mod costs;
 pub mod weights;
 
 pub use pallet::*;

@@ -2,7 +2,7 @@
 
 use pallet_balances::FeeSchedule;
 use pallet_template::Call as Giving;
-use pallet_utility::{Call, Error, Event, weights};
+use pallet_utility::{Call, Error, Event, costs, weights};
 use proptest::prelude::*;
 use quids_api::DispatchClass;
 use quids_core::{AccountId20, Balance, DispatchError, Height, Weight};
@@ -214,7 +214,10 @@ fn a_batch_weighs_what_its_calls_used() {
         (batch_all, weights::batch_all, 2),
         (force_batch, weights::force_batch, 3),
     ] {
-        let of = |count: u32| own(count).saturating_add(pay(1).dispatch_info().weight.saturating_mul(count.into()));
+        let of = |count: u32| {
+            let each = pay(1).dispatch_info().weight.saturating_add(costs::ITEM);
+            own(count).saturating_add(each.saturating_mul(count.into()))
+        };
         assert_eq!(mode(calls()).dispatch_info().weight, of(3));
         assert_eq!(used(mode(vec![pay(1); 3])), of(3));
         assert_eq!(used(mode(calls())), of(made));

@@ -37,7 +37,12 @@ const README: &str = include_str!("chain.md");
 const OTHERS: [&str; 6] = ["codec", "scale-info", "serde", "serde_json", "hex", "proptest"];
 
 /// What is Quids' own chain, and what becomes the chain's own pallet.
-const OURS_UNUSED: [&str; 3] = ["quids-runtime", "quids-runtime-wasm", "pallet-starter"];
+const OURS_UNUSED: [&str; 4] = [
+    "quids-runtime",
+    "quids-runtime-wasm",
+    "pallet-starter",
+    "pallet-template",
+];
 
 /// Decimals at most: an amount of a whole token has to fit 128 bits.
 const DECIMALS_MAX: i64 = 38;
