@@ -3,7 +3,7 @@
 use crate::Result;
 use std::{collections::BTreeMap, str::FromStr};
 
-const SWITCHES: &[&str] = &["json", "calls", "check"];
+const SWITCHES: &[&str] = &["json", "calls", "check", "upgrades"];
 
 /// Options by name. Each is taken by whom it is for; what is left over is an error.
 #[derive(Debug, Default)]
