@@ -9,7 +9,7 @@ mod logs;
 mod metrics;
 mod setup;
 mod token;
-mod wallet;
+pub mod wallet;
 
 pub use call::run as run_calls;
 pub use load::run as run_load;

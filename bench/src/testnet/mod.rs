@@ -509,14 +509,17 @@ pub fn run(mut args: Args) -> Result {
     let spec = ChainSpec::load(&net.dir().join("spec.json").display().to_string())?;
     let folder = tempfile::tempdir()?;
     let chain = Chain::open(folder.path(), &spec, &ChainOptions::default())?;
+    if upgrades {
+        drop(chain);
+        net.start(&quids, count)?;
+        net.wait_for(3)?;
+        return upgrades::run(&mut net, &quids, as_json);
+    }
     let load = prepare_load(&TestChain::over(Arc::new(chain))?, &keys, each)?;
     net.start(&quids, count)?;
     net.wait_for(3)?;
     bind(&mut net, &load)?;
     let mut taken = vec![1; senders];
-    if upgrades {
-        return upgrades::run(&mut net, &quids, &load, &mut taken, as_json);
-    }
     let light = phase(&net, &load, &mut taken, Some(LIGHT), seconds)?;
     let full = phase(&net, &load, &mut taken, None, seconds)?;
     let mut memory = Samples::default();

@@ -1,12 +1,17 @@
 //! `testnet --upgrades`: the runtime replaced three times in a row under load, and how far apart blocks are meanwhile.
 
-use super::{LIGHT, Load, Net, PATIENCE, height_of, phase};
+use super::{LIGHT, Load, Net, PATIENCE, height_of, hexadecimal, key_of, phase};
 use crate::{
     Result,
+    ethereum::{
+        http::{body, request},
+        wallet::{Action, Terms, Wallet, stranger},
+    },
     machine::Machine,
     pallet,
     statistics::{Samples, verdict},
 };
+use alloy_primitives::{Bytes, TxKind, U256};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -26,6 +31,8 @@ const CODES: [(&str, &str); 3] = [
 const INTERVAL_MS: f64 = 1000.0;
 /// Blocks on either side of the first one of a new code that count as its switch.
 const AROUND: u64 = 2;
+/// Accounts that send.
+const SENDERS: usize = 10;
 /// Seconds of load: the switches take about a third of it.
 const SECONDS: f64 = 120.0;
 
@@ -36,7 +43,42 @@ struct Switch {
     longest_ms: f64,
 }
 
-pub fn run(net: &mut Net, quids: &Path, load: &Load, taken: &mut [usize], as_json: bool) -> Result {
+/// Transfers of the ten development accounts: what SCALE extrinsics sign has the version of the code, so none of them would be right
+/// under the next one.
+fn ethereum_load(port: u16) -> Result<Load> {
+    let id = super::Client::connect(port)?.call("eth_chainId", &json!([]))?;
+    let id = id.as_str().and_then(|text| text.strip_prefix("0x")).unwrap_or_default();
+    let terms = Terms {
+        chain_id: u64::from_str_radix(id, 16)?,
+        max_fee_per_gas: 1_000_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+    };
+    // Not all nodes have as many of them.
+    let each = 2 * (LIGHT as f64 * SECONDS) as usize / SENDERS;
+    let of_sender = |index: usize| -> Result<Vec<(Vec<u8>, String)>> {
+        let mut wallet = Wallet::development(index)?;
+        let make = |_| -> Result<(Vec<u8>, String)> {
+            let bytes = wallet.sign(
+                &terms,
+                Action {
+                    to: TxKind::Call(stranger(index)),
+                    value: U256::from(5),
+                    input: Bytes::new(),
+                    gas_limit: 21_000,
+                },
+            )?;
+            let text = hexadecimal(&bytes);
+            Ok((request(&body("eth_sendRawTransaction", &json!([text]))), key_of(&text)))
+        };
+        (0..each).map(make).collect()
+    };
+    let by_sender = (0..SENDERS).map(of_sender).collect::<Result<_>>()?;
+    Ok(Load { by_sender })
+}
+
+pub fn run(net: &mut Net, quids: &Path, as_json: bool) -> Result {
+    let load = &ethereum_load(net.port(0))?;
+    let taken = &mut [0; SENDERS];
     let codes: Vec<PathBuf> = CODES
         .iter()
         .map(|(_, feature)| {
