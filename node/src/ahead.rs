@@ -2,13 +2,12 @@
 //! cannot, and shows how migrations go.
 
 use crate::chain::Chain;
-use codec::Decode;
 use quids_api::{
     names,
     upgrade::{Proposal, ProposalId, Stage, Suspension, UpgradeStatus},
 };
 use quids_core::{Hash, well_known_keys};
-use quids_io::abi::HOST_LEVEL;
+use quids_io::abi::{HOST_LEVEL, state_level};
 use quids_metrics::{IntGauge, MetricsError, Registry};
 use quids_state::StateBackend;
 use std::sync::{Arc, Weak};
@@ -114,8 +113,10 @@ impl Ahead {
     /// Says once that the chain allows code to import what this node does not have.
     fn look_at_level(&mut self, chain: &Chain, best: Hash) {
         let Ok(state) = chain.state_at(best) else { return };
-        let level = state.get(well_known_keys::HOST_LEVEL).ok().flatten();
-        let level = level.and_then(|bytes| u32::decode(&mut &bytes[..]).ok()).unwrap_or(1);
+        let Ok(stored) = state.get(well_known_keys::HOST_LEVEL) else {
+            return;
+        };
+        let level = state_level(stored.as_deref()).unwrap_or(1);
         if level > HOST_LEVEL && level != self.told_level {
             tracing::warn!(
                 "the chain allows its code host functions of level {level}, this node has those up to {HOST_LEVEL}: it stops at the \

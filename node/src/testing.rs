@@ -137,6 +137,11 @@ impl TestChain {
         encode_call(&self.metadata, pallet, call, arguments).map_err(task)
     }
 
+    /// A call that makes another as root; the root account sends it.
+    pub fn as_root(&self, call: Vec<u8>) -> Result<Vec<u8>, ChainError> {
+        self.call("Upgrade", "as_root", &[("call", Arg::Encoded(call))])
+    }
+
     /// An encoded transfer.
     pub fn transfer(&self, to: &AccountId20, amount: u128) -> Result<Vec<u8>, ChainError> {
         let arguments = [("dest", Arg::Encoded(to.encode())), ("value", Arg::Number(amount))];

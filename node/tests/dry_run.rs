@@ -96,9 +96,7 @@ fn with_limit(limit: u32) -> TestChain {
     let inner = chain
         .call("Template", "set_limit", &[("limit", Arg::Encoded(limit.encode()))])
         .unwrap();
-    let call = chain
-        .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
-        .unwrap();
+    let call = chain.as_root(inner).unwrap();
     let alice = quids_keystore::dev_keypair("alice").unwrap();
     let transaction = chain.sign(&alice, call, Signing::default()).unwrap();
     chain.block(vec![transaction]).unwrap();

@@ -264,9 +264,7 @@ fn a_node_that_is_older_than_its_chain_says_so_and_accuses_nobody() {
     let chain = validators.open(folder.path());
     let as_root = |nonce: u64, call: Vec<u8>| {
         let alice = dev_keypair("alice").unwrap();
-        let call = chain
-            .call("Upgrade", "as_root", &[("call", Arg::Encoded(call))])
-            .unwrap();
+        let call = chain.as_root(call).unwrap();
         let signing = Signing {
             nonce: Some(chain.nonce(&alice.account_id()).unwrap() + nonce),
             ..Signing::default()

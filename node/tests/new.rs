@@ -58,6 +58,14 @@ fn a_new_pallet_in_a_new_chain_compiles_and_passes_its_tests() {
     for package in ["pallet-coin-rack", "quids-standard", "revm"] {
         assert!(tree.contains(&format!("{package} v")), "{tree}");
     }
+    // Sums of Quids' crates are checked there as they are here, where they are no dependencies.
+    let manifest = fs::read_to_string(chain.join("Cargo.toml")).unwrap();
+    for package in ["quids-support", "quids-standard", "pallet-balances"] {
+        for profile in ["dev", "runtime"] {
+            let checked = format!("[profile.{profile}.package.{package}]\noverflow-checks = true\n");
+            assert!(manifest.contains(&checked), "{checked} is not in\n{manifest}");
+        }
+    }
     let spec: serde_json::Value = serde_json::from_slice(&fs::read(chain.join("chain.json")).unwrap()).unwrap();
     assert_eq!(spec["properties"]["tokenSymbol"], "ASSE");
 

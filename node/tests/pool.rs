@@ -322,10 +322,7 @@ fn new_code_empties_the_pool_and_blocks_go_on_meanwhile() {
     let code_hash = hash_quantum_resistant(b"quids/code/v1", WASM_NEXT).to_vec();
     let authorize = [("code_hash", Arg::Encoded(code_hash))];
     let inner = case.chain.call("Upgrade", "authorize_upgrade", &authorize).unwrap();
-    let as_root = case
-        .chain
-        .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
-        .unwrap();
+    let as_root = case.chain.as_root(inner).unwrap();
     let signed = case.chain.sign(&key("alice"), as_root, Signing::default()).unwrap();
     case.pool.submit(Local, signed).unwrap();
     case.seal();

@@ -119,9 +119,7 @@ fn a_block_comes_to_the_same_without_its_state() {
 /// A call as root, by alice.
 fn as_root(chain: &TestChain, nonce: u64, call: Vec<u8>) -> Vec<u8> {
     let alice = dev_keypair("alice").unwrap();
-    let call = chain
-        .call("Upgrade", "as_root", &[("call", Arg::Encoded(call))])
-        .unwrap();
+    let call = chain.as_root(call).unwrap();
     let signing = Signing {
         nonce: Some(chain.nonce(&alice.account_id()).unwrap() + nonce),
         ..Signing::default()

@@ -39,13 +39,7 @@ fn authorize(chain: &TestChain, code: &[u8]) -> Vec<Event> {
             &[("code_hash", Arg::Encoded(code_hash(code)))],
         )
         .unwrap();
-    made(
-        chain,
-        "alice",
-        chain
-            .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
-            .unwrap(),
-    )
+    made(chain, "alice", chain.as_root(inner).unwrap())
 }
 
 fn apply(chain: &TestChain, from: &str, code: &[u8]) -> Vec<Event> {
@@ -217,9 +211,7 @@ fn the_recovery_account_signs_with_sphincs_and_has_to_wait() {
 /// Root sets the limit, by which the faulty code knows what to do, and puts that code in place. The next block is its first.
 fn put_faulty(chain: &TestChain, limit: u32) {
     let root = |inner: Vec<u8>| {
-        let call = chain
-            .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner))])
-            .unwrap();
+        let call = chain.as_root(inner).unwrap();
         assert!(has(&made(chain, "alice", call), "System", "ExtrinsicSuccess"));
     };
     root(
@@ -445,9 +437,7 @@ fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
             &[("code_hash", Arg::Encoded(code_hash(WASM_NEXT)))],
         )
         .unwrap();
-    let as_root = chain
-        .call("Upgrade", "as_root", &[("call", Arg::Encoded(inner.clone()))])
-        .unwrap();
+    let as_root = chain.as_root(inner.clone()).unwrap();
     assert!(has(&made(&chain, "bob", as_root), "System", "ExtrinsicFailed"));
     assert!(has(&made(&chain, "bob", inner), "System", "ExtrinsicFailed"));
     assert_eq!(spec_version(&chain), 1);

@@ -502,6 +502,12 @@ pub fn run(mut args: Args) -> Result {
     let upgrades = args.switch("upgrades");
     args.finish()?;
     let machine = Machine::here();
+    if upgrades {
+        let mut net = Net::prepare(&quids, count, &[])?;
+        net.start(&quids, count)?;
+        net.wait_for(3)?;
+        return upgrades::run(&mut net, &quids, as_json);
+    }
     let keys = (0..senders)
         .map(|index| KeyPair::from_seed(SignatureScheme::Falcon512, &seed(index)))
         .collect::<std::result::Result<Vec<_>, _>>()?;
@@ -509,12 +515,6 @@ pub fn run(mut args: Args) -> Result {
     let spec = ChainSpec::load(&net.dir().join("spec.json").display().to_string())?;
     let folder = tempfile::tempdir()?;
     let chain = Chain::open(folder.path(), &spec, &ChainOptions::default())?;
-    if upgrades {
-        drop(chain);
-        net.start(&quids, count)?;
-        net.wait_for(3)?;
-        return upgrades::run(&mut net, &quids, as_json);
-    }
     let load = prepare_load(&TestChain::over(Arc::new(chain))?, &keys, each)?;
     net.start(&quids, count)?;
     net.wait_for(3)?;

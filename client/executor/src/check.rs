@@ -110,8 +110,7 @@ impl Checker {
 /// What code may import is up to the state: where that allows more than this node has, it can check nothing.
 fn host_level() -> Result<u32, ExecutorError> {
     let level = with_externalities(|e| e.get(well_known_keys::HOST_LEVEL)).map_err(ExecutorError::Host)?;
-    let found = level.map_or(Ok(1), |bytes| u32::decode_all(&mut &bytes[..]));
-    match found {
+    match abi::state_level(level.as_deref()) {
         Ok(found) if found <= abi::HOST_LEVEL => Ok(found),
         Ok(found) => Err(ExecutorError::Outdated(format!(
             "the chain allows host functions of level {found}, this node has those up to {}",

@@ -45,8 +45,7 @@ impl Signing {
     }
 
     /// Follows the chain to the block before the height that is being decided. A request that is new has the committee of that height;
-    /// the ledger knows earlier ones, as far as it
-    /// has them.
+    /// the ledger knows earlier ones, as far as it has them.
     fn renew(&self, ledger: &impl Ledger, deciding: &ConsensusState) -> Result<(), ChainError> {
         let queue = ledger.signing_queue()?;
         let next = &deciding.next;

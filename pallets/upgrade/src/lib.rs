@@ -555,7 +555,7 @@ pub mod pallet {
         /// Which host functions new code may import.
         pub fn host_level() -> u32 {
             quids_io::storage::get_with(well_known_keys::HOST_LEVEL, |bytes| {
-                bytes.and_then(|mut bytes| u32::decode(&mut bytes).ok()).unwrap_or(1)
+                quids_io::abi::state_level(bytes).unwrap_or(1)
             })
         }
 

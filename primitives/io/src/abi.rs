@@ -1,6 +1,8 @@
 //! The table of host functions. The executor links exactly these; `README.md` says what they mean;
 //! tests compare the three.
 
+use codec::DecodeAll;
+
 /// Version of the table and limits below. A runtime exports the one it was built for.
 pub const ABI_VERSION: u32 = 1;
 
@@ -35,9 +37,14 @@ pub enum ValueType {
 
 /// The level of the last of [`HOST_FUNCTIONS`]. Whether new code may import a function is a matter of the state
 /// (`well_known_keys::HOST_LEVEL`), not of the node that checks it: or nodes of two versions would find two states. So whoever adds
-/// functions raises this, and gives each its level, which the check holds against the state's. A new ABI version is a level too. A node that is behind the state's level
-/// checks nothing: it says that it is too old.
+/// functions raises this, and gives each its level, which the check holds against the state's. A new ABI version is a level too. A
+/// node that is behind the state's level checks nothing: it says that it is too old.
 pub const HOST_LEVEL: u32 = 1;
+
+/// The level that a state has under `well_known_keys::HOST_LEVEL`: 1 without one. Errors: what is there is no `u32`.
+pub fn state_level(stored: Option<&[u8]>) -> Result<u32, codec::Error> {
+    stored.map_or(Ok(1), |mut bytes| u32::decode_all(&mut bytes))
+}
 
 /// One import a runtime may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
