@@ -1,5 +1,9 @@
-//! `quids runtime` on the runtime that is built into the binary.
+//! `quids runtime` on the runtime that is built into the binary, and `quids upgrade check` on a database.
 
+use quids_node::{
+    chain::{Chain, ChainOptions},
+    spec::ChainSpec,
+};
 use serde_json::Value;
 use std::process::Command;
 
@@ -80,5 +84,61 @@ fn what_this_binary_cannot_run_is_told_ahead() {
             output.status.code() == Some(1) && said.contains(reason),
             "{name}: {said}"
         );
+    }
+}
+
+#[test]
+fn a_check_of_an_upgrade_says_by_its_exit_code_whether_the_chain_would_take_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let spec = ChainSpec::dev();
+    drop(
+        Chain::open(
+            &folder.path().join("chains").join(&spec.id),
+            &spec,
+            &ChainOptions::default(),
+        )
+        .unwrap(),
+    );
+    std::fs::write(path("same"), quids_runtime_wasm::WASM).unwrap();
+    std::fs::write(path("next"), quids_runtime_wasm::WASM_NEXT).unwrap();
+    let base = path("");
+    for (file, more, code, words) in [
+        ("next", None, 0, "breaking"),
+        ("next", Some("--deny-breaking"), 1, "breaking"),
+        ("same", None, 1, "its spec version 1 is not above"),
+        ("absent", None, 1, "absent"),
+    ] {
+        let file = path(file);
+        let check = [
+            "upgrade",
+            "check",
+            &file,
+            "--offline",
+            "--base-path",
+            &base,
+            "--chain",
+            "dev",
+        ];
+        let run = |json: Option<&str>| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_quids"));
+            command.args(check).args(more).args(json).output().unwrap()
+        };
+        let output = run(None);
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            output.status.code() == Some(code) && said.contains(words),
+            "{file} {more:?}: {:?} {said}",
+            output.status
+        );
+        // A refusal is an answer too: JSON has it.
+        let output = run(Some("--json"));
+        assert_eq!(output.status.code(), Some(code), "{file} {more:?} as JSON");
+        if words != "absent" {
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let refused = !answer["refusals"].as_array().unwrap().is_empty();
+            assert_eq!(refused, file.ends_with("same"), "{answer}");
+        }
     }
 }

@@ -200,3 +200,32 @@ fn migrations_that_fail_are_told_with_their_reason() {
         assert!(checked.refusals.iter().any(told), "{limit}: {:?}", checked.refusals);
     }
 }
+
+/// The code with other names for its exports, which come before whatever else has them.
+fn renamed(code: &[u8], names: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut changed = code.to_vec();
+    for (name, other) in names {
+        assert_eq!(name.len(), other.len(), "{}", name.escape_ascii());
+        let at = code.windows(name.len()).position(|found| found == *name).unwrap();
+        changed[at..at + name.len()].copy_from_slice(other);
+    }
+    changed
+}
+
+/// The chain's own check takes such codes: their versions, metadata and migrations are right.
+#[test]
+fn code_under_which_no_block_can_be_made_is_refused() {
+    let chain = chain_with_blocks(1);
+    let (apply, check): (&[u8], &[u8]) = (b"BlockBuilder_apply_extrinsic", b"BlockBuilder_check_inherents");
+    let (begin, look): (&[u8], &[u8]) = (b"Core_initialize_block", b"QevmApi_signing_state");
+    for (names, reason) in [
+        ([(apply, check), (check, apply)], "no block can be made under it"),
+        ([(begin, look), (look, begin)], "no block can begin"),
+    ] {
+        for blocks in [0, 20] {
+            let checked = tried(&chain, &renamed(WASM_NEXT, &names), blocks);
+            let told = checked.refusals.iter().any(|refusal| refusal.contains(reason));
+            assert!(told && !checked.is_sound(), "{reason}: {checked:?}");
+        }
+    }
+}

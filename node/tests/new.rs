@@ -66,6 +66,10 @@ fn a_new_pallet_in_a_new_chain_compiles_and_passes_its_tests() {
             assert!(manifest.contains(&checked), "{checked} is not in\n{manifest}");
         }
     }
+    assert!(
+        manifest.contains("quids-support = { path = \"quids/runtime/support\" }"),
+        "{manifest}"
+    );
     let spec: serde_json::Value = serde_json::from_slice(&fs::read(chain.join("chain.json")).unwrap()).unwrap();
     assert_eq!(spec["properties"]["tokenSymbol"], "ASSE");
 

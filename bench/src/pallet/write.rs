@@ -9,20 +9,30 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Writes `FOLDER/PALLET/src/weights.rs` for each pallet among the measured: `AssetRegistry` into `asset-registry`.
+/// Writes `FOLDER/PALLET/src/weights.rs` for each pallet among the measured that has its crate there: `AssetRegistry` in `asset-registry`.
+///
+/// Errors: none of them has.
 pub fn all(folder: &Path, measured: &[Measured], machine: &Machine, effort: &Effort) -> Result {
     let head = head(machine, effort, &today());
     let pallets: BTreeSet<&str> = measured.iter().map(|one| one.pallet.as_str()).collect();
+    let mut written = 0;
     for pallet in pallets {
         let calls: Vec<_> = measured.iter().filter(|one| one.pallet == pallet).collect();
-        let folder = folder.join(kebab(pallet)).join("src");
-        std::fs::create_dir_all(&folder)?;
-        let path = folder.join("weights.rs");
+        let krate = folder.join(kebab(pallet));
+        if !krate.join("Cargo.toml").is_file() {
+            eprintln!("{pallet} is not in {}: its weights are not written", krate.display());
+            continue;
+        }
+        let path = krate.join("src/weights.rs");
         std::fs::write(&path, file(pallet, &calls, &head))?;
         // The figures may be JSON, which is for the standard output.
         eprintln!("{}", path.display());
+        written += 1;
     }
-    Ok(())
+    match written {
+        0 => Err(format!("no pallet that was measured has its crate in {}", folder.display()).into()),
+        _ => Ok(()),
+    }
 }
 
 /// The folder of a pallet's crate by its name.

@@ -378,7 +378,7 @@ pub(super) fn verify_signatures<B: StateBackend>(
 }
 
 /// Puts inherents and transactions into a block.
-fn built_on<B: StateBackend>(
+pub(super) fn built_on<B: StateBackend>(
     runtime: &Runtime,
     state: Overlay<B>,
     header: &Header,

@@ -1,9 +1,9 @@
 //! Worst cases of the calls: each leaves the state as the call finds it at its most expensive, and says the call. The pallet's
-//! tests make each once; `quids bench pallet --pallet Starter` measures them.
+//! tests make each once; `quids bench pallet --runtime FILE.wasm --pallet Starter` measures them.
 
-use crate::{Call, Config, Counts, Pallet};
+use crate::{Call, Config, Counts, Pallet, weights};
 use alloc::{vec, vec::Vec};
-use quids_core::AccountId20;
+use quids_core::{AccountId20, Weight};
 use quids_support::{
     benchmark::{Benchmark, Benchmarks},
     origin::Origin,
@@ -28,5 +28,9 @@ impl<T: Config> Benchmarks for Pallet<T> {
                 Ok((Origin::Root, Call::restart { who: WHO }))
             }),
         ]
+    }
+
+    fn generated(call: &str, components: &[u32]) -> Option<Weight> {
+        weights::by_name(call, components)
     }
 }

@@ -15,6 +15,7 @@ extern crate alloc;
 
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
+pub mod weights;
 
 pub use pallet::*;
 
@@ -22,6 +23,7 @@ pub use pallet::*;
 /// Counting.
 #[quids_support::pallet(name = "Starter")]
 pub mod pallet {
+    use crate::weights;
     use quids_support::prelude::*;
 
     /// What the runtime decides.
@@ -63,13 +65,13 @@ pub mod pallet {
         Overflow,
     }
 
-    // An index is part of the transaction format: never reuse one. The weights are by hand (time for the code, storage
-    // reads, storage writes) until `quids bench pallet` has measured them.
+    // An index is part of the transaction format: never reuse one. A new call's weight is by hand until it is measured:
+    // `cost::of(picoseconds of the code, reads, writes)`.
     #[pallet::call]
     impl<T: Config> Pallet<T> {
         /// Counts on.
         #[pallet::call_index(0)]
-        #[pallet::weight(cost::of(5_000_000, 1, 2))]
+        #[pallet::weight(weights::count())]
         pub fn count(origin: Origin, by: u32) -> DispatchResult {
             let who = ensure_signed(origin)?;
             ensure!(by > 0 && by <= T::StepMax::get(), Error::<T>::StepRefused);
@@ -84,7 +86,7 @@ pub mod pallet {
 
         /// Starts an account's count anew. Root only.
         #[pallet::call_index(1)]
-        #[pallet::weight((cost::of(5_000_000, 0, 1), DispatchClass::Operational))]
+        #[pallet::weight((weights::restart(), DispatchClass::Operational))]
         pub fn restart(origin: Origin, who: AccountId20) -> DispatchResult {
             ensure_root(origin)?;
             Counts::<T>::remove(&who);

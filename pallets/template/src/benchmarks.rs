@@ -1,5 +1,5 @@
 //! Worst cases of the calls: each leaves the state as the call finds it at its most expensive, and says the call. The pallet's
-//! tests make each once; `quids bench pallet Template` measures them.
+//! tests make each once; `quids bench pallet --pallet Template` measures them.
 
 use crate::{Call, Config, CurrentLimit, Given, Limit, Pallet, weights};
 use alloc::{vec, vec::Vec};

@@ -14,7 +14,7 @@
 
 extern crate alloc;
 
-// Worst cases of the calls, from which their weights are measured: `quids bench pallet Template`.
+// Worst cases of the calls, from which their weights are measured: `quids bench pallet --pallet Template`.
 #[cfg(any(feature = "runtime-benchmarks", not(target_arch = "wasm32")))]
 mod benchmarks;
 

@@ -165,8 +165,10 @@ impl<T: Config> Pallet<T> {
         {
             ensure!(!proposal.rejections.contains(&who), Error::<T>::AlreadyVoted);
             let council = Council::<T>::get();
+            let was_enough = council.count(&proposal.approvals) >= council.threshold;
             proposal.approvals.retain(|other| *other != who);
             proposal.rejections.push(who);
+            let is_enough = council.count(&proposal.approvals) >= council.threshold;
             let (rejections, needed) = (council.count(&proposal.rejections), council.threshold);
             Self::deposit_event(Event::Rejected {
                 id,
@@ -175,6 +177,14 @@ impl<T: Config> Pallet<T> {
                 needed,
             });
             if rejections < needed {
+                // What members approved, too few of them want now.
+                if proposal.is_approved && was_enough && !is_enough {
+                    Agenda::<T>::mutate(|agenda| {
+                        if let Some(item) = agenda.iter_mut().find(|item| item.id == id) {
+                            Self::reopen(&mut proposal, item);
+                        }
+                    });
+                }
                 Proposals::<T>::insert(&id, proposal);
                 return Ok(());
             }
@@ -260,7 +270,6 @@ impl<T: Config> Pallet<T> {
 
     /// What members approved who are none any more, and the new council would not have, is open again.
     pub(crate) fn recount_approvals(council: &quids_api::upgrade::Council) {
-        let expires = now::<T>().saturating_add(T::ProposalLife::get());
         let mut agenda = Agenda::<T>::get();
         for item in &mut agenda {
             let Some(mut proposal) = Proposals::<T>::get(&item.id) else {
@@ -271,13 +280,19 @@ impl<T: Config> Pallet<T> {
             if !by_members || council.count(&proposal.approvals) >= council.threshold {
                 continue;
             }
-            proposal.is_approved = false;
-            proposal.stage = Stage::Open { expires };
-            item.due = expires;
+            Self::reopen(&mut proposal, item);
             Proposals::<T>::insert(&item.id, proposal);
-            Self::deposit_event(Event::ApprovalLost { id: item.id });
         }
         Agenda::<T>::put(agenda);
+    }
+
+    /// Of a proposal that has too few approvals now.
+    fn reopen(proposal: &mut Proposal, item: &mut AgendaItem) {
+        let expires = now::<T>().saturating_add(T::ProposalLife::get());
+        proposal.is_approved = false;
+        proposal.stage = Stage::Open { expires };
+        item.due = expires;
+        Self::deposit_event(Event::ApprovalLost { id: item.id });
     }
 
     fn proposal(id: ProposalId) -> Result<Proposal, DispatchError> {

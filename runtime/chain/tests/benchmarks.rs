@@ -44,17 +44,7 @@ fn every_call_is_measured_or_has_a_reason() {
 
 #[test]
 fn every_measured_call_has_its_generated_weight() {
-    for (pallet, benchmark) in benchmarks::all() {
-        let most: Vec<u32> = benchmark.components.iter().map(|of| of.high).collect();
-        let generated = benchmark.generated(&most);
-        assert!(
-            generated.is_some_and(|weight| weight.ref_time > 0),
-            "{pallet}.{} with {} components is not in pallets/{}/src/weights.rs: quids bench pallet --pallet {pallet} --output pallets",
-            benchmark.call,
-            most.len(),
-            pallet.to_lowercase()
-        );
-    }
+    quids_testing::check_weights(Runtime::pallets_metadata(), &benchmarks::all(), &[]);
 }
 
 #[test]

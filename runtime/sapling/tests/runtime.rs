@@ -50,3 +50,10 @@ fn every_benchmark_is_set_up_and_made() {
         });
     }
 }
+
+#[test]
+fn every_call_has_a_measured_weight() {
+    // Those of Quids are measured there.
+    let elsewhere = ["System", "Timestamp", "Balances", "Upgrade", "Qevm", "Pobpc", "Utility"];
+    quids_testing::check_weights(Runtime::pallets_metadata(), &benchmarks::all(), &elsewhere);
+}

@@ -1,7 +1,12 @@
 //! Benchmarks as tests: each worst case can be set up and made.
 
 use crate::{TestExternalities, TestRuntime};
-use quids_support::{benchmark::Benchmarks, composition::PalletParts, dispatch::GetDispatchInfo};
+use quids_support::{
+    benchmark::{Benchmark, Benchmarks},
+    composition::PalletParts,
+    dispatch::GetDispatchInfo,
+    metadata::PalletMetadata,
+};
 use scale_info::TypeDef;
 use std::collections::BTreeSet;
 
@@ -61,6 +66,36 @@ where
         "calls with a benchmark or a reason, and calls of {}",
         P::NAME
     );
+}
+
+/// Every benchmark, with its pallet's name, has its weight in the pallet's generated `weights.rs`, and every pallet of the runtime
+/// (`pallets_metadata()`) with calls is among them but those that are `elsewhere`. For the tests of runtimes: a pallet is measured in one.
+///
+/// # Panics
+/// If that does not hold.
+#[track_caller]
+pub fn check_weights<Call>(
+    pallets: Vec<(u8, PalletMetadata)>,
+    benchmarks: &[(&str, Benchmark<Call>)],
+    elsewhere: &[&str],
+) {
+    for (_, pallet) in pallets.iter().filter(|(_, pallet)| pallet.calls.is_some()) {
+        assert!(
+            elsewhere.contains(&pallet.name) || benchmarks.iter().any(|(name, _)| *name == pallet.name),
+            "pallet {} is not among the runtime's benchmarks: add of_pallet::<{0}, _>() to src/benchmarks.rs",
+            pallet.name
+        );
+    }
+    for (pallet, benchmark) in benchmarks {
+        let most: Vec<u32> = benchmark.components.iter().map(|of| of.high).collect();
+        assert!(
+            benchmark.generated(&most).is_some_and(|weight| weight.ref_time > 0),
+            "{pallet}.{} with {} components has no weight in the pallet's src/weights.rs: quids bench pallet --runtime FILE.wasm \
+             --pallet {pallet} --output pallets",
+            benchmark.call,
+            most.len()
+        );
+    }
 }
 
 /// The names of a pallet's calls, from its metadata.

@@ -10,7 +10,7 @@ pub mod property;
 mod runtime;
 
 pub use assertions::{State, as_error, changes, snapshot};
-pub use benchmarks::check_benchmarks;
+pub use benchmarks::{check_benchmarks, check_weights};
 pub use externalities::TestExternalities;
 pub use mock::{Limits, RecentHashes, Version, account};
 pub use runtime::TestRuntime;

@@ -2,8 +2,10 @@
 
 use pallet_template::{Call, Error, Event, Given, RoundTotal};
 use quids_core::{DispatchError, Height};
-use quids_support::{constant, dispatch::DispatchResult, origin::Origin};
-use quids_testing::{TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, mock_runtime};
+use quids_support::{benchmark::Benchmark, constant, dispatch::DispatchResult, origin::Origin};
+use quids_testing::{
+    TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, check_weights, mock_runtime,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mock_runtime! {
@@ -117,4 +119,14 @@ fn genesis_is_stated_as_data_or_as_json() {
             .unwrap()
             .contains("unknown field")
     );
+}
+
+#[test]
+fn a_call_without_a_measured_weight_is_found() {
+    let guessed = [("Template", Benchmark::<()>::new("give", [], |[]| Err(String::new())))];
+    let failure = message(|| check_weights(Runtime::pallets_metadata(), &guessed, &["System"]));
+    assert!(failure.contains("Template.give"), "{failure}");
+    let failure = message(|| check_weights::<()>(Runtime::pallets_metadata(), &[], &["System"]));
+    assert!(failure.contains("of_pallet::<Template, _>()"), "{failure}");
+    check_weights::<()>(Runtime::pallets_metadata(), &[], &["System", "Template"]);
 }

@@ -12,7 +12,10 @@ version = "0.0.0"
 edition = "2024"
 [features]
 next = []
+[dependencies]
+quids-far = { path = "link" }
 [workspace]
+exclude = ["link"]
 [profile.runtime]
 inherits = "release"
 lto = "fat"
@@ -21,7 +24,23 @@ panic = "abort"
 strip = "none"
 overflow-checks = true
 "#;
-const LOCK: &str = "version = 4\n\n[[package]]\nname = \"quids-tiny\"\nversion = \"0.0.0\"\n";
+const LOCK: &str = r#"version = 4
+
+[[package]]
+name = "quids-far"
+version = "0.0.0"
+
+[[package]]
+name = "quids-tiny"
+version = "0.0.0"
+dependencies = [
+ "quids-far",
+]
+"#;
+/// A crate outside the workspace, which a link in it leads to, as in what `quids new chain` writes. Its panics name its file.
+const FAR_MANIFEST: &str = "[package]\nname = \"quids-far\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
+const FAR_SOURCE: &str =
+    "#![no_std]\npub fn half(n: u32) -> u32 {\n    assert!(n.is_multiple_of(2), \"{n} is odd\");\n    n / 2\n}\n";
 const SOURCE: &str = r#"
 #![cfg_attr(target_arch = "wasm32", no_std)]
 extern crate alloc;
@@ -47,21 +66,30 @@ mod wasm {
 pub extern "C" fn tiny_high_half(a: u64, b: u64) -> u64 { ((u128::from(a) * u128::from(b)) >> 64) as u64 }
 #[unsafe(no_mangle)]
 pub extern "C" fn tiny_sum(n: u32) -> u32 { let all: alloc::vec::Vec<u32> = (0..n).collect(); all.iter().sum() }
+#[unsafe(no_mangle)]
+pub extern "C" fn tiny_half(n: u32) -> u32 { quids_far::half(n) }
 #[cfg(feature = "next")]
 #[unsafe(no_mangle)]
 pub extern "C" fn tiny_only_in_next() -> u32 { 2 }
 "#;
 
-struct Scratch(PathBuf);
+/// The workspace, and the crate outside of it.
+struct Scratch(PathBuf, PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("quids-wasm-builder-{}-{name}", std::process::id()));
+        let far = std::env::temp_dir().join(format!("quids-far-{}-{}", std::process::id(), name.len()));
         std::fs::create_dir_all(dir.join("src")).unwrap();
+        std::fs::create_dir_all(far.join("src")).unwrap();
         for (file, text) in [("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("src/lib.rs", SOURCE)] {
             std::fs::write(dir.join(file), text).unwrap();
         }
-        Self(dir.canonicalize().unwrap())
+        for (file, text) in [("Cargo.toml", FAR_MANIFEST), ("src/lib.rs", FAR_SOURCE)] {
+            std::fs::write(far.join(file), text).unwrap();
+        }
+        std::os::unix::fs::symlink(&far, dir.join("link")).unwrap();
+        Self(dir.canonicalize().unwrap(), far.canonicalize().unwrap())
     }
 
     fn build(&self, toolchain: &Toolchain, features: &[&str]) -> Vec<u8> {
@@ -90,6 +118,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.1);
     }
 }
 
@@ -108,11 +137,15 @@ fn same_toolchain_same_bytes_wherever_it_is_built() {
         "the artefact depends on where it is built"
     );
 
+    assert!(
+        contains(&bytes, "link/src/lib.rs"),
+        "no panic names the far crate's file"
+    );
     for export in ["tiny_high_half", "tiny_sum", "memory", "ext_panic"] {
         assert!(contains(&bytes, export), "{export} is missing");
     }
     let home = std::env::home_dir().unwrap();
-    let paths: [&Path; 3] = [&here.0, &toolchain.sysroot, &home.join(".")];
+    let paths: [&Path; 4] = [&here.0, &here.1, &toolchain.sysroot, &home.join(".")];
     for path in paths.iter().filter(|path| path.components().count() > 2) {
         assert!(
             !contains(&bytes, &path.display().to_string()),

@@ -35,6 +35,8 @@ pub struct Migrated {
     pub step_proof_bytes: usize,
     /// Why the chain would be in safe mode.
     pub failure: Option<String>,
+    /// Blocks that have begun.
+    pub blocks: u32,
 }
 
 impl Migrating<'_> {
@@ -53,6 +55,7 @@ impl Migrating<'_> {
         }
         for block in 1..=BLOCKS_MAX {
             begin_block(state, self.runtime, Height(self.height.0.saturating_add(block)))?;
+            migrated.blocks = block;
             if !self.is_provable(state, block, &mut migrated)? {
                 return Ok(migrated);
             }
@@ -130,11 +133,18 @@ pub fn single<B: StateBackend>(state: &mut Overlay<B>, code: &[u8], runtime: &Ru
 
 /// What a block at this height does before anything is in it.
 pub fn begin_block(state: &mut State, runtime: &Runtime, number: Height) -> Result<(), ChainError> {
+    let header = header(runtime, state, number)?;
+    runtime.call(state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
+    Ok(())
+}
+
+/// Of a block at this height.
+pub fn header(runtime: &Runtime, state: &mut State, number: Height) -> Result<Header, ChainError> {
     // Where validators decide, a block names one of its committee.
     let next = next_height(runtime, state)?;
     let author = next.and_then(|next| next.accounts.first().copied());
     let named = author.map(|who| DigestItem::PreRuntime(AUTHOR_ENGINE_ID, who.encode()));
-    let header = Header {
+    Ok(Header {
         parent_hash: Hash::zero(),
         number,
         state_root: Hash::zero(),
@@ -142,7 +152,5 @@ pub fn begin_block(state: &mut State, runtime: &Runtime, number: Height) -> Resu
         digest: Digest {
             logs: named.into_iter().collect(),
         },
-    };
-    runtime.call(state, names::CORE_INITIALIZE_BLOCK, &header.encode())?;
-    Ok(())
+    })
 }

@@ -1,5 +1,6 @@
 //! The dry run of an upgrade: a new runtime on the live state, copied on write and thrown away.
 
+mod alive;
 mod interface;
 mod layout;
 mod migrate;
@@ -85,8 +86,11 @@ impl Chain {
                 .push("it has no metadata of version 15: nobody could talk to it".into());
             return Ok(report);
         };
-        let (was, is) = (Interface::decode(&old_metadata)?, Interface::decode(&new_metadata)?);
-        let new_metadata = read(&new_metadata)?;
+        let was = Interface::decode(&old_metadata)?;
+        let (Ok(is), Ok(new_metadata)) = (Interface::decode(&new_metadata), read(&new_metadata)) else {
+            report.refusals.push("its metadata of version 15 cannot be read".into());
+            return Ok(report);
+        };
         let (old_layout, new_layout) = (Layout::of(&was), Layout::of(&is));
         report.interface = was.changes(&is);
         let view = self.state_at(best)?;
@@ -107,11 +111,20 @@ impl Chain {
             stepped,
             step_proof_bytes,
             failure,
-        } = Migrating {
+            blocks: begun,
+        } = match (Migrating {
             proof: Some(&proof),
             ..migration
-        }
-        .run(&mut state)?;
+        })
+        .run(&mut state)
+        {
+            Err(error) if !error.is_local() && !error.is_fatal() => {
+                let refusal = format!("under it the chain would stop, no block can begin: {error}");
+                report.refusals.push(refusal);
+                return Ok(report);
+            }
+            migrated => migrated?,
+        };
         report.refusals.extend(failure);
         let changes = changes(&view, &state)?;
         let noise = match stepped.is_empty() {
@@ -133,7 +146,9 @@ impl Chain {
         });
         (report.entries, report.undecodable) = undecodable(&view, &changes, &new_layout, &old_layout, observe)?;
         report.broken = broken(&mut state, &runtime)?;
-        drop(state);
+        let last = Height(height.0.saturating_add(begun));
+        let stops = self.dead_end((&running, best, height), &runtime, state, last)?;
+        report.refusals.extend(stops);
         let new_side = NewSide {
             runtime: &runtime,
             metadata: &new_metadata,

@@ -33,6 +33,10 @@ const SAPLING: [(&str, &str); 5] = [
 ];
 const README: &str = include_str!("chain.md");
 
+/// The link to Quids in the chain's folder. What is below that folder has its place from there in the WASM, what is elsewhere its place
+/// on the machine: by the link the same code has the same bytes wherever it and Quids are.
+const LINK: &str = "quids";
+
 /// What pallets and runtimes use of others, by its name in the workspace's manifest.
 const OTHERS: [&str; 6] = ["codec", "scale-info", "serde", "serde_json", "hex", "proptest"];
 
@@ -103,7 +107,7 @@ pub fn run(args: &ChainArgs) -> Result<String, CliError> {
     let quids = checkout(args)?;
     let path = args.path.clone().unwrap_or_else(|| args.name.kebab().into());
     let absolute = std::path::absolute(&path).map_err(CliError::file("find", &path))?;
-    folder::write(&absolute, &files(args, &quids)?)?;
+    folder::write(&absolute, &files(args, &quids)?, &[(LINK, &quids)])?;
     let settled = settle(&absolute);
     let mut text = format!(
         "{} is in {}; its README.md has the commands.\n",
@@ -141,10 +145,10 @@ fn files(args: &ChainArgs, quids: &Path) -> Result<Files, CliError> {
     };
     let spec = format!("{:#}\n", spec(args));
     let mut files: Files = vec![
-        ("Cargo.toml".into(), manifest(args, quids, &read("Cargo.toml")?)),
+        ("Cargo.toml".into(), manifest(args, &read("Cargo.toml")?)),
         ("Cargo.lock".into(), read("Cargo.lock")?),
         ("rustfmt.toml".into(), read("rustfmt.toml")?),
-        (".gitignore".into(), "/target\n/runtime.wasm\n".into()),
+        (".gitignore".into(), format!("/target\n/*.wasm\n/{LINK}\n")),
         ("README.md".into(), renamed(README, args)),
         ("chain.json".into(), spec),
     ];
@@ -168,15 +172,14 @@ fn renamed(text: &str, args: &ChainArgs) -> String {
 }
 
 /// The workspace's manifest: versions, lints and profiles as Quids has them.
-fn manifest(args: &ChainArgs, quids: &Path, root: &str) -> String {
+fn manifest(args: &ChainArgs, root: &str) -> String {
     let package = format!("pallet-{}", args.pallet.kebab());
     let path = args.pallet.kebab();
     let mut out = format!(
-        "# The workspace of {}. What it uses of Quids is in {}: another checkout, another path.\n\n[workspace]\n\
-         resolver = \"3\"\nmembers = [\"runtime\", \"pallets/*\"]\n\n{}[workspace.dependencies]\n{package} = {{ path = \
-         \"pallets/{path}\" }}\n",
+        "# The workspace of {}. `{LINK}` is where Quids is: another checkout, another link.\n\n[workspace]\nresolver = \
+         \"3\"\nmembers = [\"runtime\", \"pallets/*\"]\nexclude = [\"{LINK}\"]\n\n{}[workspace.dependencies]\n{package} = {{ \
+         path = \"pallets/{path}\" }}\n",
         args.name.title(),
-        quids.display(),
         section(root, "workspace.package"),
     );
     let dependencies = section(root, "workspace.dependencies");
@@ -191,10 +194,7 @@ fn manifest(args: &ChainArgs, quids: &Path, root: &str) -> String {
                 .any(|from| line.contains(&format!("path = \"{from}")))
         {
             ours.push(key);
-            out += &format!(
-                "{}\n",
-                line.replace("path = \"", &format!("path = \"{}/", quids.display()))
-            );
+            out += &format!("{}\n", line.replace("path = \"", &format!("path = \"{LINK}/")));
         }
     }
     out.push('\n');

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Names that the pallets of this project and what `construct_runtime!` makes have.
-const TAKEN: [&str; 25] = [
+const TAKEN: [&str; 42] = [
     "System",
     "Timestamp",
     "Balances",
@@ -38,16 +38,38 @@ const TAKEN: [&str; 25] = [
     "Result",
     "Vec",
     "Benchmark",
+    // What the starter's sources and tests name.
+    "Benchmarks",
+    "BuildGenesis",
+    "Call",
+    "Config",
+    "Counts",
+    "DispatchClass",
+    "Error",
+    "Event",
+    "GenesisConfig",
+    "Get",
+    "Hooks",
+    "Origin",
+    "Pallet",
+    "TestExternalities",
+    "TestRuntime",
+    "Total",
+    "Weight",
 ];
 
 /// Path below the crate, and text.
-const STARTER: [(&str, &str); 5] = [
+const STARTER: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../../../pallets/starter/Cargo.toml")),
     ("README.md", include_str!("../../../../pallets/starter/README.md")),
     ("src/lib.rs", include_str!("../../../../pallets/starter/src/lib.rs")),
     (
         "src/benchmarks.rs",
         include_str!("../../../../pallets/starter/src/benchmarks.rs"),
+    ),
+    (
+        "src/weights.rs",
+        include_str!("../../../../pallets/starter/src/weights.rs"),
     ),
     (
         "tests/starter.rs",
@@ -81,7 +103,7 @@ pub fn run(args: &PalletArgs) -> Result<String, CliError> {
             manifest.display()
         )));
     }
-    folder::write(&absolute, &files(&args.name))?;
+    folder::write(&absolute, &files(&args.name), &[])?;
     let folder = workspace.as_deref().and_then(Path::parent);
     let inside = folder.and_then(|folder| absolute.strip_prefix(folder).ok());
     Ok(next_steps(&args.name, inside.unwrap_or(&path)))
@@ -214,6 +236,8 @@ mod tests {
             ("system", false),
             ("Balances", false),
             ("runtime-call", false),
+            ("total", false),
+            ("event", false),
             ("pallet-x", false),
             ("x", true),
         ] {

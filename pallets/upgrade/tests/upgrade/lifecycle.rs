@@ -612,7 +612,11 @@ fn proposals_are_cancelled_by_those_who_may() {
                 assert_eq!(go_to(10), None);
             } else {
                 let last = *who.last().unwrap();
-                refused(last, cancel(0), Error::<Runtime>::AlreadyVoted);
+                match last == Origin::Signed(A) {
+                    // Without the proposer's approval it is open, and so the proposer's to withdraw.
+                    true => done(A, cancel(0)),
+                    false => refused(last, cancel(0), Error::<Runtime>::AlreadyVoted),
+                }
             }
         });
     }
@@ -624,7 +628,23 @@ fn proposals_are_cancelled_by_those_who_may() {
         let proposal = Proposals::<Runtime>::get(&0).unwrap();
         assert_eq!((proposal.is_approved, proposal.rejections), (true, vec![]));
         done(B, cancel(0));
-        assert_eq!(Proposals::<Runtime>::get(&0).unwrap().approvals, [A]);
+        let proposal = Proposals::<Runtime>::get(&0).unwrap();
+        assert_eq!((proposal.is_approved, proposal.approvals), (false, vec![A]));
+    });
+}
+
+/// With the council's two approvals it has its height; with one of them taken back it has none, until another comes.
+#[test]
+fn code_whose_approval_is_taken_back_does_not_activate() {
+    governed(|| {
+        bring_to(At::Scheduled);
+        done(B, cancel(0));
+        quids_testing::assert_event!(Runtime, Event::ApprovalLost { id: 0 });
+        assert!(matches!(stage(0), Some(Stage::Open { .. })), "{:?}", stage(0));
+        assert_eq!(go_to(10), None);
+        done(C, approve(0));
+        assert!(matches!(stage(0), Some(Stage::Scheduled { .. })), "{:?}", stage(0));
+        assert!(go_to(30).is_some());
     });
 }
 
