@@ -6,7 +6,7 @@ use quids_core::{AccountId20, Height};
 use quids_node::extrinsic_builder::Arg;
 use quids_node::{
     chain::{DryRun, ItemChange, Pair},
-    testing::{Signing, TestChain},
+    testing::{Signing, TestChain, renamed},
 };
 use quids_runtime_wasm::{WASM, WASM_FAULTY, WASM_NEXT};
 
@@ -201,23 +201,12 @@ fn migrations_that_fail_are_told_with_their_reason() {
     }
 }
 
-/// The code with other names for its exports, which come before whatever else has them.
-fn renamed(code: &[u8], names: &[(&[u8], &[u8])]) -> Vec<u8> {
-    let mut changed = code.to_vec();
-    for (name, other) in names {
-        assert_eq!(name.len(), other.len(), "{}", name.escape_ascii());
-        let at = code.windows(name.len()).position(|found| found == *name).unwrap();
-        changed[at..at + name.len()].copy_from_slice(other);
-    }
-    changed
-}
-
-/// The chain's own check takes such codes: their versions, metadata and migrations are right.
+/// What the chain finds at the last moment is told long before.
 #[test]
 fn code_under_which_no_block_can_be_made_is_refused() {
     let chain = chain_with_blocks(1);
-    let (apply, check): (&[u8], &[u8]) = (b"BlockBuilder_apply_extrinsic", b"BlockBuilder_check_inherents");
-    let (begin, look): (&[u8], &[u8]) = (b"Core_initialize_block", b"QevmApi_signing_state");
+    let (apply, check) = ("BlockBuilder_apply_extrinsic", "BlockBuilder_check_inherents");
+    let (begin, look) = ("Core_initialize_block", "QevmApi_signing_state");
     for (names, reason) in [
         ([(apply, check), (check, apply)], "no block can be made under it"),
         ([(begin, look), (look, begin)], "no block can begin"),

@@ -13,7 +13,7 @@ use quids_node::{
     chain::{Proposal, Recorded, Stateless, StatelessError, Witnessed},
     extrinsic_builder::Arg,
     spec::code_cache,
-    testing::{Signing, TestChain},
+    testing::{Signing, TestChain, renamed},
 };
 use quids_runtime_wasm::{WASM_FAULTY, WASM_NEXT};
 use quids_state::{BatchProof, Blobs, StateBackend};
@@ -104,6 +104,22 @@ fn a_block_comes_to_the_same_without_its_state() {
     // The first binds a key.
     check_right(&stateless, &made(&chain, transfers(&chain, 1)));
     check_right(&stateless, &made(&chain, transfers(&chain, 100)));
+    // An upgrade to code that makes no block, which is found and undone at the block's end.
+    let (begin, other) = ("Core_initialize_block", "QevmApi_signing_state");
+    let dead = renamed(WASM_NEXT, &[(begin, other), (other, begin)]);
+    let version = |chain: &TestChain| {
+        chain
+            .chain
+            .runtime_at(chain.chain.best().1)
+            .unwrap()
+            .version()
+            .spec_version
+    };
+    check_right(
+        &stateless,
+        &made(&chain, upgrade(&chain, &dead, "authorize_upgrade", Vec::new())),
+    );
+    assert_eq!(version(&chain), 1);
     // Across an upgrade: the block that brings the new code, and those that run it.
     let upgrade = upgrade(&chain, WASM_NEXT, "authorize_upgrade", Vec::new());
     let hash = |made: &Made| made.proof.encode();

@@ -5,14 +5,16 @@ use quids_api::{
     RuntimeVersion, names,
     upgrade::{Activation, CHUNK_SIZE, Stage, Suspension, UpgradeStatus},
 };
-use quids_core::{AccountId20, Height};
-use quids_crypto::{KeyPair, hash_quantum_resistant};
+use quids_core::{AccountId20, DigestItem, Hash, Height};
+use quids_crypto::{KeyPair, SignatureScheme, hash_quantum_resistant};
 use quids_node::{
-    chain::{ChainOptions, Refused},
+    chain::{Chain, ChainOptions, Refused},
     extrinsic_builder::{Arg, Event},
-    testing::{Signing, TestChain},
+    spec::{ChainSpec, TestVoter},
+    testing::{Signing, TestChain, renamed},
 };
 use quids_runtime_wasm::{WASM, WASM_FAULTY, WASM_NEXT};
+use std::{path::Path, sync::Arc};
 
 fn key(name: &str) -> KeyPair {
     quids_keystore::dev_keypair(name).unwrap()
@@ -332,6 +334,81 @@ fn a_migration_goes_on_after_restarts_and_transactions_wait_for_it() {
     assert!(has(&events, "Upgrade", "MigrationCompleted"), "{events:?}");
     assert_eq!((status(&chain).migration, status(&chain).suspended), (None, None));
     assert_followed(&chain);
+}
+
+/// Code of the right version whose metadata and migrations are right too, and that makes no block: by the name of what it
+/// cannot do.
+fn dead_codes(with_validators: bool) -> Vec<(&'static str, Vec<u8>)> {
+    let swapped = |one, other| renamed(WASM_NEXT, &[(one, other), (other, one)]);
+    let mut codes = vec![
+        ("begin", swapped("Core_initialize_block", "QevmApi_signing_state")),
+        (
+            "take inherents",
+            swapped("BlockBuilder_apply_extrinsic", "BlockBuilder_check_inherents"),
+        ),
+    ];
+    if with_validators {
+        codes.push(("say who decides", swapped("PobpcApi_next", "QevmApi_chain")));
+    }
+    codes
+}
+
+fn with_validators(folder: &Path) -> TestChain {
+    let key = KeyPair::from_seed(SignatureScheme::Falcon512, &[1; 32]).unwrap();
+    let voter = TestVoter {
+        key: key.public(),
+        commitment: Some(Hash::repeat_byte(9)),
+    };
+    let options = ChainOptions {
+        sync: false,
+        ..ChainOptions::default()
+    };
+    let chain = Chain::open(folder, &ChainSpec::testnet([voter].into_iter()), &options).unwrap();
+    TestChain::over(Arc::new(chain)).unwrap()
+}
+
+/// By a transaction of anybody and by the council: where nobody looked before, the block before the first of it is the last moment.
+#[test]
+fn code_that_makes_no_block_never_takes_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for chain in [TestChain::new().unwrap(), with_validators(folder.path())] {
+        let has_validators = chain.chain.next_height().unwrap().is_some();
+        let code_before = chain.storage(b":code").unwrap();
+        for (id, (what, code)) in (0u32..).zip(dead_codes(has_validators)) {
+            assert!(has(&authorize(&chain, &code), "Upgrade", "UpgradeAuthorized"));
+            let events = apply(&chain, "bob", &code);
+            let undone = has(&events, "Upgrade", "UpgradeApplied") && has(&events, "Upgrade", "UpgradeUndone");
+            assert!(undone, "it cannot {what}: {events:?}");
+            let (height, best) = chain.chain.best();
+            let header = chain.chain.header(best).unwrap();
+            assert!(!header.digest.logs.contains(&DigestItem::RuntimeEnvironmentUpdated));
+
+            let at = Height(height.0 + 30);
+            propose(&chain, "alice", &code, Activation::At(at));
+            upload(&chain, id, &code);
+            call_by(&chain, "bob", "approve", &[("id", Arg::Number(id.into()))]);
+            while chain.chain.best().0.0 + 1 < at.0 {
+                chain.block(Vec::new()).unwrap();
+            }
+            let events = chain.events().unwrap();
+            assert!(
+                has(&events, "Upgrade", "ActivationFailed"),
+                "it cannot {what}: {events:?}"
+            );
+            assert_eq!((stage(&chain, id), spec_version(&chain)), (None, 1));
+            assert_eq!(chain.storage(b":code").unwrap(), code_before, "it cannot {what}");
+            made(&chain, "bob", chain.transfer(&AccountId20([1; 20]), 5).unwrap());
+        }
+        // Code that makes blocks still takes over.
+        authorize(&chain, WASM_NEXT);
+        let events = apply(&chain, "bob", WASM_NEXT);
+        assert!(!has(&events, "Upgrade", "UpgradeUndone"), "{events:?}");
+        chain.block(Vec::new()).unwrap();
+        assert_eq!(spec_version(&chain), 2);
+        if !has_validators {
+            assert_followed(&chain);
+        }
+    }
 }
 
 /// A runtime in a few lines that states `spec_name` and version 9, and whose migration is `migration`.

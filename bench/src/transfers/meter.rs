@@ -2,7 +2,7 @@
 //! without asking the state.
 
 use crate::clock::{Lap, Stopwatch};
-use quids_core::Hash;
+use quids_core::{Hash, Header};
 use quids_io::{ExtResult, Externalities};
 use std::collections::BTreeMap;
 
@@ -93,8 +93,8 @@ impl Externalities for Meter<'_> {
             state.verify_signature(scheme, public_key, message, signature)
         })
     }
-    fn check_runtime(&mut self, code: &[u8]) -> ExtResult<Result<Vec<u8>, String>> {
-        self.note("runtime_check", |state| state.check_runtime(code))
+    fn check_runtime(&mut self, code: &[u8], next: Option<&Header>) -> ExtResult<Result<Vec<u8>, String>> {
+        self.note("runtime_check", |state| state.check_runtime(code, next))
     }
     fn log(&mut self, level: u8, message: &str) {
         self.note("log", |state| state.log(level, message));

@@ -1,5 +1,5 @@
-//! The trial run of a new runtime: static checks, then its version, metadata and migrations under fuel, on changes that
-//! are thrown away. And guarded calls: of the running code, under fuel as well, on changes that are kept only if they end
+//! The trial run of a new runtime: static checks, then its version, metadata and migrations and, where its first block is next, a
+//! block under fuel, on changes that are thrown away. And guarded calls: of the running code, under fuel as well, on changes that are kept only if they end
 //! well. The outcome is part of validity: a pallet asks for both through host functions.
 
 use crate::{
@@ -10,10 +10,12 @@ use crate::{
     metrics::Metrics,
     validate::validate,
 };
-use codec::DecodeAll;
+use codec::{DecodeAll, Encode};
 use parking_lot::Mutex;
-use quids_api::{CheckedRuntime, RuntimeVersion, names};
-use quids_core::{Hash, Weight, well_known_keys};
+use quids_api::{
+    ApplyExtrinsicResult, CheckedRuntime, InherentData, RuntimeVersion, TIMESTAMP_INHERENT, names, pobpc::NextHeight,
+};
+use quids_core::{AUTHOR_ENGINE_ID, DigestItem, Hash, Header, OpaqueExtrinsic, Weight, well_known_keys};
 use quids_io::{abi, with_externalities};
 use std::{path::Path, sync::Arc};
 
@@ -54,8 +56,9 @@ impl Checker {
         })
     }
 
-    /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were.
-    pub fn check(&self, code: &[u8]) -> Result<CheckedRuntime, CheckError> {
+    /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were. `next`: they are the state
+    /// that a block leaves, and the one after it, which this heads, has to be one.
+    pub fn check(&self, code: &[u8], next: Option<&Header>) -> Result<CheckedRuntime, CheckError> {
         let level = host_level()?;
         let prepared = self.prepare(code)?;
         check_levels(prepared.imports(), level, abi::HOST_FUNCTIONS)?;
@@ -63,7 +66,10 @@ impl Checker {
             return Err(ExecutorError::MissingExport((*missing).into()).into());
         }
         with_externalities(|e| e.begin_transaction()).map_err(ExecutorError::Host)?;
-        let verdict = trial(&prepared);
+        let verdict = trial(&prepared).and_then(|checked| {
+            next.map_or(Ok(()), |header| empty_block(&prepared, header))?;
+            Ok(checked)
+        });
         // A rollback that fails leaves the trial's changes behind: worse than any verdict, so it comes first.
         with_externalities(|e| e.rollback_transaction())
             .map_err(|error| CheckError::Local(ExecutorError::Host(error)))?;
@@ -159,6 +165,38 @@ fn trial(prepared: &Arc<Prepared>) -> Result<CheckedRuntime, ExecutorError> {
     let weight = instance.call(upgrade, &[], Bound::NONE)?;
     let migrations: Weight = decode(names::CORE_ON_RUNTIME_UPGRADE, &weight)?;
     Ok(CheckedRuntime { version, migrations })
+}
+
+/// Makes the block after this state, without transactions: code under which there is none would be the chain's last. The
+/// migrations have run, so that the block is not its code's first.
+fn empty_block(prepared: &Arc<Prepared>, header: &Header) -> Result<(), ExecutorError> {
+    with_externalities(|e| e.clear(well_known_keys::CODE_UPDATED)).map_err(ExecutorError::Host)?;
+    let mut instance = Instance::new(prepared.clone(), None)?;
+    let mut ask = |api: &'static str, input: &[u8]| instance.call(prepared.find(api)?, input, Bound::NONE);
+    ask(names::CORE_INITIALIZE_BLOCK, &header.encode())?;
+    let mut inherents = InherentData::default();
+    // The earliest that there may be: no clock is asked.
+    inherents.put(TIMESTAMP_INHERENT, &0u64);
+    let api = names::BLOCK_BUILDER_INHERENT_EXTRINSICS;
+    let inherents: Vec<OpaqueExtrinsic> = decode(api, &ask(api, &inherents.encode())?)?;
+    let api = names::BLOCK_BUILDER_APPLY_EXTRINSIC;
+    for (index, OpaqueExtrinsic(bytes)) in (0u32..).zip(&inherents) {
+        let applied: ApplyExtrinsicResult = decode(api, &ask(api, &(index, bytes).encode())?)?;
+        if let Err(reason) = applied {
+            return Err(ExecutorError::NoBlock(format!("inherent {index} is refused: {reason}")));
+        }
+    }
+    let inherents: Vec<&[u8]> = inherents.iter().map(|OpaqueExtrinsic(bytes)| &bytes[..]).collect();
+    let commitment = ask(names::BLOCK_BUILDER_COMMIT_EXTRINSICS, &inherents.encode())?;
+    let api = names::BLOCK_BUILDER_FINALIZE_BLOCK;
+    decode::<Header>(api, &ask(api, &commitment)?)?;
+    let is_author = |item: &DigestItem| matches!(item, DigestItem::PreRuntime(AUTHOR_ENGINE_ID, _));
+    if !header.digest.logs.iter().any(is_author) {
+        return Ok(());
+    }
+    let next: Option<NextHeight> = decode(names::POBPC_NEXT, &ask(names::POBPC_NEXT, &[])?)?;
+    let nobody = || ExecutorError::NoBlock("it does not say who decides the block after".into());
+    next.map(drop).ok_or_else(nobody)
 }
 
 /// How metadata begins, whatever its version.

@@ -39,6 +39,10 @@ pub enum ExecutorError {
     #[error("output has {length} bytes, more than {max}")]
     OutputTooLarge { length: usize, max: usize },
 
+    /// Of a trial run.
+    #[error("no block can be made: {0}")]
+    NoBlock(String),
+
     #[error("runtime has no api {0}")]
     UnknownApi(String),
     #[error("runtime panicked: {message}")]
@@ -110,7 +114,7 @@ impl ExecutorError {
         }
     }
 
-    /// The reason as `ext_runtime_check_v1` tells it to a runtime: the same on every node, so without the words of
+    /// The reason as `ext_runtime_check_v1` and its successor tell it to a runtime: the same on every node, so without the words of
     /// the libraries beneath, and at most `REASON_SIZE_MAX` bytes.
     pub(crate) fn stable_reason(&self) -> String {
         let mut reason = match self {

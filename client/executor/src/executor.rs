@@ -11,7 +11,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use quids_api::CheckedRuntime;
-use quids_core::Hash;
+use quids_core::{Hash, Header};
 use quids_io::{Externalities, MemoryExternalities, within};
 use quids_metrics::Registry;
 use std::{path::PathBuf, sync::Arc};
@@ -118,9 +118,15 @@ impl Executor {
         self.inner.services.checker.prepare(code).map(drop)
     }
 
-    /// Static checks and trial run of `code` on the state of `ext`, which is left as it was. Whether the version may
+    /// Static checks and trial run of `code` on the state of `ext`, which is left as it was; with the header of the `next` block, that
+    /// block without transactions too. Whether the version may
     /// follow the present one is for the caller to judge.
-    pub fn check_runtime(&self, code: &[u8], ext: &mut dyn Externalities) -> Result<CheckedRuntime, CheckError> {
-        within(ext, || self.inner.services.checker.check(code))
+    pub fn check_runtime(
+        &self,
+        code: &[u8],
+        next: Option<&Header>,
+        ext: &mut dyn Externalities,
+    ) -> Result<CheckedRuntime, CheckError> {
+        within(ext, || self.inner.services.checker.check(code, next))
     }
 }

@@ -260,8 +260,8 @@ impl<E: Externalities> Externalities for Recorder<'_, E> {
         self.state.verify_signature(scheme, public_key, message, signature)
     }
 
-    fn check_runtime(&mut self, code: &[u8]) -> ExtResult<Result<Vec<u8>, String>> {
-        self.state.check_runtime(code)
+    fn check_runtime(&mut self, code: &[u8], next: Option<&Header>) -> ExtResult<Result<Vec<u8>, String>> {
+        self.state.check_runtime(code, next)
     }
 
     fn log(&mut self, _level: u8, _message: &str) {

@@ -180,6 +180,12 @@ impl<T: Config> Pallet<T> {
         })
     }
 
+    /// One of those who may make the next block; `None`: the chain has no consensus.
+    pub fn next_author() -> Option<AccountId20> {
+        let next = pallet_system::Number::<T>::get().next()?;
+        Seats::<T>::get(&next)?.first().map(|member| member.account)
+    }
+
     /// All validators, by account.
     pub fn validators() -> Vec<ValidatorInfo> {
         let next = pallet_system::Number::<T>::get().next().unwrap_or(Height::MAX);

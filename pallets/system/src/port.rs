@@ -157,6 +157,17 @@ impl<T: Config> Pallet<T> {
         Self::deposit_log(DigestItem::RuntimeEnvironmentUpdated);
         Self::deposit_event(Event::CodeUpdated);
     }
+
+    /// Puts back the code that this block has replaced; that it did is in its events still.
+    pub fn undo_update(old: &[u8]) {
+        quids_io::storage::set(well_known_keys::CODE, old);
+        quids_io::storage::clear(well_known_keys::CODE_UPDATED);
+        Digest::<T>::mutate(|digest| {
+            digest
+                .logs
+                .retain(|item| *item != DigestItem::RuntimeEnvironmentUpdated);
+        });
+    }
 }
 
 /// `proof_size << 64 | ref_time`, each at most one above the block's limit: that makes the block invalid as well, and

@@ -1,10 +1,10 @@
 //! The checks that stand between a code and `:code`, and the replacement.
 
-use crate::{Config, Error, Event, Pallet};
+use crate::{Config, Error, Event, Pallet, Replaced};
 use alloc::format;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use quids_api::{CheckedRuntime, RuntimeVersion};
-use quids_core::DispatchError;
+use quids_core::{DispatchError, Header, well_known_keys};
 use quids_io::{abi::CODE_SIZE_MAX, log};
 use quids_support::{ensure, system::SystemPort, traits::Get};
 use scale_info::TypeInfo;
@@ -29,14 +29,27 @@ pub fn code_hash(code: &[u8]) -> CodeHash {
 }
 
 impl<T: Config> Pallet<T> {
-    /// Checks the code and replaces the chain's by it; the next block runs it.
-    pub(crate) fn apply(code: &[u8], code_hash: CodeHash, check_version: bool) -> Result<(), DispatchError> {
+    /// As [`Self::apply`], amid a block: whether blocks can be made under the code is seen at its end.
+    pub(crate) fn apply_now(code: &[u8], code_hash: CodeHash, check_version: bool) -> Result<(), DispatchError> {
+        let old = quids_io::storage::get(well_known_keys::CODE).unwrap_or_default();
+        Self::apply(code, code_hash, check_version, None)?;
+        Replaced::<T>::put(old);
+        Ok(())
+    }
+
+    /// Checks the code and replaces the chain's by it; the next block runs it, and is made on trial if its header is there.
+    pub(crate) fn apply(
+        code: &[u8],
+        code_hash: CodeHash,
+        check_version: bool,
+        next: Option<&Header>,
+    ) -> Result<(), DispatchError> {
         ensure!(
             !pallet_system::Pallet::<T>::code_update_pending(),
             Error::<T>::UpgradePending
         );
         ensure!(!Self::is_migrating(), Error::<T>::MigrationUnderWay);
-        let version = Self::check(code, check_version)?;
+        let version = Self::check(code, check_version, next)?;
         pallet_system::Pallet::<T>::update_code(code);
         Self::deposit_event(Event::UpgradeApplied {
             code_hash,
@@ -45,21 +58,40 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Size, then the host's check (WASM validity, ABI, imports, and a trial run under fuel), then the version that
-    /// the code states. What the host answers is a function of the code and the state, so every node agrees.
-    pub(crate) fn check(code: &[u8], check_version: bool) -> Result<RuntimeVersion, DispatchError> {
-        ensure!(code.len() <= CODE_SIZE_MAX, Error::<T>::CodeTooLarge);
-        let checked = quids_io::runtime::check(code).map_err(|reason| {
+    /// At the end of a block whose transactions replaced the code: that is undone if the new one makes no block.
+    pub(crate) fn confirm(next: &Header) {
+        let Some(old) = Replaced::<T>::take() else { return };
+        let code = quids_io::storage::get(well_known_keys::CODE).unwrap_or_default();
+        if let Err(error) = Self::trial(&code, Some(next)) {
+            pallet_system::Pallet::<T>::undo_update(&old);
+            Self::deposit_event(Event::UpgradeUndone { error });
+        }
+    }
+
+    /// What the host finds: WASM validity, ABI, imports, and a trial run under fuel.
+    fn trial(code: &[u8], next: Option<&Header>) -> Result<CheckedRuntime, DispatchError> {
+        let checked = quids_io::runtime::check(code, next).map_err(|reason| {
             log::write(
                 log::Level::Warn,
                 &format!("upgrade: the trial run refused the code: {reason}"),
             );
             Error::<T>::FailedTrialRun
         })?;
+        CheckedRuntime::decode(&mut checked.as_slice()).map_err(|_| Error::<T>::InvalidVersion.into())
+    }
+
+    /// Size, then the host's check, then the version that the code states. What the host answers is a function of the code and the
+    /// state, so every node agrees.
+    pub(crate) fn check(
+        code: &[u8],
+        check_version: bool,
+        next: Option<&Header>,
+    ) -> Result<RuntimeVersion, DispatchError> {
+        ensure!(code.len() <= CODE_SIZE_MAX, Error::<T>::CodeTooLarge);
         let CheckedRuntime {
             version: new,
             migrations,
-        } = CheckedRuntime::decode(&mut checked.as_slice()).map_err(|_| Error::<T>::InvalidVersion)?;
+        } = Self::trial(code, next)?;
         let running = T::Version::get();
         ensure!(new.spec_name == running.spec_name, Error::<T>::InvalidSpecName);
         ensure!(

@@ -6,6 +6,7 @@ use crate::{
 };
 use quids_api::DispatchClass;
 use quids_core::Weight;
+use quids_io::abi::CODE_SIZE_MAX;
 use quids_support::{dispatch::DispatchInfo, limits::cost};
 
 /// Open and scheduled proposals that are reckoned with: the places of members, and as much for those of root and of recovery accounts,
@@ -18,6 +19,8 @@ pub const MEMBERS_MAX: u32 = crate::COUNCIL_MAX as u32;
 /// The trial run: the host compiles the code and runs version and migrations under fuel. It is not executed again by
 /// the blocks that follow, so its share of a block is what counts.
 const TRIAL_RUN_PS: u64 = 300_000_000_000;
+/// A block without transactions under the code, and its migrations once more.
+const TRIAL_BLOCK_PS: u64 = 50_000_000_000;
 /// Two hash functions over each byte, in picoseconds.
 const HASH_PS_PER_BYTE: u64 = 5_000;
 /// Reading or writing a byte of a large value.
@@ -38,10 +41,19 @@ pub const fn hashing(bytes: usize) -> Weight {
     )
 }
 
-/// All of it. The old code is not read, the new one is in the transaction: neither is part of a proof.
+/// All of it. The old code is set aside, the new one is in the transaction: witnesses have the former, so neither is part of a proof.
 pub const fn apply(bytes: usize) -> Weight {
-    hashing(bytes).saturating_add(cost::of(TRIAL_RUN_PS, 1, 4))
+    hashing(bytes)
+        .saturating_add(cost::of(TRIAL_RUN_PS, 1, 6))
+        .saturating_add(TRIAL_BLOCK)
+        .saturating_add(Weight::new(
+            COPY_PS_PER_BYTE.saturating_mul(4 * CODE_SIZE_MAX as u64),
+            0,
+        ))
 }
+
+/// What a block on trial reads.
+const TRIAL_BLOCK: Weight = cost::of(TRIAL_BLOCK_PS, 64, 0);
 
 /// Up to the end of a refusal that reads proposal and council.
 pub const COMPLETE_REFUSED: Weight = cost::of(10_000_000, 4, 0);
@@ -59,6 +71,11 @@ pub const fn reading_code(bytes: usize) -> Weight {
     hashing(bytes)
         .saturating_add(COMPLETE_REFUSED)
         .saturating_add(Weight::new(COPY_PS_PER_BYTE.saturating_mul(bytes as u64), bytes as u64))
+}
+
+/// All of it at a block's end: the trial run with a block, and the code in another place.
+pub const fn activate(bytes: usize) -> Weight {
+    complete(bytes).saturating_add(TRIAL_BLOCK)
 }
 
 /// All of it: the trial run, and the code in another place.

@@ -56,6 +56,7 @@ pub mod pallet {
     use quids_api::upgrade::{Activation, Council as CouncilOf, Proposal, ProposalId};
     use quids_api::upgrade::{RunningMigration, Suspension};
     use quids_core::well_known_keys;
+    use quids_io::abi::HOST_LEVEL;
     use quids_support::{
         dispatch::{DispatchErrorWithPostInfo, GetDispatchInfo, dispatch_transactional},
         migrations::Migrations,
@@ -77,6 +78,8 @@ pub mod pallet {
         type ProposalLife: Get<Height>;
         /// The migrations of this code that take more than a block, in order.
         type Migrations: Migrations;
+        /// At a block's end, one who may make the next; none where no block has to name its author.
+        type NextAuthor: Get<Option<AccountId20>>;
     }
 
     #[pallet::pallet]
@@ -137,6 +140,11 @@ pub mod pallet {
     /// There while a block is executed that ran a migration: it has no room for an activation too.
     #[pallet::storage]
     pub type Migrated<T> = StorageValue<_, bool>;
+
+    /// There until the end of a block whose transactions replaced the code: the old one, which is put back if no block can be made
+    /// under the new.
+    #[pallet::storage]
+    pub type Replaced<T> = StorageValue<_, Vec<u8>>;
 
     #[pallet::event]
     pub enum Event<T: Config> {
@@ -201,7 +209,8 @@ pub mod pallet {
         SafeModeEntered { id: String, reason: String },
         /// Other code took over and its migrations did not fail.
         SafeModeLeft,
-        /// The council was replaced by one that would not have approved it: it has to be approved again.
+        /// The approval does not hold any more: a member took his back, or the council was replaced by one that would not have approved
+        /// it. It is open again.
         ApprovalLost { id: ProposalId },
         /// A member wants something decided, as `votes` do so far; it takes `needed`.
         MotionVoted {
@@ -212,6 +221,8 @@ pub mod pallet {
         },
         /// New code may import host functions up to this level: nodes that have fewer cannot follow a chain that uses them.
         HostLevelRaised { level: u32 },
+        /// No block could be made under the code that replaced the chain's in this block: the chain keeps its own.
+        UpgradeUndone { error: DispatchError },
     }
 
     #[pallet::error]
@@ -334,7 +345,7 @@ pub mod pallet {
         #[pallet::weight((costs::apply(code.len()), DispatchClass::Operational))]
         pub fn set_code(origin: Origin, code: Vec<u8>) -> DispatchResultWithPostInfo {
             ensure_root(origin)?;
-            Self::apply(&code, code_hash(&code), true)?;
+            Self::apply_now(&code, code_hash(&code), true)?;
             AuthorizedUpgrade::<T>::kill();
             Ok(PostDispatchInfo {
                 actual_weight: None,
@@ -373,7 +384,7 @@ pub mod pallet {
             if hash != authorized.code_hash {
                 return Err(Self::cheap(Error::CodeHashMismatch, code.len()));
             }
-            Self::apply(&code, hash, authorized.check_version)?;
+            Self::apply_now(&code, hash, authorized.check_version)?;
             AuthorizedUpgrade::<T>::kill();
             Ok(PostDispatchInfo {
                 actual_weight: None,
@@ -497,10 +508,6 @@ pub mod pallet {
             Self::begin_block(height)
         }
 
-        fn on_finalize(height: Height) {
-            Self::end_block(height);
-        }
-
         fn try_state() -> Result<(), String> {
             invariants::check::<T>()
         }
@@ -523,6 +530,10 @@ pub mod pallet {
     impl<T: Config> BuildGenesis<T> for GenesisConfig {
         #[expect(clippy::panic, reason = "a wrong genesis must not become a chain")]
         fn build(&self) {
+            // Whoever runs this code has what it may import; where the key is absent the level is 1.
+            if HOST_LEVEL > 1 {
+                quids_io::storage::set(well_known_keys::HOST_LEVEL, &HOST_LEVEL.encode());
+            }
             RootKey::<T>::set(self.root);
             if self.council.is_empty() && self.threshold == 0 && self.recovery.is_none() {
                 return;

@@ -5,8 +5,9 @@ use crate::{
     RootKey, Running, Suspended, apply::code_hash, costs, council::Governor,
 };
 use alloc::vec::Vec;
+use codec::Encode;
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Proposal, ProposalId, Stage, UpgradeStatus};
-use quids_core::{AccountId20, DispatchError, Height, Weight};
+use quids_core::{AUTHOR_ENGINE_ID, AccountId20, Digest, DigestItem, DispatchError, Hash, Header, Height, Weight};
 use quids_io::abi::CODE_SIZE_MAX;
 use quids_support::{
     ensure,
@@ -233,7 +234,7 @@ impl<T: Config> Pallet<T> {
             return Err((Error::<T>::CodeHashMismatch.into(), weight));
         }
         let weight = costs::complete(code.len());
-        let version = Self::check(&code, true).map_err(|error| (error, weight))?;
+        let version = Self::check(&code, true, None).map_err(|error| (error, weight))?;
         if version.spec_version != proposal.spec_version {
             return Err((Error::<T>::SpecVersionMismatch.into(), weight));
         }
@@ -322,7 +323,7 @@ impl<T: Config> Pallet<T> {
             match proposal.stage {
                 Stage::Scheduled { .. } if !activates => {
                     activates = true;
-                    weight = weight.saturating_add(costs::complete(proposal.code_size as usize));
+                    weight = weight.saturating_add(costs::activate(proposal.code_size as usize));
                 }
                 Stage::Open { expires } if expires < height => {
                     Self::remove(id);
@@ -335,12 +336,30 @@ impl<T: Config> Pallet<T> {
         weight
     }
 
-    /// At a block's end: the code that is due in the next block replaces the chain's, if it still passes the checks.
-    pub(crate) fn end_block(height: Height) {
+    /// The next block as code on trial begins it: its parent has no hash yet.
+    fn next_header(number: Height) -> Header {
+        let named = |who: AccountId20| DigestItem::PreRuntime(AUTHOR_ENGINE_ID, who.encode());
+        Header {
+            parent_hash: Hash::zero(),
+            number,
+            state_root: Hash::zero(),
+            extrinsics_root: Hash::zero(),
+            digest: Digest {
+                logs: T::NextAuthor::get().map(named).into_iter().collect(),
+            },
+        }
+    }
+
+    /// At a block's end, after all pallets: the code that is due in the next block replaces the chain's, if it still passes the checks
+    /// and makes that block. What transactions replaced has to make it as well.
+    pub(crate) fn replace_due(height: Height) {
         let next = height.saturating_add(Height(1));
         let is_busy = Migrated::<T>::take().is_some() || Self::is_migrating();
         // One a block: what else is due waits for the next.
-        if is_busy || pallet_system::Pallet::<T>::code_update_pending() {
+        if pallet_system::Pallet::<T>::code_update_pending() {
+            return Self::confirm(&Self::next_header(next));
+        }
+        if is_busy {
             return;
         }
         let due = Agenda::<T>::get().into_iter().find_map(|item| {
@@ -350,7 +369,7 @@ impl<T: Config> Pallet<T> {
         let Some((id, proposal)) = due else { return };
         let code = Code::<T>::get(&id).unwrap_or_default();
         // The state is another one than that of the first check, and the chain may run another code by now.
-        let applied = Self::apply(&code, proposal.code_hash, true);
+        let applied = Self::apply(&code, proposal.code_hash, true, Some(&Self::next_header(next)));
         Self::remove(id);
         Self::deposit_event(match applied {
             Ok(()) => Event::Activated {

@@ -105,6 +105,10 @@ impl<T: Config> MigrationPort for Pallet<T> {
     fn suspended() -> Option<Suspension> {
         Suspended::<T>::get()
     }
+
+    fn end_block(height: Height) {
+        Self::replace_due(height);
+    }
 }
 
 impl<T: Config> Pallet<T> {

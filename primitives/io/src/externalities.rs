@@ -1,6 +1,6 @@
 //! What a host provides to a runtime, and the scope in which it is reachable.
 
-use quids_core::Hash;
+use quids_core::{Hash, Header};
 use std::{cell::Cell, ptr::NonNull};
 
 /// A host call that could not be carried out. It ends the runtime's execution: in WASM as a trap.
@@ -58,7 +58,7 @@ pub trait Externalities {
     }
     /// Trial run of a runtime: its checks, `Core_version` and migrations on a discarded overlay.
     /// `Ok` holds a SCALE-encoded `quids_api::CheckedRuntime`.
-    fn check_runtime(&mut self, _code: &[u8]) -> ExtResult<Result<Vec<u8>, String>> {
+    fn check_runtime(&mut self, _code: &[u8], _next: Option<&Header>) -> ExtResult<Result<Vec<u8>, String>> {
         Err(ExtError::Unavailable("the trial run of a runtime"))
     }
     /// A line from the runtime. Levels: 1 error, 2 warn, 3 info, 4 debug, 5 trace.

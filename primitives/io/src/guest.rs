@@ -3,7 +3,7 @@
 use crate::abi::ABI_VERSION;
 use alloc::{string::String, vec, vec::Vec};
 use core::{fmt::Write, mem::MaybeUninit};
-use quids_core::{AccountId20, Hash};
+use quids_core::{AccountId20, Hash, Header};
 use quids_crypto::{EthereumOperation, MlDsaLevel};
 
 #[link(wasm_import_module = "env")]
@@ -36,6 +36,14 @@ unsafe extern "C" {
     fn ext_log_v1(level: u32, message: *const u8, len: usize);
     fn ext_panic_v1(message: *const u8, len: usize);
     fn ext_runtime_check_v1(code: *const u8, len: usize, out: *mut u8, capacity: usize) -> i64;
+    fn ext_runtime_check_v2(
+        code: *const u8,
+        len: usize,
+        header: *const u8,
+        header_len: usize,
+        out: *mut u8,
+        capacity: usize,
+    ) -> i64;
     fn ext_runtime_guarded_call_v1(
         api: *const u8,
         api_len: usize,
@@ -223,9 +231,15 @@ pub fn log(level: u8, message: &str) {
 }
 
 /// The host answers with SCALE `Result<Vec<u8>, String>`; a check is deterministic, so asking twice is safe.
-pub fn runtime_check(code: &[u8]) -> Result<Vec<u8>, String> {
+pub fn runtime_check(code: &[u8], next: Option<&Header>) -> Result<Vec<u8>, String> {
+    let header = next.map(codec::Encode::encode);
     read_with(
-        |out, capacity| unsafe { ext_runtime_check_v1(code.as_ptr(), code.len(), out, capacity) },
+        |out, capacity| match &header {
+            None => unsafe { ext_runtime_check_v1(code.as_ptr(), code.len(), out, capacity) },
+            Some(header) => unsafe {
+                ext_runtime_check_v2(code.as_ptr(), code.len(), header.as_ptr(), header.len(), out, capacity)
+            },
+        },
         |answer| {
             let mut bytes = answer.unwrap_or_default();
             codec::Decode::decode(&mut bytes).unwrap_or_else(|_| Err("the host's answer does not decode".into()))

@@ -1,14 +1,16 @@
 //! The host's check of a new runtime, and calls of the running one that may fail.
 
 use alloc::{string::String, vec::Vec};
+use quids_core::Header;
 
-/// Has the host check and trial-run `code` on a discarded overlay (see `README.md`, `ext_runtime_check`).
+/// Has the host check and trial-run `code` on a discarded overlay (see `README.md`, `ext_runtime_check`). With the header of the
+/// `next` block, at the end of the one before, it makes that block too, without transactions.
 /// `Ok` holds a SCALE-encoded `quids_api::CheckedRuntime`, `Err` the reason in words.
-pub fn check(code: &[u8]) -> Result<Vec<u8>, String> {
+pub fn check(code: &[u8], next: Option<&Header>) -> Result<Vec<u8>, String> {
     #[cfg(target_arch = "wasm32")]
-    return crate::guest::runtime_check(code);
+    return crate::guest::runtime_check(code, next);
     #[cfg(not(target_arch = "wasm32"))]
-    crate::with_externalities(|e| e.check_runtime(code)).unwrap_or_else(|error| Err(error.to_string()))
+    crate::with_externalities(|e| e.check_runtime(code, next)).unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// Calls the export `api` of the code in the state, in an instance of its own and under fuel. If it traps, runs out of fuel or

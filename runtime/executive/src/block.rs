@@ -204,6 +204,7 @@ impl<T: Config> Executive<T> {
         let idle = T::Pallets::on_idle(height, remaining);
         T::System::register_weight(idle, DispatchClass::Mandatory);
         T::Pallets::on_finalize(height);
+        T::Migrations::end_block(height);
         T::System::deposit_log(DigestItem::Consensus(SIGNATURES_DIGEST, commitment.signatures.encode()));
         T::System::finalize(commitment.root)
     }

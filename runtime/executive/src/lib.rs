@@ -36,7 +36,7 @@ pub trait Config: Composition {
     /// All pallets' hooks, in order.
     type Pallets: Hooks;
     type Extensions: Extensions;
-    /// Who runs the migrations of new code.
+    /// Who replaces the code, and runs the migrations of new one.
     type Migrations: MigrationPort;
 
     /// Whether the chain takes this call while it takes no others: those of governance, and what consensus needs. `who` is

@@ -117,6 +117,15 @@ impl<T: pallet_balances::Config> Get<Option<AccountId20>> for Author<T> {
     }
 }
 
+/// One who may make the next block, for code on trial to make one of.
+pub struct NextAuthor<T>(PhantomData<T>);
+
+impl<T: pallet_pobpc::Config> Get<Option<AccountId20>> for NextAuthor<T> {
+    fn get() -> Option<AccountId20> {
+        pallet_pobpc::Pallet::<T>::next_author()
+    }
+}
+
 /// Configures standard pallets with the constants of this module: `configure!(Runtime: System, Upgrade = Migrations)`. `System`
 /// takes its version from `CurrentVersion`, which [`runtime!`](crate::runtime) makes; `Upgrade` may be given the migrations that
 /// take many blocks.
@@ -158,6 +167,7 @@ macro_rules! __configure {
             type RecoveryDelay = $crate::config::RecoveryDelay;
             type ProposalLife = $crate::config::ProposalLife;
             type Migrations = $migrations;
+            type NextAuthor = $crate::config::NextAuthor<$runtime>;
         }
     };
     (Qevm $runtime:ident) => {

@@ -6,7 +6,7 @@ use crate::{composition::PalletParts, limits::cost, storage::hasher::storage_pre
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use quids_api::upgrade::Suspension;
-use quids_core::Weight;
+use quids_core::{Height, Weight};
 use quids_io::storage;
 
 /// Counts the weight of a step against what it may use.
@@ -112,7 +112,7 @@ tuples!(A 0, B 1);
 tuples!(A 0, B 1, C 2);
 tuples!(A 0, B 1, C 2, D 3);
 
-/// The port through which the executive has migrations run.
+/// The port through which the executive has code replaced and migrations run.
 pub trait MigrationPort {
     /// In the first block of a new code: its single-block migrations, which are `plain`, guarded. The weight they count.
     fn first_block(plain: fn() -> Weight) -> Weight;
@@ -120,6 +120,8 @@ pub trait MigrationPort {
     fn advance() -> Weight;
     /// Why the chain takes no transactions but those of governance; `None`: it takes all.
     fn suspended() -> Option<Suspension>;
+    /// At a block's end, after all pallets: what the next block is made on is there, and new code may have to show that it makes one.
+    fn end_block(height: Height);
 }
 
 /// Migrations run unguarded, and there are no stepped ones.
@@ -133,6 +135,7 @@ impl MigrationPort for () {
     fn suspended() -> Option<Suspension> {
         None
     }
+    fn end_block(_: Height) {}
 }
 
 /// Where FRAME keeps it.

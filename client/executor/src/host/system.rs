@@ -5,12 +5,15 @@ use crate::{
     CheckError,
     limits::{CHECK_FUEL_MAX, LOG_SIZE_MAX, PANIC_SIZE_MAX},
 };
-use codec::Encode;
+use codec::{DecodeAll, Encode};
+use quids_api::CheckedRuntime;
+use quids_core::Header;
 use quids_io::{
     ExtError,
     abi::{CODE_SIZE_MAX, GUARDED_ANSWER_MAX},
     with_externalities,
 };
+use std::ops::Range;
 use wasmtime::{Error, Result};
 
 /// Fuel of a line of the log; a byte costs one more.
@@ -32,32 +35,64 @@ pub(super) fn panic(mut caller: Ctx<'_>, message: u32, length: u32) -> Result<()
     Ok(())
 }
 
-/// The answer holds the verdict in words that are the same on every node. What only this node suffers from (a
-/// backend that cannot be read, no free instance) ends the caller with a local error instead.
-pub(super) fn runtime_check(mut caller: Ctx<'_>, code: u32, length: u32, out: u32, capacity: u32) -> Result<i64> {
+/// Inside a trial run it ends the caller, which is refused for it.
+pub(super) fn runtime_check_v1(mut caller: Ctx<'_>, code: u32, length: u32, out: u32, capacity: u32) -> Result<i64> {
     let Some(checker) = caller.data().checker.clone() else {
         return Err(Error::new(HostFailure::Call(ExtError::Unavailable(
             "a trial run inside a trial run",
         ))));
     };
-    let guest = memory(&mut caller)?;
-    let out = range(guest.len(), out, capacity)?;
-    let code = bytes(guest, code, length)?;
-    // One byte more than allowed is enough to be refused for its size.
-    let code = code[..code.len().min(CODE_SIZE_MAX + 1)].to_vec();
-    let verdict: std::result::Result<Vec<u8>, String> = match checker.check(&code) {
-        Ok(checked) => Ok(checked.encode()),
-        Err(CheckError::Refused(error)) => {
-            tracing::debug!("a runtime was refused: {error}");
-            Err(error.stable_reason())
-        }
-        Err(CheckError::Local(error)) => return Err(Error::new(HostFailure::Local(error))),
+    let (code, out) = code_and_out(&mut caller, (code, length), (out, capacity))?;
+    let verdict = verdict(checker.check(&code, None))?;
+    Ok(answer(&mut memory(&mut caller)?[out], &verdict.encode()))
+}
+
+/// Inside a trial run, whose block may end with an activation as any does, it refuses.
+pub(super) fn runtime_check_v2(
+    mut caller: Ctx<'_>,
+    code: u32,
+    length: u32,
+    header: u32,
+    header_length: u32,
+    out: u32,
+    capacity: u32,
+) -> Result<i64> {
+    let (code, out) = code_and_out(&mut caller, (code, length), (out, capacity))?;
+    let header = bytes(memory(&mut caller)?, header, header_length)?;
+    let header = Header::decode_all(&mut &*header);
+    let checker = caller.data().checker.clone();
+    let verdict = match (header, checker) {
+        (Ok(header), Some(checker)) => verdict(checker.check(&code, Some(&header)))?,
+        (Err(_), _) => Err("the header of the next block does not decode".into()),
+        (_, None) => Err("a trial run inside a trial run".into()),
     };
     Ok(answer(&mut memory(&mut caller)?[out], &verdict.encode()))
 }
 
+/// The code in the caller's memory, and where the answer goes.
+fn code_and_out(caller: &mut Ctx<'_>, code: (u32, u32), out: (u32, u32)) -> Result<(Vec<u8>, Range<usize>)> {
+    let guest = memory(caller)?;
+    let out = range(guest.len(), out.0, out.1)?;
+    let code = bytes(guest, code.0, code.1)?;
+    // One byte more than allowed is enough to be refused for its size.
+    Ok((code[..code.len().min(CODE_SIZE_MAX + 1)].to_vec(), out))
+}
+
+/// The verdict in words that are the same on every node. What only this node suffers from (a backend that cannot be read, no free
+/// instance) ends the caller with a local error instead.
+fn verdict(checked: std::result::Result<CheckedRuntime, CheckError>) -> Result<std::result::Result<Vec<u8>, String>> {
+    match checked {
+        Ok(checked) => Ok(Ok(checked.encode())),
+        Err(CheckError::Refused(error)) => {
+            tracing::debug!("a runtime was refused: {error}");
+            Ok(Err(error.stable_reason()))
+        }
+        Err(CheckError::Local(error)) => Err(Error::new(HostFailure::Local(error))),
+    }
+}
+
 /// The answer is given once, since the call changes the state: hence the buffer that holds any. Words and local failures
-/// are as in [`runtime_check`].
+/// are as in [`verdict`].
 pub(super) fn guarded_call(
     mut caller: Ctx<'_>,
     api: u32,

@@ -1,9 +1,9 @@
 //! The trial run, from the client and from inside a runtime.
 
-use crate::guests::{Guest, SCRATCH, api, executor, version};
+use crate::guests::{Guest, SCRATCH, api, executor, state, version};
 use codec::{Decode, Encode};
-use quids_api::CheckedRuntime;
-use quids_core::{Weight, well_known_keys};
+use quids_api::{CheckedRuntime, InvalidTransaction, TransactionValidityError, names};
+use quids_core::{AUTHOR_ENGINE_ID, Digest, DigestItem, Hash, Header, Height, Weight, well_known_keys};
 use quids_executor::{CheckError, ExecutorError, limits::CHECK_FUEL_MAX};
 use quids_io::{ExtError, Externalities, MemoryExternalities, abi::HOST_LEVEL};
 
@@ -33,10 +33,12 @@ fn pallet() -> Guest {
 
 /// Inside and outside, the same verdict; and the state is as before.
 fn check(code: &[u8], expected: Result<(), ExecutorError>) {
-    let mut ext = MemoryExternalities::default();
+    let mut ext = state();
     ext.set(b"k", b"old").unwrap();
     let before = ext.state().clone();
-    let verdict = executor().check_runtime(code, &mut ext).map(|checked| checked.version);
+    let verdict = executor()
+        .check_runtime(code, None, &mut ext)
+        .map(|checked| checked.version);
     assert_eq!(
         verdict,
         expected.clone().map(|()| version()).map_err(CheckError::Refused)
@@ -65,10 +67,10 @@ fn a_node_that_is_behind_the_chains_level_checks_nothing() {
         ext
     };
     executor()
-        .check_runtime(&code, &mut with_level(&HOST_LEVEL.encode()))
+        .check_runtime(&code, None, &mut with_level(&HOST_LEVEL.encode()))
         .unwrap();
     for level in [&(HOST_LEVEL + 1).encode()[..], &u32::MAX.encode(), b"", b"12345"] {
-        let outside = executor().check_runtime(&code, &mut with_level(level));
+        let outside = executor().check_runtime(&code, None, &mut with_level(level));
         assert!(
             matches!(&outside, Err(CheckError::Local(error)) if matches!(error, ExecutorError::Outdated(_)) && error.is_local()),
             "{outside:?}"
@@ -134,7 +136,7 @@ fn code_that_breaks_the_abi_is_refused() {
         .code(),
         Err(E::AbiVersion { found: 9, supported: 1 }),
     );
-    for name in quids_api::names::REQUIRED {
+    for name in names::REQUIRED {
         let wat = Guest::default().wat().replace(&format!("(export \"{name}\")"), "");
         check(&wat::parse_str(wat).unwrap(), Err(E::MissingExport((*name).into())));
     }
@@ -148,7 +150,7 @@ fn code_that_breaks_the_abi_is_refused() {
             _ => wat,
         };
         let error = E::Undecodable {
-            api: quids_api::names::METADATA,
+            api: names::METADATA,
             reason: reason.into(),
         };
         check(&wat::parse_str(wat).unwrap(), Err(error));
@@ -186,4 +188,111 @@ fn oversized_code_is_refused_inside_a_runtime() {
         .unwrap()
         .unwrap_err();
     assert_eq!(reason, "runtime code has 8388609 bytes, more than 8388608");
+}
+
+/// The header of the block that follows, by this author.
+fn header(author: Option<u8>) -> Header {
+    let named = |who| DigestItem::PreRuntime(AUTHOR_ENGINE_ID, vec![who; 20]);
+    Header {
+        parent_hash: Hash::zero(),
+        number: Height(7),
+        state_root: Hash::zero(),
+        extrinsics_root: Hash::zero(),
+        digest: Digest {
+            logs: author.map(named).into_iter().collect(),
+        },
+    }
+}
+
+/// A runtime with one inherent that is one byte, whose APIs do what is replaced by `other` first.
+fn block_maker(other: &[(&str, &str)]) -> Vec<u8> {
+    // The answers are bytes of a page that nothing else uses; a header without digest is 98 zeros.
+    let answers = [
+        (names::CORE_INITIALIZE_BLOCK, 0u64, ""),
+        (names::BLOCK_BUILDER_INHERENT_EXTRINSICS, 3, "\\04\\04\\aa"),
+        (names::BLOCK_BUILDER_APPLY_EXTRINSIC, 2, "\\00\\00"),
+        (names::BLOCK_BUILDER_COMMIT_EXTRINSICS, 1, "\\cc"),
+        (names::BLOCK_BUILDER_FINALIZE_BLOCK, 98, "\\00"),
+        (names::POBPC_NEXT, 1, "\\00"),
+    ];
+    let body = (0u64..).zip(answers).map(|(index, (name, length, bytes))| {
+        let at = 8192 + 256 * index;
+        let first = other
+            .iter()
+            .find(|(api, _)| *api == name)
+            .map_or("", |(_, first)| first);
+        let answer = format!("{first} (i64.const {})", length << 32 | at);
+        format!("(data (i32.const {at}) \"{bytes}\")\n{}", api(name, &answer))
+    });
+    Guest::with(body.collect::<String>()).code()
+}
+
+/// Inside and outside, the same verdict; and the state is as before.
+#[track_caller]
+fn check_block(code: &[u8], author: Option<u8>, expected: Result<(), ExecutorError>) {
+    let (mut ext, header) = (state(), header(author));
+    ext.set(well_known_keys::CODE_UPDATED, &[1]).unwrap();
+    let before = ext.state().clone();
+    let verdict = executor().check_runtime(code, Some(&header), &mut ext).map(drop);
+    assert_eq!(verdict, expected.clone().map_err(CheckError::Refused));
+    let length = header.encoded_size();
+    let body = format!(
+        "(i64.or (i64.const {SCRATCH}) (i64.shl
+           (call $ext_runtime_check_v2
+             (i32.add (local.get $p) (i32.const {length})) (i32.sub (local.get $n) (i32.const {length}))
+             (local.get $p) (i32.const {length}) (i32.const {SCRATCH}) (i32.const 600))
+           (i64.const 32)))"
+    );
+    let runtime = Guest::with(api("Check", &body)).load();
+    let input = [&header.encode(), code].concat();
+    let output = runtime.call(&mut ext, "Check", &input).unwrap();
+    let inside = Result::<Vec<u8>, String>::decode(&mut &output[..]).unwrap();
+    assert_eq!(inside.map(drop).map_err(drop), expected.map_err(drop));
+    assert_eq!(ext.state(), &before);
+    assert!(ext.commit_transaction().is_err(), "no transaction is left open");
+}
+
+#[test]
+fn code_that_makes_no_block_is_refused_where_its_block_is_next() {
+    use ExecutorError as E;
+    check_block(&block_maker(&[]), None, Ok(()));
+    let panic =
+        "(i32.store8 (i32.const 4000) (i32.const 107)) (call $ext_panic_v1 (i32.const 4000) (i32.const 1)) unreachable";
+    for api in [
+        names::CORE_INITIALIZE_BLOCK,
+        names::BLOCK_BUILDER_INHERENT_EXTRINSICS,
+        names::BLOCK_BUILDER_APPLY_EXTRINSIC,
+        names::BLOCK_BUILDER_COMMIT_EXTRINSICS,
+        names::BLOCK_BUILDER_FINALIZE_BLOCK,
+    ] {
+        let panics = E::Panic { message: "k".into() };
+        check_block(&block_maker(&[(api, panic)]), None, Err(panics));
+        let endless = E::OutOfFuel { limit: CHECK_FUEL_MAX };
+        check_block(&block_maker(&[(api, "(loop $l (br $l))")]), None, Err(endless));
+    }
+    // 1, 0, 0: an invalid transaction, its call.
+    let refuses = "(i32.store8 (i32.const 8704) (i32.const 1)) (return (i64.const 12884910592))";
+    let refusal = TransactionValidityError::Invalid(InvalidTransaction::Call);
+    check_block(
+        &block_maker(&[(names::BLOCK_BUILDER_APPLY_EXTRINSIC, refuses)]),
+        None,
+        Err(E::NoBlock(format!("inherent 0 is refused: {refusal}"))),
+    );
+    let nobody = E::NoBlock("it does not say who decides the block after".into());
+    check_block(&block_maker(&[]), Some(1), Err(nobody));
+}
+
+/// As where two codes are due one after the other: that the second is not tried inside the first one's trial is no fault of it.
+#[test]
+fn a_block_on_trial_may_end_with_another_trial_which_refuses() {
+    let asks = format!(
+        "(drop (call $ext_runtime_check_v2
+           (i32.const 0) (i32.const 8) (i32.const 8192) (i32.const 98) (i32.const {SCRATCH}) (i32.const 600)))
+         (if (i32.ne (i32.load8_u (i32.const {SCRATCH})) (i32.const 1)) (then unreachable))"
+    );
+    check_block(
+        &block_maker(&[(names::BLOCK_BUILDER_FINALIZE_BLOCK, &asks)]),
+        None,
+        Ok(()),
+    );
 }

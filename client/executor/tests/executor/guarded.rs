@@ -1,6 +1,6 @@
 //! Calls of the running code that may fail: what they changed is there or not, and the caller goes on.
 
-use crate::guests::{Guest, SCRATCH, api, executor};
+use crate::guests::{Guest, SCRATCH, api, executor, state};
 use codec::Decode;
 use quids_core::well_known_keys;
 use quids_executor::{CheckError, ExecutorError};
@@ -118,7 +118,7 @@ fn it_is_not_nested_and_its_answer_fits() {
         ),
         ..Guest::default()
     };
-    let verdict = executor().check_runtime(&nesting.code(), &mut ext).map(drop);
+    let verdict = executor().check_runtime(&nesting.code(), None, &mut state()).map(drop);
     let inside = unavailable("a guarded call inside another one or a trial run");
     assert_eq!(verdict, Err(CheckError::Refused(inside)));
 }

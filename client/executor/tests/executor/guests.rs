@@ -2,8 +2,12 @@
 
 use codec::Encode;
 use quids_api::{RuntimeVersion, names};
+use quids_core::well_known_keys;
 use quids_executor::{Executor, ExecutorConfig, Runtime};
-use quids_io::abi::{HOST_FUNCTIONS, ValueType};
+use quids_io::{
+    Externalities, MemoryExternalities,
+    abi::{HOST_FUNCTIONS, HOST_LEVEL, ValueType},
+};
 use std::sync::{Arc, LazyLock};
 
 /// Where a guest's scratch buffer starts; `ANSWER` bytes of it are what most test APIs return.
@@ -15,6 +19,13 @@ pub fn executor() -> &'static Executor {
     static EXECUTOR: LazyLock<Executor> =
         LazyLock::new(|| Executor::new(ExecutorConfig { cache_dir: None }).expect("the pool can be reserved"));
     &EXECUTOR
+}
+
+/// Where code may import what guests do.
+pub fn state() -> MemoryExternalities {
+    let mut state = MemoryExternalities::default();
+    state.set(well_known_keys::HOST_LEVEL, &HOST_LEVEL.encode()).unwrap();
+    state
 }
 
 pub fn version() -> RuntimeVersion {
@@ -90,6 +101,7 @@ impl Guest {
         let stubs: String = names::REQUIRED
             .iter()
             .filter(|name| ![names::CORE_VERSION, names::CORE_ON_RUNTIME_UPGRADE, names::METADATA].contains(name))
+            .filter(|name| !body.contains(&format!("\"{name}\"")))
             .map(|name| format!("(func (export \"{name}\") (param i32 i32) (result i64) (i64.const 0))\n"))
             .collect();
         format!(

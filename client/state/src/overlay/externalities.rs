@@ -6,7 +6,7 @@ use super::{
     vector::Vector,
 };
 use crate::{AccessLog, StateBackend};
-use quids_core::Hash;
+use quids_core::{Hash, Header};
 use quids_io::{ExtError, ExtResult, Externalities, abi::TRANSACTION_DEPTH_MAX, storage::merge};
 use std::ops::Bound;
 
@@ -159,11 +159,11 @@ impl<B: StateBackend> Externalities for Overlay<B> {
         }
     }
 
-    fn check_runtime(&mut self, code: &[u8]) -> ExtResult<Result<Vec<u8>, String>> {
+    fn check_runtime(&mut self, code: &[u8], next: Option<&Header>) -> ExtResult<Result<Vec<u8>, String>> {
         let Some(check) = self.runtime_check.clone() else {
             return Err(ExtError::Unavailable("the trial run of a runtime"));
         };
-        Ok(self.discarding(|state| check(state, code)))
+        Ok(self.discarding(|state| check(state, code, next)))
     }
 
     fn log(&mut self, level: u8, message: &str) {

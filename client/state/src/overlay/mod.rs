@@ -9,6 +9,7 @@ mod vector;
 use crate::{AccessLog, BackendError, Commit, StateBackend, StateError};
 use entries::{Entries, Value};
 use order::Order;
+use quids_core::Header;
 use quids_io::Externalities;
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ pub type Verifier = Arc<dyn Fn(u8, &[u8], &[u8], &[u8]) -> bool + Send + Sync>;
 /// Takes a runtime's log line: level 1 (error) to 5 (trace), message.
 pub type Logger = Arc<dyn Fn(u8, &str) + Send + Sync>;
 /// Checks and trial-runs a runtime's code on the given state, whose changes are discarded afterwards.
-pub type RuntimeCheck = Arc<dyn Fn(&mut dyn Externalities, &[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
+pub type RuntimeCheck =
+    Arc<dyn Fn(&mut dyn Externalities, &[u8], Option<&Header>) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// State with changes over a backend at one root.
 pub struct Overlay<B: StateBackend> {

@@ -3,7 +3,7 @@
 use crate::{Entries, empty, with_entries};
 use codec::Encode;
 use proptest::prelude::*;
-use quids_core::Hash;
+use quids_core::{Hash, Header};
 use quids_io::{ExtError, Externalities, abi::TRANSACTION_DEPTH_MAX};
 use quids_state::{BackendError, Commit, Overlay, StateBackend, StateView};
 use std::{
@@ -187,7 +187,7 @@ fn recording_tells_reads_from_own_values() {
 /// A runtime on trial sees the state, changes it, and can neither keep anything nor close its caller's transactions.
 #[test]
 fn a_runtime_on_trial_leaves_no_trace() {
-    let check = Arc::new(|state: &mut dyn Externalities, code: &[u8]| {
+    let check = Arc::new(|state: &mut dyn Externalities, code: &[u8], _: Option<&Header>| {
         assert_eq!(state.get(b"a").unwrap().unwrap(), b"1");
         state.set(b"a", code).unwrap();
         assert_eq!(state.commit_transaction(), Err(ExtError::NoTransaction("commit")));
@@ -200,13 +200,13 @@ fn a_runtime_on_trial_leaves_no_trace() {
     });
     let mut overlay = Overlay::new(empty().1);
     assert_eq!(
-        overlay.check_runtime(b"code"),
+        overlay.check_runtime(b"code", None),
         Err(ExtError::Unavailable("the trial run of a runtime"))
     );
     overlay = overlay.with_runtime_check(check);
     overlay.begin_transaction().unwrap();
     overlay.set(b"a", b"1").unwrap();
-    assert_eq!(overlay.check_runtime(b"code"), Ok(Ok(b"version".to_vec())));
+    assert_eq!(overlay.check_runtime(b"code", None), Ok(Ok(b"version".to_vec())));
     assert_eq!(overlay.depth(), 1);
     overlay.commit_transaction().unwrap();
     assert_eq!(overlay.changes(), [(&b"a"[..], Some(&b"1"[..]))]);

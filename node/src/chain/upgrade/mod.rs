@@ -173,7 +173,7 @@ impl Chain {
             return Ok(None);
         }
         let mut state = self.overlay_at(at)?;
-        match self.executor.check_runtime(code, &mut state) {
+        match self.executor.check_runtime(code, None, &mut state) {
             Ok(checked) => Ok(Some((checked, self.executor.load(code)?))),
             Err(CheckError::Refused(error)) => {
                 report.refusals.push(error.to_string());

@@ -7,6 +7,7 @@ use pallet_upgrade::{
 };
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Council as CouncilOf, Stage};
 use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
+use quids_io::abi::HOST_LEVEL;
 use quids_support::hooks::Hooks;
 
 pub const A: AccountId20 = AccountId20([11; 20]);
@@ -94,7 +95,7 @@ fn done(who: AccountId20, c: Call<Runtime>) {
 /// Ends the block and begins the next, as the executive does; whether the code was replaced.
 fn next_block() -> bool {
     let height = System::height();
-    <Upgrade as Hooks>::on_finalize(height);
+    <Upgrade as MigrationPort>::end_block(height);
     System::finalize(Hash::zero());
     let replaced = System::take_code_updated();
     begin(height.next().unwrap());
@@ -485,13 +486,16 @@ fn code_that_no_longer_passes_at_its_height_changes_nothing() {
         (weighs("test", 6, Weight::MAX), Error::MigrationsTooHeavy),
         (states("test", 5), Error::SpecVersionMustIncrease),
     ];
-    for (verdict, error) in cases {
+    let no_block = (states("test", 6), Some("it panics"), Error::FailedTrialRun);
+    let cases = cases.map(|(verdict, error)| (verdict, None, error));
+    for (verdict, no_block, error) in cases.into_iter().chain([no_block]) {
         governed(|| {
             bring_to(At::Scheduled);
             go_to(LEAD);
             host_says(verdict);
+            NO_BLOCK.set(no_block);
             events();
-            <Upgrade as Hooks>::on_finalize(System::height());
+            <Upgrade as MigrationPort>::end_block(System::height());
             let error = DispatchError::from(error);
             assert_eq!(events(), [Event::ActivationFailed { id: 0, error }.into()]);
             assert!(!System::code_update_pending());
@@ -557,11 +561,11 @@ fn a_block_declares_the_activation_at_its_beginning() {
             System::initialize(Height(height), Hash::zero(), &Digest::default());
             let weight = <Upgrade as Hooks>::on_initialize(Height(height));
             let expected = match height == LEAD {
-                true => costs::AGENDA.saturating_add(costs::complete(big_code().len())),
+                true => costs::AGENDA.saturating_add(costs::activate(big_code().len())),
                 false => costs::AGENDA,
             };
             assert_eq!(weight, expected, "{height}");
-            <Upgrade as Hooks>::on_finalize(Height(height));
+            <Upgrade as MigrationPort>::end_block(Height(height));
             System::take_code_updated();
         }
     });
@@ -793,37 +797,43 @@ fn who_left_the_council_no_longer_counts() {
 
 #[test]
 fn the_level_of_host_functions_rises_one_by_one() {
-    let raise = |level| Call::raise_host_level { level };
+    // A new chain allows all that its code knows.
+    let raise = |above| Call::raise_host_level {
+        level: HOST_LEVEL + above,
+    };
     governed(|| {
-        assert_eq!(Upgrade::host_level(), 1);
+        assert_eq!(Upgrade::host_level(), HOST_LEVEL);
         for (who, level, error) in [
-            (STRANGER, 2, Error::<Runtime>::NotGovernor),
-            (A, 1, Error::NotNextLevel),
-            (A, 3, Error::NotNextLevel),
+            (STRANGER, 1, Error::<Runtime>::NotGovernor),
             (A, 0, Error::NotNextLevel),
+            (A, 2, Error::NotNextLevel),
         ] {
             refused(Origin::Signed(who), raise(level), error);
         }
-        done(A, raise(2));
-        assert_eq!(Upgrade::host_level(), 1);
+        for level in [0, HOST_LEVEL - 1, u32::MAX] {
+            let lower = Call::raise_host_level { level };
+            refused(Origin::Signed(A), lower, Error::<Runtime>::NotNextLevel);
+        }
+        done(A, raise(1));
+        assert_eq!(Upgrade::host_level(), HOST_LEVEL);
         // A vote does not live for ever.
         go_to(2 + LIFE);
-        done(B, raise(2));
-        assert_eq!(Upgrade::host_level(), 1);
-        done(A, raise(2));
-        assert_eq!(Upgrade::host_level(), 2);
+        done(B, raise(1));
+        assert_eq!(Upgrade::host_level(), HOST_LEVEL);
+        done(A, raise(1));
+        assert_eq!(Upgrade::host_level(), HOST_LEVEL + 1);
         assert_eq!(MotionVotes::<Runtime>::iter().count(), 0);
-        refused(Origin::Root, raise(2), Error::<Runtime>::NotNextLevel);
-        call(Origin::Root, raise(3)).unwrap();
-        assert_eq!(Upgrade::host_level(), 3);
+        refused(Origin::Root, raise(1), Error::<Runtime>::NotNextLevel);
+        call(Origin::Root, raise(2)).unwrap();
+        assert_eq!(Upgrade::host_level(), HOST_LEVEL + 2);
         // A code that is checked is checked again at its height, where nobody can leave that out.
         done(A, propose());
         [0, 1].into_iter().for_each(|index| done(A, upload(index)));
         done(A, complete(0));
-        refused(Origin::Root, raise(4), Error::<Runtime>::CodeWaits);
+        refused(Origin::Root, raise(3), Error::<Runtime>::CodeWaits);
         call(Origin::Root, cancel(0)).unwrap();
         // Who leaves the council has wanted nothing.
-        done(A, raise(4));
+        done(A, raise(3));
         let council = Call::set_council {
             members: vec![B, C],
             threshold: 1,

@@ -4,21 +4,24 @@ mod invariants;
 mod lifecycle;
 mod migrations;
 
-use codec::Encode;
+use codec::{Decode, Encode};
 use pallet_upgrade::{AuthorizedUpgrade, Call, Error, Event, RootKey, code_hash};
 use quids_api::{DispatchClass, RuntimeVersion};
-use quids_core::{AccountId20, Digest, DigestItem, DispatchError, Hash, Height, Weight, well_known_keys};
+use quids_core::{
+    AUTHOR_ENGINE_ID, AccountId20, Digest, DigestItem, DispatchError, Hash, Header, Height, Weight, well_known_keys,
+};
 use quids_io::{ExtResult, Externalities, MemoryExternalities};
 use quids_support::{
     constant, construct_runtime,
     dispatch::{DispatchResultWithPostInfo, GetDispatchInfo, Pays, dispatch_transactional},
     genesis::BuildGenesis,
     limits::BlockLimits,
+    migrations::MigrationPort,
     origin::Origin,
     system::SystemPort,
 };
 use quids_testing::{TestExternalities, TestRuntime, test_runtime};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 construct_runtime! {
     /// A test runtime.
@@ -59,12 +62,14 @@ impl pallet_system::Config for Runtime {
 constant!(pub Lead: Height = Height(3));
 constant!(pub Delay: Height = Height(50));
 constant!(pub Life: Height = Height(20));
+constant!(pub NextAuthor: Option<AccountId20> = Some(BOB));
 
 impl pallet_upgrade::Config for Runtime {
     type ActivationLead = Lead;
     type RecoveryDelay = Delay;
     type ProposalLife = Life;
     type Migrations = (migrations::First, migrations::Second);
+    type NextAuthor = NextAuthor;
 }
 
 const ROOT: AccountId20 = AccountId20([1; 20]);
@@ -75,6 +80,8 @@ type Verdict = Result<Vec<u8>, String>;
 thread_local! {
     /// What the host says of every code.
     static VERDICT: RefCell<Verdict> = const { RefCell::new(Err(String::new())) };
+    /// Why no block can be made under any.
+    static NO_BLOCK: Cell<Option<&str>> = const { Cell::new(None) };
 }
 
 /// From now on the host says this.
@@ -121,13 +128,27 @@ impl Externalities for Host {
     fn root(&mut self) -> ExtResult<Hash> {
         self.memory.root()
     }
-    fn check_runtime(&mut self, _: &[u8]) -> ExtResult<Verdict> {
+    fn check_runtime(&mut self, _: &[u8], next: Option<&Header>) -> ExtResult<Verdict> {
+        if let Some(header) = next {
+            let height = self.memory.get(&pallet_system::Number::<Runtime>::key())?;
+            let height = height.and_then(|bytes| Height::decode(&mut &bytes[..]).ok());
+            assert_eq!(Some(header.number), height.and_then(Height::next));
+            assert_eq!(
+                header.digest.logs,
+                [DigestItem::PreRuntime(AUTHOR_ENGINE_ID, BOB.encode())],
+                "one who may make it is named"
+            );
+            if let Some(reason) = NO_BLOCK.get() {
+                return Ok(Err(reason.into()));
+            }
+        }
         Ok(VERDICT.with_borrow(Verdict::clone))
     }
 }
 
 fn test(verdict: Verdict, f: impl FnOnce()) {
     host_says(verdict);
+    NO_BLOCK.set(None);
     let mut host = Host {
         memory: MemoryExternalities::default(),
     };
@@ -355,6 +376,37 @@ fn the_version_may_stay_only_without_its_check() {
     test(states("other", 5), || {
         call(Origin::Root, without).unwrap();
         refused(Origin::Signed(BOB), apply_code(CODE), Error::<Runtime>::InvalidSpecName);
+    });
+}
+
+/// By a transaction, and known at the block's end only.
+#[test]
+fn code_under_which_no_block_can_be_made_is_put_back() {
+    test(states("test", 6), || {
+        quids_io::storage::set(well_known_keys::CODE, b"old");
+        let end = || {
+            <Upgrade as MigrationPort>::end_block(System::height());
+            let code = quids_io::storage::get(well_known_keys::CODE).unwrap();
+            let told = events();
+            let undone = told.contains(
+                &Event::UpgradeUndone {
+                    error: Error::<Runtime>::FailedTrialRun.into(),
+                }
+                .into(),
+            );
+            (code, undone, System::finalize(Hash::zero()).digest.logs)
+        };
+        NO_BLOCK.set(Some("it panics when a block begins"));
+        call(Origin::Root, Call::set_code { code: CODE.to_vec() }).unwrap();
+        assert_eq!(end(), (b"old".to_vec(), true, vec![]));
+        assert!(!System::take_code_updated());
+        assert_eq!(pallet_upgrade::Replaced::<Runtime>::get(), None);
+        NO_BLOCK.set(None);
+        call(Origin::Root, Call::set_code { code: CODE.to_vec() }).unwrap();
+        let replaced = vec![DigestItem::RuntimeEnvironmentUpdated];
+        assert_eq!(end(), (CODE.to_vec(), false, replaced));
+        assert!(System::take_code_updated());
+        assert_eq!(pallet_upgrade::Replaced::<Runtime>::get(), None);
     });
 }
 

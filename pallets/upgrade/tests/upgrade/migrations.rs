@@ -6,7 +6,7 @@ use pallet_upgrade::{Completed, MotionVotes, Running, Suspended};
 use quids_api::upgrade::Suspension;
 use quids_support::{
     hooks::Hooks,
-    migrations::{MigrationPort, Progress, SteppedMigration, WeightMeter},
+    migrations::{Progress, SteppedMigration, WeightMeter},
     traits::Get,
 };
 
@@ -99,7 +99,7 @@ fn new_code(single_does: Does, script: &[Does]) {
 
 /// The next block begins; its migrations' weight.
 fn next_block() -> Weight {
-    <Upgrade as Hooks>::on_finalize(System::height());
+    <Upgrade as MigrationPort>::end_block(System::height());
     System::initialize(System::height().next().unwrap(), Hash::zero(), &Digest::default());
     let weight = <Upgrade as MigrationPort>::advance();
     <Upgrade as Hooks>::on_initialize(System::height());
