@@ -1,6 +1,6 @@
 //! The Quids node as a library: the crates of `client/` wired together around a chain spec.
 
-mod ahead;
+pub mod ahead;
 pub mod author;
 pub mod backend;
 pub mod beacon;

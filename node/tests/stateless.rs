@@ -3,14 +3,17 @@
 use codec::{DecodeAll, Encode};
 use quids_api::{
     InherentData, TIMESTAMP_INHERENT, names,
-    upgrade::{Suspension, UpgradeStatus},
+    upgrade::{Activation, CHUNK_SIZE, Proposal, Suspension, UpgradeStatus},
 };
-use quids_core::{AccountId20, Block, Hash, Header, OpaqueExtrinsic};
+use quids_core::{AccountId20, Block, Hash, Header, Height, OpaqueExtrinsic};
+use quids_crypto::hash_quantum_resistant;
 use quids_executor::{Executor, ExecutorConfig};
+use quids_io::abi::HOST_LEVEL;
 use quids_keystore::dev_keypair;
 use quids_node::{
     ChainSpec,
-    chain::{Proposal, Recorded, Stateless, StatelessError, Witnessed},
+    ahead::UpgradeChange,
+    chain::{self, Recorded, Stateless, StatelessError, Witnessed},
     extrinsic_builder::Arg,
     spec::code_cache,
     testing::{Signing, TestChain, renamed},
@@ -41,7 +44,7 @@ fn made(chain: &TestChain, transactions: Vec<Vec<u8>>) -> Made {
     let time = chain.chain.last_timestamp().unwrap().max(1_700_000_000_000) + 1000;
     inherents.put(TIMESTAMP_INHERENT, &time);
     let count = transactions.len();
-    let proposal = Proposal {
+    let proposal = chain::Proposal {
         author: ChainSpec::dev().author,
         digest: Vec::new(),
         inherents,
@@ -259,4 +262,68 @@ fn a_proof_is_small_and_has_no_code() {
     assert!(code.len() > 500_000);
     assert!(made.proof.len_bytes() < 100_000, "{}", made.proof.len_bytes());
     assert!(made.blobs.values().any(|blob| blob.len() == code.len()));
+}
+
+/// By what its blocks write, who has no state can compile the code of a proposal before it is needed.
+#[test]
+fn a_proposal_is_seen_without_its_state() {
+    let chain = TestChain::new().unwrap();
+    let stateless = stateless(&chain);
+    let step = |from: &str, call: &str, arguments: &[(&str, Arg)]| {
+        let call = chain.call("Upgrade", call, arguments).unwrap();
+        let call = chain
+            .sign(&dev_keypair(from).unwrap(), call, Signing::default())
+            .unwrap();
+        let made = made(&chain, vec![call]);
+        check(&stateless, &made, &made.block, &made.proof).unwrap().upgrades
+    };
+    let status = || {
+        let (_, best) = chain.chain.best();
+        let status: UpgradeStatus = chain.chain.call_typed(best, names::UPGRADE_STATUS, &()).unwrap();
+        status.proposals.first().cloned()
+    };
+    let proposal =
+        |seen: &[UpgradeChange]| match seen.iter().find(|change| matches!(change, UpgradeChange::Proposal(..))) {
+            Some(UpgradeChange::Proposal(id, Some(proposal))) => Some((*id, Proposal::clone(proposal))),
+            other => panic!("{other:?}"),
+        };
+    let id = || ("id", Arg::Number(0));
+    let seen = step(
+        "alice",
+        "propose",
+        &[
+            (
+                "code_hash",
+                Arg::Encoded(hash_quantum_resistant(b"quids/code/v1", WASM_NEXT).to_vec()),
+            ),
+            ("code_size", Arg::Number(WASM_NEXT.len() as u128)),
+            ("spec_version", Arg::Number(2)),
+            ("activation", Arg::Encoded(Activation::After(Height(0)).encode())),
+            ("notes", Arg::Bytes(Vec::new())),
+        ],
+    );
+    assert_eq!((seen.len(), proposal(&seen)), (1, status()));
+    for (index, bytes) in (0u32..).zip(WASM_NEXT.chunks(CHUNK_SIZE)) {
+        let arguments = [
+            id(),
+            ("index", Arg::Number(index.into())),
+            ("bytes", Arg::Bytes(bytes.to_vec())),
+        ];
+        let seen = step("charlie", "upload_chunk", &arguments);
+        assert_eq!((seen.len(), proposal(&seen)), (2, status()));
+        assert!(seen.contains(&UpgradeChange::Chunk(0, index, bytes.to_vec())));
+    }
+    let seen = step("charlie", "complete", &[id()]);
+    assert_eq!((seen.len(), proposal(&seen)), (2, status()));
+    assert!(seen.contains(&UpgradeChange::Code(0, WASM_NEXT.to_vec())));
+    let seen = step("bob", "approve", &[id()]);
+    assert_eq!((seen.len(), proposal(&seen)), (1, status()));
+    step("alice", "cancel", &[id()]);
+    assert_eq!(step("bob", "cancel", &[id()]), [UpgradeChange::Proposal(0, None)]);
+    let level = ("level", Arg::Number(u128::from(HOST_LEVEL) + 1));
+    step("alice", "raise_host_level", std::slice::from_ref(&level));
+    assert_eq!(
+        step("bob", "raise_host_level", &[level]),
+        [UpgradeChange::Level(HOST_LEVEL + 1)]
+    );
 }

@@ -296,15 +296,6 @@ impl Chain {
         Ok(runtime)
     }
 
-    /// Compiles code that is to be checked in a block, or, if it is `scheduled`, to run one.
-    pub(crate) fn compile_ahead(&self, code: &[u8], scheduled: bool) -> Result<(), ChainError> {
-        self.executor.prepare_check(code)?;
-        if scheduled {
-            self.executor.load(code)?;
-        }
-        Ok(())
-    }
-
     fn remember_runtime(&self, hash: Hash, runtime: Arc<Runtime>) {
         let mut runtimes = self.runtimes.lock();
         if runtimes.len() >= RUNTIMES_MAX {

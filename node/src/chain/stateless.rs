@@ -6,6 +6,8 @@ use super::{
     execution::{Asked, Execution},
     overlay,
 };
+use crate::ahead::{UpgradeChange, changes_in};
+
 use quids_api::{pobpc::NextHeight, signing::OpenRequest};
 use quids_core::{Block, Hash, Header, well_known_keys};
 use quids_crypto::blake3_256;
@@ -29,6 +31,8 @@ pub struct Witnessed {
     pub timestamp_ms: Option<u64>,
     /// What contracts want signed, if it changed that.
     pub signing: Option<Vec<OpenRequest>>,
+    /// What it changed of upgrades.
+    pub upgrades: Vec<UpgradeChange>,
 }
 
 /// Why there is no such outcome. Only [`ChainError::InvalidBlock`] in the last, and what code did that is no fault of this node's, say
@@ -106,6 +110,7 @@ impl Stateless {
         Ok(Witnessed {
             timestamp_ms: executed.timestamp_ms(),
             signing: executed.signing_queue(),
+            upgrades: changes_in(&executed.state),
             header: executed.header,
             next: executed.next,
         })

@@ -2,6 +2,7 @@
 
 use super::proofs::{Proofs, Wanted};
 use crate::{
+    ahead::UpgradeChange,
     chain::{
         ChainError, FinalHeader, FraudKeeper, FraudProof, Frauds, NoFraud, Stateless, Trusted, Witnessed, check_recent,
         stored_fraud,
@@ -24,7 +25,7 @@ use quids_pobpc::{Committee, Evidence, Justification};
 use quids_rpc::Notification;
 use quids_state::{BatchProof, Blobs};
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 /// Key of the client's entry that holds who decides the next block: SCALE of `NextHeight`.
 pub(super) const NEXT: &[u8] = b"witness/next";
@@ -48,6 +49,8 @@ pub struct Witness {
     decided: RwLock<Decided>,
     frauds: Frauds,
     notifications: broadcast::Sender<Arc<Notification>>,
+    /// What blocks change of upgrades, for whoever compiles code ahead.
+    upgrades: mpsc::Sender<Vec<UpgradeChange>>,
 }
 
 #[derive(Clone)]
@@ -99,6 +102,7 @@ impl Witness {
         proofs: Proofs,
         validators: Arc<Validators>,
         registry: &Registry,
+        upgrades: mpsc::Sender<Vec<UpgradeChange>>,
     ) -> Result<Self, ChainError> {
         let (_, best) = db.best()?;
         let header = db.header(&best)?.ok_or(ChainError::UnknownBlock(best))?;
@@ -119,6 +123,7 @@ impl Witness {
             }),
             decided: RwLock::default(),
             notifications: broadcast::channel(NOTIFICATIONS_MAX).0,
+            upgrades,
         })
     }
 
@@ -282,10 +287,18 @@ impl Ledger for Witness {
 
     fn store(&self, witnessed: Witnessed, justification: &Justification) -> Result<(), ChainError> {
         let Witnessed {
-            header, next, signing, ..
+            header,
+            next,
+            signing,
+            upgrades,
+            ..
         } = witnessed;
         let next = next.ok_or(ChainError::NoValidators)?;
-        self.put(header, justification, next, signing)
+        self.put(header, justification, next, signing)?;
+        if !upgrades.is_empty() && self.upgrades.try_send(upgrades).is_err() {
+            tracing::debug!("code of an upgrade is compiled when it is needed");
+        }
+        Ok(())
     }
 
     fn bring_in(&self, headers: Vec<FinalHeader>) -> BroughtIn {

@@ -2,6 +2,7 @@
 
 use super::{Witness, answers::WitnessAnswers, backend::WitnessBackend, ledger::NEXT, proofs::Proofs};
 use crate::{
+    ahead::WitnessAhead,
     chain::{ChainError, Stateless, VerifiedSignatures, check_tail, first_height},
     consensus::{Bodies, Ledger},
     metrics::{self, CryptoMetrics, RpcMetrics},
@@ -99,8 +100,16 @@ impl WitnessNode {
             runtime: tokio::runtime::Handle::current(),
         };
         let signatures = Arc::new(VerifiedSignatures::new(CryptoMetrics::new(&registry)?));
+        let ahead = WitnessAhead::start(executor.clone(), &registry)?;
         let stateless = Stateless::new(executor, signatures);
-        let ledger = Arc::new(Witness::open(db.clone(), stateless, proofs, validators, &registry)?);
+        let ledger = Arc::new(Witness::open(
+            db.clone(),
+            stateless,
+            proofs,
+            validators,
+            &registry,
+            ahead,
+        )?);
         let (started_at, _) = ledger.best();
         let (stop, stopped) = watch::channel(false);
         let member = Member {
