@@ -238,3 +238,9 @@ pub fn docs_vec(lines: &[String]) -> TokenStream {
 pub fn docs_only(attributes: &[Attribute]) -> impl Iterator<Item = impl ToTokens> {
     attributes.iter().filter(|attribute| attribute.path().is_ident("doc"))
 }
+
+/// The `#[cfg(..)]`s among these: what is made for an item is there where the item is.
+pub fn conditions(attributes: &[Attribute]) -> Vec<Attribute> {
+    let is_condition = |attribute: &&Attribute| attribute.path().is_ident("cfg");
+    attributes.iter().filter(is_condition).cloned().collect()
+}

@@ -82,7 +82,7 @@ impl Calls {
                 #[allow(unused_variables)]
                 fn dispatch(
                     self,
-                    origin: ::quids_support::origin::Origin,
+                    __origin: ::quids_support::origin::Origin,
                 ) -> ::quids_support::dispatch::DispatchResultWithPostInfo {
                     match self {
                         #(#dispatches,)*
@@ -115,12 +115,7 @@ impl Call {
     /// Reports what is wrong. `None` if the arguments are not understood; other mistakes leave a usable call.
     fn parse(function: &mut ImplItemFn, others: &[Call], report: &mut Report) -> Option<Self> {
         let helpers = attributes::take(&mut function.attrs, Place::Call, report);
-        let conditions = function
-            .attrs
-            .iter()
-            .filter(|a| a.path().is_ident("cfg"))
-            .cloned()
-            .collect();
+        let conditions = attributes::conditions(&function.attrs);
         let ident = function.sig.ident.clone();
         if !matches!(function.vis, Visibility::Public(_)) {
             report.at(
@@ -173,7 +168,7 @@ impl Call {
         let (ident, conditions) = (&self.ident, &self.conditions);
         let arguments: Vec<_> = self.arguments.iter().map(|argument| &argument.ident).collect();
         let converted = (!self.with_post_info).then(|| quote!(.map(Into::into).map_err(Into::into)));
-        quote!(#(#conditions)* Self::#ident { #(#arguments),* } => Pallet::<T>::#ident(origin, #(#arguments),*) #converted)
+        quote!(#(#conditions)* Self::#ident { #(#arguments),* } => Pallet::<T>::#ident(__origin, #(#arguments),*) #converted)
     }
 
     fn info(&self) -> TokenStream {

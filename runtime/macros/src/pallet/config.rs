@@ -2,12 +2,12 @@
 
 use super::shape::{expect_name, expect_public};
 use crate::{
-    attributes::{self, Place, docs, docs_vec},
+    attributes::{self, Place, conditions, docs, docs_vec},
     report::Report,
 };
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Ident, Item, TraitItem, TypeParamBound};
+use syn::{Attribute, Ident, Item, TraitItem, TypeParamBound};
 
 pub struct Config {
     pub ident: Ident,
@@ -19,6 +19,8 @@ pub struct Config {
 pub struct Constant {
     pub ident: Ident,
     pub docs: Vec<String>,
+    /// `#[cfg(..)]`
+    pub conditions: Vec<Attribute>,
 }
 
 impl Config {
@@ -54,6 +56,7 @@ impl Config {
                     constants.push(Constant {
                         ident: item.ident.clone(),
                         docs: docs(&item.attrs),
+                        conditions: conditions(&item.attrs),
                     });
                 } else {
                     report.at(
@@ -72,9 +75,11 @@ impl Config {
 }
 
 impl Constant {
+    /// A statement that adds it to `constants`.
     pub fn metadata(&self) -> TokenStream {
         let (ident, name, docs) = (&self.ident, self.ident.to_string(), docs_vec(&self.docs));
-        quote!(::quids_support::metadata::constant::<_, T::#ident>(#name, #docs))
+        let conditions = &self.conditions;
+        quote!(#(#conditions)* constants.push(::quids_support::metadata::constant::<_, T::#ident>(#name, #docs));)
     }
 }
 

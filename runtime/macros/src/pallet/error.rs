@@ -4,17 +4,24 @@ use super::{
     event::{derived, ignore_variant},
     shape::{Parameters, expect_name, expect_public, parameters},
 };
-use crate::report::Report;
+use crate::{attributes::conditions, report::Report};
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Expr, ExprLit, Fields, Ident, Item, Lit, Variant, parse_quote, spanned::Spanned};
+use syn::{Attribute, Expr, ExprLit, Fields, Ident, Item, Lit, Variant, parse_quote, spanned::Spanned};
 
 /// A `ModuleError` has one byte for the variant.
 const VARIANTS_MAX: usize = 256;
 
 pub struct Error {
-    /// Each with the number that clients see.
-    variants: Vec<(Ident, u8)>,
+    variants: Vec<Numbered>,
+}
+
+struct Numbered {
+    ident: Ident,
+    /// What clients see.
+    number: u8,
+    /// `#[cfg(..)]`
+    conditions: Vec<Attribute>,
 }
 
 impl Error {
@@ -35,7 +42,7 @@ impl Error {
         if let Some(first_too_many) = item.variants.iter().nth(VARIANTS_MAX) {
             report.at(first_too_many, "a pallet has at most 256 errors");
         }
-        let mut variants: Vec<(Ident, u8)> = Vec::new();
+        let mut variants: Vec<Numbered> = Vec::new();
         for (position, variant) in item.variants.iter_mut().enumerate() {
             if !matches!(variant.fields, Fields::Unit) {
                 report.at(&variant.fields, "an error has no fields: a client sees only its number");
@@ -47,15 +54,24 @@ impl Error {
                     "an error's number is its position or `#[codec(index = N)]`, not a discriminant",
                 );
             }
-            let mut index = explicit_index(variant, report).unwrap_or(position as u8);
-            if let Some((other, _)) = variants.iter().find(|(_, taken)| *taken == index) {
-                report.at(&variant.ident, format!("error {index} is `{other}` already"));
-                let is_free = |free: &u8| variants.iter().all(|(_, taken)| taken != free);
+            let mut index = explicit_index(variant, report).unwrap_or_else(|| {
+                let position = position as u8;
+                // Said, since the encoding counts those alone that are there.
+                variant.attrs.push(parse_quote!(#[codec(index = #position)]));
+                position
+            });
+            if let Some(other) = variants.iter().find(|other| other.number == index) {
+                report.at(&variant.ident, format!("error {index} is `{}` already", other.ident));
+                let is_free = |free: &u8| variants.iter().all(|other| other.number != *free);
                 index = (0..=u8::MAX).rev().find(is_free).unwrap_or_default();
                 variant.attrs.retain(|attribute| !attribute.path().is_ident("codec"));
                 variant.attrs.push(parse_quote!(#[codec(index = #index)]));
             }
-            variants.push((variant.ident.clone(), index));
+            variants.push(Numbered {
+                ident: variant.ident.clone(),
+                number: index,
+                conditions: conditions(&variant.attrs),
+            });
         }
         item.attrs.extend(derived(false));
         item.variants.push(ignore_variant());
@@ -63,14 +79,23 @@ impl Error {
     }
 
     pub fn expand(&self, pallet_name: &str) -> TokenStream {
-        let names: Vec<_> = self.variants.iter().map(|(ident, _)| ident).collect();
-        let texts = names.iter().map(|ident| ident.to_string());
-        let numbers = self.variants.iter().map(|(_, number)| number);
+        let variants = self.variants.iter();
+        let texts = variants.clone().map(|Numbered { ident, conditions, .. }| {
+            let text = ident.to_string();
+            quote!(#(#conditions)* Self::#ident => #text)
+        });
+        let numbers = variants.map(
+            |Numbered {
+                 ident,
+                 number,
+                 conditions,
+             }| { quote!(#(#conditions)* Error::#ident => #number) },
+        );
         quote! {
             impl<T> ::core::fmt::Debug for Error<T> {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     f.write_str(match self {
-                        #(Self::#names => #texts,)*
+                        #(#texts,)*
                         Self::__Ignore(_, never) => match *never {},
                     })
                 }
@@ -79,7 +104,7 @@ impl Error {
             impl<T: Config> From<Error<T>> for ::quids_support::__private::quids_core::DispatchError {
                 fn from(error: Error<T>) -> Self {
                     let number: u8 = match error {
-                        #(Error::#names => #numbers,)*
+                        #(#numbers,)*
                         Error::__Ignore(_, never) => match never {},
                     };
                     match <T as ::quids_support::composition::Composition>::pallet_index(#pallet_name) {

@@ -27,6 +27,7 @@ impl Event {
             );
             item.generics = parse_quote!(<T: Config>);
         }
+        refuse_derives(&mut item.attrs, report);
         item.attrs.extend(derived(true));
         item.variants.push(ignore_variant());
         Some(Self {
@@ -50,6 +51,20 @@ impl Event {
             }
         }
     }
+}
+
+/// Reports derives, and takes them away: events have theirs.
+fn refuse_derives(attributes: &mut Vec<syn::Attribute>, report: &mut Report) {
+    attributes.retain(|attribute| {
+        let is_derive = attribute.path().is_ident("derive");
+        if is_derive {
+            report.at(
+                attribute,
+                "events have all derives they need, `Clone`, `PartialEq`, `Debug` and their encoding among them: remove this one",
+            );
+        }
+        !is_derive
+    });
 }
 
 /// The derives of calls and events: complete, and never with a bound on `T` in the encoding.

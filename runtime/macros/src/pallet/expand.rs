@@ -112,13 +112,19 @@ fn parts(pallet: &Pallet) -> TokenStream {
             type Genesis = #genesis;
 
             fn metadata() -> ::quids_support::metadata::PalletMetadata {
+                #[allow(unused_mut)]
+                let mut entries = ::quids_support::__private::Vec::new();
+                #(#storage)*
+                #[allow(unused_mut)]
+                let mut constants = ::quids_support::__private::Vec::new();
+                #(#constants)*
                 ::quids_support::metadata::PalletMetadata {
                     name: #name,
-                    storage: ::quids_support::__private::vec![#(#storage),*],
+                    storage: entries,
                     calls: #calls_meta,
                     event: #event_meta,
                     error: #error_meta,
-                    constants: ::quids_support::__private::vec![#(#constants),*],
+                    constants,
                     docs: #docs,
                 }
             }

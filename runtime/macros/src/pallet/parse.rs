@@ -122,7 +122,7 @@ impl Pallet {
         match helper.name.to_string().as_str() {
             "config" => self.config = Config::parse(item, report),
             "pallet" => fit_pallet_struct(item, report),
-            "storage" => self.storage.extend(Storage::parse(item, report)),
+            "storage" => self.storage.extend(Storage::parse(item, &self.storage, report)),
             "call" => self.calls = Calls::parse(item, report),
             "event" => self.event = Event::parse(item, report),
             "error" => self.error = Error::parse(item, report),
@@ -186,6 +186,9 @@ impl Pallet {
                 );
             }
             _ => {}
+        }
+        if let Some(genesis) = &self.genesis {
+            genesis::ensure_default(genesis, &mut self.items, report);
         }
         if let (Some(config), Some(event)) = (&self.config, &mut self.event)
             && !config.names_event

@@ -2,12 +2,14 @@
 
 use super::shape::{Parameters, last_segment, parameters};
 use crate::{
-    attributes::{docs, docs_vec},
+    attributes::{conditions, docs, docs_vec},
     report::Report,
 };
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{GenericArgument, Ident, Item, ItemType, PathArguments, PathSegment, Type, Visibility, parse_quote};
+use syn::{
+    Attribute, GenericArgument, Ident, Item, ItemType, PathArguments, PathSegment, Type, Visibility, parse_quote,
+};
 
 const HASHERS: &[&str] = &["Blake2_128Concat", "Twox64Concat", "Identity"];
 const QUERIES: &[&str] = &["OptionQuery", "ValueQuery"];
@@ -17,6 +19,8 @@ pub struct Storage {
     visibility: Visibility,
     generic: bool,
     docs: Vec<String>,
+    /// `#[cfg(..)]`
+    conditions: Vec<Attribute>,
 }
 
 /// A storage type: how it is written, its number of arguments without the query kind, where its hashers are.
@@ -48,7 +52,23 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 impl Storage {
-    pub fn parse(item: &mut Item, report: &mut Report) -> Option<Self> {
+    /// After `others` of the pallet.
+    pub fn parse(item: &mut Item, others: &[Self], report: &mut Report) -> Option<Self> {
+        if let Item::Type(second) = &*item
+            && others
+                .iter()
+                .any(|other| other.conditions.is_empty() && other.ident == second.ident)
+        {
+            report.at(
+                &second.ident,
+                format!("the pallet has a storage item `{}` already", second.ident),
+            );
+            // Or the compiler would report all that is made for it.
+            *item = parse_quote!(
+                const _: () = ();
+            );
+            return None;
+        }
         let Item::Type(item) = item else {
             report.at(
                 item,
@@ -76,6 +96,7 @@ impl Storage {
             visibility: item.vis.clone(),
             generic: parameters != Parameters::None,
             docs: docs(&item.attrs),
+            conditions: conditions(&item.attrs),
         })
     }
 
@@ -85,6 +106,7 @@ impl Storage {
             ident,
             visibility,
             generic,
+            conditions,
             ..
         } = self;
         let (prefix, name) = (prefix_ident(ident), ident.to_string());
@@ -93,20 +115,24 @@ impl Storage {
             false => (quote!(), quote!()),
         };
         quote! {
+            #(#conditions)*
             #[doc(hidden)]
             #visibility struct #prefix #parameters #body;
 
+            #(#conditions)*
             impl #parameters ::quids_support::storage::StorageInstance for #prefix #parameters {
                 const PREFIX: [u8; 32] = ::quids_support::storage::hasher::storage_prefix(#pallet_name, #name);
             }
         }
     }
 
+    /// A statement that adds it to `entries`.
     pub fn metadata(&self) -> TokenStream {
         let (ident, name, docs) = (&self.ident, self.ident.to_string(), docs_vec(&self.docs));
-        let arguments = self.generic.then(|| quote!(::<T>));
+        let (arguments, conditions) = (self.generic.then(|| quote!(::<T>)), &self.conditions);
         // At the item's place, so that a value without an encoding is reported there.
-        quote_spanned!(ident.span()=> #ident #arguments::metadata(#name, #docs))
+        let metadata = quote_spanned!(ident.span()=> #ident #arguments::metadata(#name, #docs));
+        quote!(#(#conditions)* entries.push(#metadata);)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::parse::{Pallet, Runtime};
 use crate::attributes::docs_only;
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
@@ -22,9 +22,13 @@ pub fn expand(runtime: &Runtime) -> TokenStream {
             #visibility type #name = #path::Pallet<#ident>;
         }
     });
-    let assertions = pallets.iter().map(|Pallet { name, .. }| {
+    let assertions = pallets.iter().map(|Pallet { name, path, .. }| {
         let text = name.to_string();
         quote_spanned! {name.span()=>
+            const _: fn() = || {
+                fn is_configured<T: #path::Config>() {}
+                is_configured::<#ident>();
+            };
             const _: () = ::quids_support::composition::assert_name(
                 #text,
                 <#name as ::quids_support::composition::PalletParts>::NAME,
@@ -70,6 +74,13 @@ pub fn expand(runtime: &Runtime) -> TokenStream {
     }
 }
 
+/// What is generated for each pallet, at the pallet's place: what its module lacks, such as a `Config` for this runtime, is reported
+/// there.
+fn each(pallets: &[Pallet], tokens: impl Fn(&Pallet, Span) -> TokenStream) -> Vec<TokenStream> {
+    let at = |pallet: &Pallet| Span::call_site().located_at(pallet.name.span());
+    pallets.iter().map(|pallet| tokens(pallet, at(pallet))).collect()
+}
+
 /// The enum of all pallets' calls or events. Pallets without any have a variant that has no value and that metadata
 /// leaves out.
 fn outer_enum(runtime: &Runtime, name: &str, part: &str, has: &str, docs: &str) -> TokenStream {
@@ -77,11 +88,32 @@ fn outer_enum(runtime: &Runtime, name: &str, part: &str, has: &str, docs: &str) 
         visibility, pallets, ..
     } = runtime;
     let (ident, part, has) = (format_ident!("{name}"), format_ident!("{part}"), format_ident!("{has}"));
-    let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
-    let paths: Vec<_> = pallets.iter().map(|pallet| &pallet.path).collect();
     let runtime = &runtime.ident;
-    let texts = names.iter().map(|name| name.to_string());
-    let indices: Vec<u8> = pallets.iter().map(|pallet| pallet.index).collect();
+    let variants = each(pallets, |Pallet { name, path, index }, at| {
+        quote_spanned! {at=>
+            #[codec(index = #index)]
+            #name(#path::#part<#runtime>)
+        }
+    });
+    let infos = each(pallets, |Pallet { name, path, index }, at| {
+        let text = name.to_string();
+        quote_spanned! {at=>
+            <#name as ::quids_support::composition::PalletParts>::#has.then(|| (
+                #text,
+                #index,
+                ::quids_support::__private::scale_info::meta_type::<#path::#part<#runtime>>(),
+            ))
+        }
+    });
+    let conversions = each(pallets, |Pallet { name, path, .. }, at| {
+        quote_spanned! {at=>
+            impl From<#path::#part<#runtime>> for #ident {
+                fn from(inner: #path::#part<#runtime>) -> Self {
+                    Self::#name(inner)
+                }
+            }
+        }
+    });
     quote! {
         #[doc = #docs]
         #[derive(
@@ -92,39 +124,30 @@ fn outer_enum(runtime: &Runtime, name: &str, part: &str, has: &str, docs: &str) 
         )]
         #[codec(crate = ::quids_support::__private::codec)]
         #visibility enum #ident {
-            #(
-                #[codec(index = #indices)]
-                #names(#paths::#part<#runtime>),
-            )*
+            #(#variants,)*
         }
 
         impl ::quids_support::__private::scale_info::TypeInfo for #ident {
             type Identity = Self;
             fn type_info() -> ::quids_support::__private::scale_info::Type {
-                ::quids_support::composition::outer_enum(#name, module_path!(), [
-                    #(
-                        <#names as ::quids_support::composition::PalletParts>::#has.then(|| (
-                            #texts,
-                            #indices,
-                            ::quids_support::__private::scale_info::meta_type::<#paths::#part<#runtime>>(),
-                        )),
-                    )*
-                ].into_iter().flatten())
+                ::quids_support::composition::outer_enum(#name, module_path!(), [#(#infos,)*].into_iter().flatten())
             }
         }
 
-        #(
-            impl From<#paths::#part<#runtime>> for #ident {
-                fn from(inner: #paths::#part<#runtime>) -> Self {
-                    Self::#names(inner)
-                }
-            }
-        )*
+        #(#conversions)*
     }
 }
 
 fn dispatch(pallets: &[Pallet], filter: Option<&syn::Path>) -> TokenStream {
-    let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
+    let arms = |method: TokenStream, more: TokenStream| {
+        each(
+            pallets,
+            |Pallet { name, .. }, at| quote_spanned!(at=> Self::#name(call) => ::quids_support::dispatch::#method(call #more)),
+        )
+    };
+    let dispatch = arms(quote!(Dispatchable::dispatch), quote!(, origin));
+    let info = arms(quote!(GetDispatchInfo::dispatch_info), quote!());
+    let call_name = arms(quote!(GetDispatchInfo::call_name), quote!());
     // At the filter's place, so that a type that is none is reported there.
     let admit = filter.map(|filter| {
         quote_spanned! {filter.span()=>
@@ -139,7 +162,7 @@ fn dispatch(pallets: &[Pallet], filter: Option<&syn::Path>) -> TokenStream {
             ) -> ::quids_support::dispatch::DispatchResultWithPostInfo {
                 #admit
                 match self {
-                    #(Self::#names(call) => ::quids_support::dispatch::Dispatchable::dispatch(call, origin),)*
+                    #(#dispatch,)*
                 }
             }
         }
@@ -147,13 +170,13 @@ fn dispatch(pallets: &[Pallet], filter: Option<&syn::Path>) -> TokenStream {
         impl ::quids_support::dispatch::GetDispatchInfo for RuntimeCall {
             fn dispatch_info(&self) -> ::quids_support::dispatch::DispatchInfo {
                 match self {
-                    #(Self::#names(call) => ::quids_support::dispatch::GetDispatchInfo::dispatch_info(call),)*
+                    #(#info,)*
                 }
             }
 
             fn call_name(&self) -> (&'static str, &'static str) {
                 match self {
-                    #(Self::#names(call) => ::quids_support::dispatch::GetDispatchInfo::call_name(call),)*
+                    #(#call_name,)*
                 }
             }
         }
@@ -213,8 +236,18 @@ fn hooks(runtime: &Runtime) -> TokenStream {
     let Runtime {
         visibility, pallets, ..
     } = runtime;
-    let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
-    let texts = names.iter().map(|name| name.to_string());
+    let hook = |call: TokenStream| {
+        each(
+            pallets,
+            |Pallet { name, .. }, at| quote_spanned!(at=> <#name as ::quids_support::hooks::Hooks>::#call),
+        )
+    };
+    let initialize = hook(quote!(on_initialize(height)));
+    let finalize = hook(quote!(on_finalize(height)));
+    let idle = hook(quote!(on_idle(height, remaining.saturating_sub(used))));
+    let upgrade = hook(quote!(on_runtime_upgrade()));
+    let try_state = hook(quote!(try_state()));
+    let texts = pallets.iter().map(|pallet| pallet.name.to_string());
     let weight = quote!(::quids_support::__private::quids_core::Weight);
     let height = quote!(::quids_support::__private::quids_core::Height);
     quote! {
@@ -224,34 +257,29 @@ fn hooks(runtime: &Runtime) -> TokenStream {
         impl ::quids_support::hooks::Hooks for AllPallets {
             fn on_initialize(height: #height) -> #weight {
                 let used = #weight::ZERO;
-                #(let used = used.saturating_add(<#names as ::quids_support::hooks::Hooks>::on_initialize(height));)*
+                #(let used = used.saturating_add(#initialize);)*
                 used
             }
 
             fn on_finalize(height: #height) {
-                #(<#names as ::quids_support::hooks::Hooks>::on_finalize(height);)*
+                #(#finalize;)*
             }
 
             fn on_idle(height: #height, remaining: #weight) -> #weight {
                 let used = #weight::ZERO;
-                #(
-                    let used = used.saturating_add(
-                        <#names as ::quids_support::hooks::Hooks>::on_idle(height, remaining.saturating_sub(used)),
-                    );
-                )*
+                #(let used = used.saturating_add(#idle);)*
                 used
             }
 
             fn on_runtime_upgrade() -> #weight {
                 let used = #weight::ZERO;
-                #(let used = used.saturating_add(<#names as ::quids_support::hooks::Hooks>::on_runtime_upgrade());)*
+                #(let used = used.saturating_add(#upgrade);)*
                 used
             }
 
             fn try_state() -> Result<(), ::quids_support::__private::String> {
                 #(
-                    <#names as ::quids_support::hooks::Hooks>::try_state()
-                        .map_err(|broken| ::quids_support::composition::of_pallet(#texts, &broken))?;
+                    #try_state.map_err(|broken| ::quids_support::composition::of_pallet(#texts, &broken))?;
                 )*
                 Ok(())
             }
@@ -266,11 +294,15 @@ fn genesis(runtime: &Runtime) -> TokenStream {
         pallets,
         ..
     } = runtime;
-    let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
-    let fields: Vec<Ident> = names
-        .iter()
-        .map(|name| Ident::new(&snake_case(&name.to_string()), name.span()))
-        .collect();
+    let field = |name: &Ident| Ident::new(&snake_case(&name.to_string()), name.span());
+    let fields = each(pallets, |Pallet { name, .. }, at| {
+        let field = field(name);
+        quote_spanned!(at=> pub #field: <#name as ::quids_support::composition::PalletParts>::Genesis)
+    });
+    let builds = each(pallets, |Pallet { name, .. }, at| {
+        let field = field(name);
+        quote_spanned!(at=> ::quids_support::genesis::BuildGenesis::<#ident>::build(&self.#field))
+    });
     quote! {
         /// The genesis configuration of every pallet, as JSON with fields in camel case. What is left out has its
         /// default.
@@ -279,13 +311,13 @@ fn genesis(runtime: &Runtime) -> TokenStream {
             crate = "::quids_support::__private::serde", rename_all = "camelCase", deny_unknown_fields, default
         )]
         #visibility struct RuntimeGenesisConfig {
-            #(pub #fields: <#names as ::quids_support::composition::PalletParts>::Genesis,)*
+            #(#fields,)*
         }
 
         impl RuntimeGenesisConfig {
             /// Writes the state of every pallet, in the order in which the runtime declares them.
             pub fn build(&self) {
-                #(::quids_support::genesis::BuildGenesis::<#ident>::build(&self.#fields);)*
+                #(#builds;)*
             }
         }
     }
@@ -293,26 +325,41 @@ fn genesis(runtime: &Runtime) -> TokenStream {
 
 fn methods(runtime: &Runtime) -> TokenStream {
     let Runtime { ident, pallets, .. } = runtime;
-    let names: Vec<&Ident> = pallets.iter().map(|pallet| &pallet.name).collect();
-    let mut by_index: Vec<&Pallet> = pallets.iter().collect();
-    by_index.sort_by_key(|pallet| pallet.index);
-    let sorted_names = by_index.iter().map(|pallet| &pallet.name);
-    let sorted_indices = by_index.iter().map(|pallet| pallet.index);
+    let mut metadata: Vec<(u8, TokenStream)> = pallets.iter().map(|pallet| pallet.index).zip(each(pallets, |Pallet { name, index, .. }, at| {
+        quote_spanned!(at=> (#index, <#name as ::quids_support::composition::PalletParts>::metadata()))
+    })).collect();
+    metadata.sort_by_key(|(index, _)| *index);
+    let metadata = metadata.into_iter().map(|(_, tokens)| tokens);
     let inherents = quote!(::quids_support::inherents);
     let api = quote!(::quids_support::__private::quids_api);
     let vec = quote!(::quids_support::__private::Vec);
+    let create = each(
+        pallets,
+        |Pallet { name, .. }, at| quote_spanned!(at=> <#name as #inherents::ProvideInherent>::create_inherent(data).map(RuntimeCall::#name)),
+    );
+    let check = each(
+        pallets,
+        |Pallet { name, .. }, at| quote_spanned!(at=> RuntimeCall::#name(call) => #inherents::check::<#name>(call, data)),
+    );
+    let is_inherent = each(
+        pallets,
+        |Pallet { name, .. }, at| quote_spanned!(at=> RuntimeCall::#name(call) => <#name as #inherents::ProvideInherent>::is_inherent(call)),
+    );
+    let validate = each(pallets, |Pallet { name, .. }, at| {
+        quote_spanned! {at=>
+            RuntimeCall::#name(call) => <#name as #inherents::ValidateUnsigned>::validate_unsigned(source, call)
+        }
+    });
     quote! {
         impl #ident {
             /// What every pallet says of itself, by index.
             pub fn pallets_metadata() -> #vec<(u8, ::quids_support::metadata::PalletMetadata)> {
-                ::quids_support::__private::vec![
-                    #((#sorted_indices, <#sorted_names as ::quids_support::composition::PalletParts>::metadata()),)*
-                ]
+                ::quids_support::__private::vec![#(#metadata,)*]
             }
 
             /// The calls that a block's author puts first.
             pub fn create_inherents(data: &#api::InherentData) -> #vec<RuntimeCall> {
-                [#(<#names as #inherents::ProvideInherent>::create_inherent(data).map(RuntimeCall::#names),)*]
+                [#(#create,)*]
                     .into_iter()
                     .flatten()
                     .collect()
@@ -321,7 +368,7 @@ fn methods(runtime: &Runtime) -> TokenStream {
             /// This node's opinion of another's inherents.
             pub fn check_inherents(calls: &[RuntimeCall], data: &#api::InherentData) -> #api::CheckInherentsResult {
                 let check = |call: &RuntimeCall| match call {
-                    #(RuntimeCall::#names(call) => #inherents::check::<#names>(call, data),)*
+                    #(#check,)*
                 };
                 #api::CheckInherentsResult { errors: calls.iter().filter_map(check).collect() }
             }
@@ -329,7 +376,7 @@ fn methods(runtime: &Runtime) -> TokenStream {
             /// Whether the call is some pallet's inherent.
             pub fn is_inherent(call: &RuntimeCall) -> bool {
                 match call {
-                    #(RuntimeCall::#names(call) => <#names as #inherents::ProvideInherent>::is_inherent(call),)*
+                    #(#is_inherent,)*
                 }
             }
 
@@ -339,11 +386,7 @@ fn methods(runtime: &Runtime) -> TokenStream {
                 call: &RuntimeCall,
             ) -> #api::TransactionValidity {
                 match call {
-                    #(
-                        RuntimeCall::#names(call) => {
-                            <#names as #inherents::ValidateUnsigned>::validate_unsigned(source, call)
-                        }
-                    )*
+                    #(#validate,)*
                 }
             }
         }

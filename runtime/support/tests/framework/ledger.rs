@@ -12,6 +12,10 @@ pub mod pallet {
         /// The longest note, in bytes.
         #[pallet::constant]
         type NoteLengthMax: Get<u32>;
+        /// Nor is any of these in this build.
+        #[cfg(any())]
+        #[pallet::constant]
+        type Later: Get<NothingOfThisName>;
         type Now: quids_support::traits::BlockHeight;
     }
 
@@ -24,6 +28,10 @@ pub mod pallet {
 
     #[pallet::storage]
     pub type LastNote = StorageValue<_, Vec<u8>>;
+
+    #[cfg(any())]
+    #[pallet::storage]
+    pub type Later<T> = StorageValue<_, NothingOfThisName>;
 
     /// Everybody's notes.
     #[pallet::storage]
@@ -74,7 +82,7 @@ pub mod pallet {
         #[pallet::weight((Weight::ZERO, DispatchClass::Mandatory))]
         pub fn set_time(origin: Origin, time: u64) -> DispatchResult {
             ensure_none(origin)?;
-            let _ = time;
+            ensure!(time < u64::MAX, Error::<T>::TooLate);
             Ok(())
         }
 
@@ -114,6 +122,10 @@ pub mod pallet {
         TooLong,
         #[codec(index = 5)]
         Refused,
+        #[cfg(any())]
+        Later,
+        /// Its number is its position, whether the one before is there or not.
+        TooLate,
     }
 
     #[pallet::hooks]

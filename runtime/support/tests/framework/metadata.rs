@@ -185,7 +185,7 @@ fn events_and_errors_hide_what_the_macro_added() {
     let error = ledger.error.as_ref().expect("the pallet has errors").ty.id;
     assert_eq!(path(&metadata.types, error), "framework::ledger::pallet::Error");
     let errors = variants(&metadata.types, error);
-    assert_eq!(names(errors), [("TooLong", 0), ("Refused", 5)]);
+    assert_eq!(names(errors), [("TooLong", 0), ("Refused", 5), ("TooLate", 3)]);
     assert_eq!(errors[0].docs, ["The note is too long."]);
 }
 
