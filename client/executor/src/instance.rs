@@ -4,7 +4,7 @@ use crate::{
     ExecutorError,
     check::Checker,
     engine::{Metering, Prepared},
-    host::{Host, HostFailure},
+    host::{Host, HostFailure, Touched},
     limits::{CHECK_FUEL_MAX, CHECK_INSTANCES_MAX, INSTANCES_MAX},
     metrics::InUse,
 };
@@ -129,7 +129,10 @@ impl Instance {
     fn limit(&mut self, ticks: u64) -> Result<(), ExecutorError> {
         self.store.data_mut().panic = None;
         match self.prepared.metering {
-            Metering::Fuel => self.store.set_fuel(CHECK_FUEL_MAX).map_err(engine),
+            Metering::Fuel => {
+                self.store.data_mut().touched = Touched::default();
+                self.store.set_fuel(CHECK_FUEL_MAX).map_err(engine)
+            }
             Metering::Epochs => {
                 self.store.set_epoch_deadline(ticks);
                 Ok(())
@@ -235,7 +238,7 @@ fn classify(error: &wasmtime::Error, store: &mut Store<Host>) -> ExecutorError {
             },
             HostFailure::OutOfFuel => ExecutorError::OutOfFuel { limit: CHECK_FUEL_MAX },
             HostFailure::OutOfMemory(reason) => ExecutorError::OutOfMemory(reason),
-            HostFailure::Local(error) => error,
+            HostFailure::Executor(error) => error,
         };
     }
     if error.is::<PoolConcurrencyLimitError>() {

@@ -15,6 +15,18 @@ pub const GLOBALS_MAX: u32 = 1024;
 /// Fuel of each call of a trial run: about one unit an instruction, so in the order of a second.
 pub const CHECK_FUEL_MAX: u64 = 1_000_000_000;
 
+/// Bytes of proof that a call of a trial run, or a guarded one, may stand for: it has to fit into a block's 16 MiB with all else.
+pub const SHOWN_MAX: u64 = 12 << 20;
+
+/// What a key stands for in a proof, besides itself: the nodes on the way to it, in a state of millions of entries.
+pub const KEY_SHOWN: u64 = 1024;
+
+/// What a value stands for at most: proofs hold longer ones by their hash.
+pub const VALUE_SHOWN_MAX: u64 = 4096;
+
+/// Bytes that such a call may write, values that it overwrites later included.
+pub const WRITTEN_MAX: u64 = 64 << 20;
+
 /// Bytes of the reason that `ext_runtime_check_v1` answers with.
 pub const REASON_SIZE_MAX: usize = 256;
 

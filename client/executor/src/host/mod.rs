@@ -9,10 +9,10 @@ use crate::{
     ExecutorError,
     check::Checker,
     engine::MEMORY_SIZE_MAX,
-    limits::{BRIEF_UNITS_MAX, TABLE_ELEMENTS_MAX},
+    limits::{BRIEF_UNITS_MAX, KEY_SHOWN, SHOWN_MAX, TABLE_ELEMENTS_MAX, VALUE_SHOWN_MAX, WRITTEN_MAX},
 };
 use quids_io::{ExtError, ExtResult, Externalities, abi, with_externalities};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use wasmtime::{Caller, Error, Linker, Memory, ResourceLimiter, Result};
 
 /// What a host function is called with.
@@ -29,7 +29,18 @@ pub(crate) struct Host {
     pub metered: bool,
     /// Whether a call that costs more than [`BRIEF_UNITS_MAX`] ends the guest, as its deadline would.
     pub brief: bool,
+    /// Of a metered guest, in this call.
+    pub touched: Touched,
     checker: Option<Arc<Checker>>,
+}
+
+/// What a call has touched of the state.
+#[derive(Default)]
+pub(crate) struct Touched {
+    keys: HashSet<Vec<u8>>,
+    /// Bytes of proof that it stands for.
+    shown: u64,
+    written: u64,
 }
 
 impl Host {
@@ -40,6 +51,7 @@ impl Host {
             transactions: 0,
             metered,
             brief: false,
+            touched: Touched::default(),
             checker,
         }
     }
@@ -57,7 +69,7 @@ pub(crate) enum HostFailure {
     #[error("{0}")]
     OutOfMemory(String),
     #[error("{0}")]
-    Local(ExecutorError),
+    Executor(ExecutorError),
 }
 
 macro_rules! host_functions {
@@ -109,7 +121,7 @@ host_functions! {
 /// nanosecond; the costs of the ABI's table in these units are part of validity through the trial run.
 fn charge(caller: &mut Ctx<'_>, units: u64) -> Result<()> {
     if caller.data().brief && units > BRIEF_UNITS_MAX {
-        return Err(Error::new(HostFailure::Local(ExecutorError::Deadline)));
+        return Err(Error::new(HostFailure::Executor(ExecutorError::Deadline)));
     }
     if !caller.data().metered {
         return Ok(());
@@ -121,6 +133,60 @@ fn charge(caller: &mut Ctx<'_>, units: u64) -> Result<()> {
             Err(Error::new(HostFailure::OutOfFuel))
         }
     }
+}
+
+/// Counts what a metered guest's key, and a value of so many bytes, take in a proof of what it does. A step of a migration is
+/// weighed by its own word: this is what keeps it from being one that no block can hold.
+fn show(caller: &mut Ctx<'_>, key: &[u8], value: u64) -> Result<()> {
+    if !caller.data().metered {
+        return Ok(());
+    }
+    let touched = &mut caller.data_mut().touched;
+    if touched.keys.contains(key) {
+        return Ok(());
+    }
+    touched.shown += KEY_SHOWN + key.len() as u64 + value.min(VALUE_SHOWN_MAX);
+    touched.keys.insert(key.to_vec());
+    within("shows", touched.shown, SHOWN_MAX)
+}
+
+/// The same of so many keys that it does not name.
+fn show_keys(caller: &mut Ctx<'_>, keys: u32) -> Result<()> {
+    if !caller.data().metered {
+        return Ok(());
+    }
+    let touched = &mut caller.data_mut().touched;
+    touched.shown += KEY_SHOWN * u64::from(keys);
+    within("shows", touched.shown, SHOWN_MAX)
+}
+
+/// One key more than a metered guest may still show.
+fn showable(caller: &Ctx<'_>) -> u32 {
+    let host = caller.data();
+    match host.metered {
+        true => u32::try_from(SHOWN_MAX.saturating_sub(host.touched.shown) / KEY_SHOWN + 1).unwrap_or(u32::MAX),
+        false => u32::MAX,
+    }
+}
+
+/// Counts bytes that a metered guest writes.
+fn write(caller: &mut Ctx<'_>, bytes: u64) -> Result<()> {
+    if !caller.data().metered {
+        return Ok(());
+    }
+    let touched = &mut caller.data_mut().touched;
+    touched.written += bytes;
+    within("writes", touched.written, WRITTEN_MAX)
+}
+
+fn within(does: &'static str, bytes: u64, max: u64) -> Result<()> {
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(Error::new(HostFailure::Executor(ExecutorError::TooMuchState {
+        does,
+        max,
+    })))
 }
 
 /// The guest's memory, all of it.

@@ -1,6 +1,9 @@
 //! Storage host functions.
 
-use super::{Ctx, HostFailure, answer, bytes, charge, ext, memory, range, with_input_and_output};
+use super::{
+    Ctx, HostFailure, answer, bytes, charge, ext, memory, range, show, show_keys, showable, with_input_and_output,
+    write,
+};
 use quids_io::ExtError;
 use wasmtime::{Error, Result};
 
@@ -20,18 +23,23 @@ pub(super) fn get(mut caller: Ctx<'_>, key: u32, key_len: u32, out: u32, capacit
         ext(|e| e.get_with(key, &mut |value| length = value.map_or(-1, |value| answer(out, value))))?;
         Ok::<_, Error>(length)
     })??;
-    charge(&mut caller, u64::try_from(length).unwrap_or(0))?;
+    let bytes = u64::try_from(length).unwrap_or(0);
+    charge(&mut caller, bytes)?;
+    touch(&mut caller, key, key_len, bytes)?;
     Ok(length)
 }
 
 pub(super) fn exists(mut caller: Ctx<'_>, key: u32, key_len: u32) -> Result<u32> {
     charge(&mut caller, OPERATION + u64::from(key_len))?;
+    touch(&mut caller, key, key_len, 0)?;
     let key = bytes(memory(&mut caller)?, key, key_len)?;
     ext(|e| e.exists(key)).map(u32::from)
 }
 
 pub(super) fn set(mut caller: Ctx<'_>, key: u32, key_len: u32, value: u32, value_len: u32) -> Result<()> {
     charge(&mut caller, OPERATION + u64::from(key_len) + u64::from(value_len))?;
+    touch(&mut caller, key, key_len, 0)?;
+    write(&mut caller, u64::from(key_len) + u64::from(value_len))?;
     let memory = memory(&mut caller)?;
     let (key, value) = (bytes(memory, key, key_len)?, bytes(memory, value, value_len)?);
     ext(|e| e.set(key, value))
@@ -39,6 +47,7 @@ pub(super) fn set(mut caller: Ctx<'_>, key: u32, key_len: u32, value: u32, value
 
 pub(super) fn clear(mut caller: Ctx<'_>, key: u32, key_len: u32) -> Result<()> {
     charge(&mut caller, OPERATION + u64::from(key_len))?;
+    touch(&mut caller, key, key_len, 0)?;
     let key = bytes(memory(&mut caller)?, key, key_len)?;
     ext(|e| e.clear(key))
 }
@@ -53,14 +62,18 @@ pub(super) fn clear_prefix(mut caller: Ctx<'_>, prefix: u32, length: u32, limit:
         true => u32::try_from(caller.get_fuel()? / OPERATION + 1).unwrap_or(u32::MAX),
         false => u32::MAX,
     };
+    let limit = limit.min(affordable).min(showable(&caller));
     let prefix = bytes(memory(&mut caller)?, prefix, length)?;
-    let (removed, more) = ext(|e| e.clear_prefix(prefix, limit.min(affordable)))?;
+    let (removed, more) = ext(|e| e.clear_prefix(prefix, limit))?;
     charge(&mut caller, OPERATION * u64::from(removed))?;
+    show_keys(&mut caller, removed)?;
     Ok(u64::from(more) << 32 | u64::from(removed))
 }
 
 pub(super) fn append(mut caller: Ctx<'_>, key: u32, key_len: u32, item: u32, item_len: u32) -> Result<()> {
     charge(&mut caller, OPERATION + u64::from(key_len) + u64::from(item_len))?;
+    touch(&mut caller, key, key_len, 0)?;
+    write(&mut caller, u64::from(key_len) + u64::from(item_len))?;
     let memory = memory(&mut caller)?;
     let (key, item) = (bytes(memory, key, key_len)?, bytes(memory, item, item_len)?);
     ext(|e| e.append(key, item))
@@ -68,6 +81,7 @@ pub(super) fn append(mut caller: Ctx<'_>, key: u32, key_len: u32, item: u32, ite
 
 pub(super) fn add(mut caller: Ctx<'_>, key: u32, key_len: u32, low: u64, high: u64) -> Result<()> {
     charge(&mut caller, OPERATION + u64::from(key_len))?;
+    touch(&mut caller, key, key_len, 0)?;
     let key = bytes(memory(&mut caller)?, key, key_len)?;
     ext(|e| e.add(key, u128::from(high) << 64 | u128::from(low)))
 }
@@ -80,7 +94,9 @@ pub(super) fn next_key(mut caller: Ctx<'_>, key: u32, key_len: u32, out: u32, ca
     let Some(next) = ext(|e| e.next_key(key))? else {
         return Ok(-1);
     };
-    Ok(answer(&mut memory[out], &next))
+    let length = answer(&mut memory[out], &next);
+    show(&mut caller, &next, 0)?;
+    Ok(length)
 }
 
 pub(super) fn begin(mut caller: Ctx<'_>) -> Result<()> {
@@ -98,6 +114,15 @@ pub(super) fn commit(mut caller: Ctx<'_>) -> Result<()> {
 pub(super) fn rollback(mut caller: Ctx<'_>) -> Result<()> {
     close(&mut caller, "rollback")?;
     ext(|e| e.rollback_transaction())
+}
+
+/// As [`show`], of a key in the guest's memory.
+fn touch(caller: &mut Ctx<'_>, key: u32, length: u32, value: u64) -> Result<()> {
+    if !caller.data().metered {
+        return Ok(());
+    }
+    let key = bytes(memory(caller)?, key, length)?.to_vec();
+    show(caller, &key, value)
 }
 
 /// A guest closes only what it opened: the caller's own transactions are out of its reach.

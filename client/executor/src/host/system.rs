@@ -87,7 +87,7 @@ fn verdict(checked: std::result::Result<CheckedRuntime, CheckError>) -> Result<s
             tracing::debug!("a runtime was refused: {error}");
             Ok(Err(error.stable_reason()))
         }
-        Err(CheckError::Local(error)) => Err(Error::new(HostFailure::Local(error))),
+        Err(CheckError::Local(error)) => Err(Error::new(HostFailure::Executor(error))),
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn guarded_call(
             tracing::warn!("{api} failed and was undone: {error}");
             Err(error.stable_reason())
         }
-        Err(CheckError::Local(error)) => return Err(Error::new(HostFailure::Local(error))),
+        Err(CheckError::Local(error)) => return Err(Error::new(HostFailure::Executor(error))),
     };
     Ok(answer(&mut memory(&mut caller)?[out], &outcome.encode()))
 }

@@ -3,7 +3,10 @@
 use crate::guests::{Guest, SCRATCH, api, executor, state};
 use codec::Decode;
 use quids_core::well_known_keys;
-use quids_executor::{CheckError, ExecutorError};
+use quids_executor::{
+    CheckError, ExecutorError,
+    limits::{KEY_SHOWN, SHOWN_MAX, WRITTEN_MAX},
+};
 use quids_io::{
     ExtError, Externalities, MemoryExternalities,
     abi::{GUARDED_ANSWER_MAX, GUARDED_OUTPUT_MAX},
@@ -20,6 +23,28 @@ fn guard(capacity: usize) -> String {
              (i32.const {SCRATCH}) (i32.const {capacity}))
            (i64.const 32)))"
     )
+}
+
+fn repeated(times: u64, body: &str) -> String {
+    format!(
+        "(local.set $i (i32.const 0))
+         (loop $again {body}
+           (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $again (i32.lt_u (local.get $i) (i32.const {times}))))"
+    )
+}
+
+/// At so many keys of four bytes, and at the first once more.
+fn looks_at(keys: u64) -> String {
+    let look = "(i32.store (i32.const 4000) (local.get $i))
+        (drop (call $ext_storage_exists_v1 (i32.const 4000) (i32.const 4)))";
+    repeated(keys, look) + &repeated(1, look) + "(i64.const 0)"
+}
+
+/// 64 KiB and a key of four bytes.
+fn writes_often(times: u64) -> String {
+    let write = "(call $ext_storage_set_v1 (i32.const 4000) (i32.const 4) (i32.const 0) (i32.const 65536))";
+    repeated(times, write) + "(i64.const 0)"
 }
 
 fn runtime() -> Guest {
@@ -44,6 +69,24 @@ fn runtime() -> Guest {
         ("Open", format!("(call $ext_storage_begin_v1) {}", answers(1))),
         ("Commits", format!("(call $ext_storage_commit_v1) {}", answers(1))),
         ("Outside", format!("{WRITES} (i64.const {})", 10u64 << 32 | 0xffff_fff0)),
+        ("Shows_many", looks_at(SHOWN_MAX / (KEY_SHOWN + 4))),
+        ("Shows_more", looks_at(SHOWN_MAX / (KEY_SHOWN + 4) + 1)),
+        // The same key as often as one likes.
+        (
+            "Shows_one",
+            repeated(
+                20_000,
+                "(drop (call $ext_storage_exists_v1 (i32.const 4000) (i32.const 4)))",
+            ) + "(i64.const 0)",
+        ),
+        (
+            "Clears",
+            format!(
+                "{WRITES} (drop (call $ext_storage_clear_prefix_v1 (i32.const 4000) (i32.const 0) (i32.const -1))) (i64.const 0)"
+            ),
+        ),
+        ("Writes_much", writes_often(WRITTEN_MAX / 65_536 - 1)),
+        ("Writes_more", writes_often(WRITTEN_MAX / 65_536)),
     ];
     let apis: String = bodies.iter().map(|(name, body)| api(name, body)).collect();
     let deep = "(func $deep (param $x i64) (result i64) (i64.add (local.get $x) (call $deep (local.get $x))))";
@@ -53,7 +96,7 @@ fn runtime() -> Guest {
 #[test]
 fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
     let zeros = |length: usize| Ok(vec![0; length]);
-    let cases: [(&str, Result<Vec<u8>, &str>); 13] = [
+    let cases: [(&str, Result<Vec<u8>, &str>); 19] = [
         ("Good", zeros(3)),
         ("Echo", Ok(b"Echo".to_vec())),
         ("Fits", zeros(GUARDED_OUTPUT_MAX)),
@@ -65,6 +108,18 @@ fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
         ("Commits", Err("commit")),
         ("Outside", Err("output")),
         ("Guard", Err("a guarded call inside another one or a trial run")),
+        ("Shows_many", zeros(0)),
+        (
+            "Shows_more",
+            Err("runtime shows more than 12582912 bytes of state in a call"),
+        ),
+        ("Shows_one", zeros(0)),
+        ("Clears", Err("runtime shows more than")),
+        ("Writes_much", zeros(0)),
+        (
+            "Writes_more",
+            Err("runtime writes more than 67108864 bytes of state in a call"),
+        ),
         ("Missing", Err("runtime has no api Missing")),
         ("", Err("runtime has no api")),
     ];
@@ -73,6 +128,10 @@ fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
     for (name, expected) in cases {
         let mut ext = MemoryExternalities::default();
         ext.set(well_known_keys::CODE, &guest.code()).unwrap();
+        for key in 0..SHOWN_MAX / KEY_SHOWN {
+            ext.set(&[b"many".as_slice(), &key.to_be_bytes()].concat(), b"1")
+                .unwrap();
+        }
         let before = ext.state().clone();
         let output = runtime.call(&mut ext, "Guard", name.as_bytes()).unwrap();
         let outcome = Result::<Vec<u8>, String>::decode(&mut &output[..]).unwrap();
@@ -82,6 +141,10 @@ fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
                 let reason = outcome.expect_err(name);
                 assert!(reason.contains(words), "{name}: {reason}");
             }
+        }
+        if name == "Writes_much" {
+            assert_ne!(ext.state(), &before);
+            continue;
         }
         let is_written = matches!(name, "Good" | "Fits");
         assert_eq!(ext.get(b"k").unwrap().is_some(), is_written, "{name}");
