@@ -92,7 +92,14 @@ fn a_new_pallet_in_a_new_chain_compiles_and_passes_its_tests() {
 fn what_is_there_is_left_alone() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
+    let outside = refused(folder, &["new", "pallet", "mine"]);
+    assert!(
+        outside.contains("there is no Cargo.toml above pallets/mine"),
+        "{outside}"
+    );
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
     fs::create_dir_all(folder.join("pallets/mine")).unwrap();
+    fs::create_dir(folder.join("pallets/begun.part")).unwrap();
     fs::write(
         folder.join("Cargo.toml"),
         "[workspace.dependencies]\npallet-known = { path = \"x\" }\n",
@@ -101,6 +108,7 @@ fn what_is_there_is_left_alone() {
     for (arguments, reason) in [
         (&["new", "pallet", "mine"][..], "already exists"),
         (&["new", "pallet", "known"], "has a pallet-known already"),
+        (&["new", "pallet", "begun"], "begun.part is there: another"),
         (&["new", "pallet", "balances"], "Balances is the name of something"),
         (&["new", "pallet", "a/b"], "'/' is neither a letter"),
         (&["new", "pallet", "fn"], "`fn` is a word of Rust"),
@@ -130,6 +138,6 @@ fn what_is_there_is_left_alone() {
         assert!(error.contains(reason), "{arguments:?}: {error}");
     }
     let left: Vec<_> = fs::read_dir(folder.join("pallets")).unwrap().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left.len(), 2, "{left:?}");
     assert_eq!(fs::read_dir(folder.join("pallets/mine")).unwrap().count(), 0);
 }

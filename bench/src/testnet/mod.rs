@@ -52,6 +52,8 @@ const WAITING_MAX: usize = 4_000;
 struct Net {
     folder: tempfile::TempDir,
     nodes: Vec<Child>,
+    /// The first so many of them are full nodes, the rest witnesses.
+    full: usize,
     rpc: u16,
 }
 
@@ -69,8 +71,8 @@ impl Net {
         self.folder.path().join("net")
     }
 
-    /// Writes the files of a network in which these own tokens.
-    fn prepare(quids: &Path, count: usize, rich: &[KeyPair]) -> Result<Self> {
+    /// Writes the files of a network in which these own tokens; the last `witnesses` keep no state.
+    fn prepare(quids: &Path, count: usize, witnesses: usize, rich: &[KeyPair]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let first = free_ports(3 * count as u16)?;
         let out = folder.path().join("net");
@@ -79,6 +81,7 @@ impl Net {
             .arg("--out")
             .arg(&out)
             .args(["--validators", &count.to_string(), "--port", &first.to_string()])
+            .args(["--witnesses", &witnesses.to_string()])
             .args(["--rpc-port", &(first + count as u16).to_string()])
             .args(["--prometheus-port", &(first + 2 * count as u16).to_string()])
             .output()?;
@@ -99,6 +102,7 @@ impl Net {
         Ok(Self {
             folder,
             nodes: Vec::new(),
+            full: count.saturating_sub(witnesses),
             rpc: first + count as u16,
         })
     }
@@ -301,7 +305,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// Sends the first transaction of each sender, which has its key, and waits until all are final.
 fn bind(net: &mut Net, load: &Load) -> Result {
-    let nodes = net.nodes.len();
+    let nodes = net.full;
     for (index, own) in load.by_sender.iter().enumerate() {
         let mut client = Client::connect(net.port(index % nodes))?;
         let (request, _) = own.first().ok_or("no transactions")?;
@@ -352,7 +356,7 @@ fn phase(net: &Net, load: &Load, taken: &mut [usize], per_second: Option<usize>,
         let (seen, stop, port) = (seen.clone(), stop.clone(), net.port(0));
         thread::spawn(move || watch(port, seen, stop))
     };
-    let nodes = net.nodes.len();
+    let nodes = net.full;
     let first = height_of(net.port(0)).ok_or("no height")? + 1;
     let (cpu_before, started) = (net.cpu()?, Instant::now());
     let submitted: Mutex<HashMap<String, Instant>> = Mutex::default();
@@ -500,10 +504,11 @@ pub fn run(mut args: Args) -> Result {
     let (each, seconds): (usize, f64) = (args.value("each", 400)?, args.value("seconds", 20.0)?);
     let as_json = args.switch("json");
     let upgrades = args.switch("upgrades");
+    let witnesses: usize = args.value("witnesses", 0)?;
     args.finish()?;
     let machine = Machine::here();
     if upgrades {
-        let mut net = Net::prepare(&quids, count, &[])?;
+        let mut net = Net::prepare(&quids, count, witnesses, &[])?;
         net.start(&quids, count)?;
         net.wait_for(3)?;
         return upgrades::run(&mut net, &quids, as_json);
@@ -511,7 +516,7 @@ pub fn run(mut args: Args) -> Result {
     let keys = (0..senders)
         .map(|index| KeyPair::from_seed(SignatureScheme::Falcon512, &seed(index)))
         .collect::<std::result::Result<Vec<_>, _>>()?;
-    let mut net = Net::prepare(&quids, count, &keys)?;
+    let mut net = Net::prepare(&quids, count, witnesses, &keys)?;
     let spec = ChainSpec::load(&net.dir().join("spec.json").display().to_string())?;
     let folder = tempfile::tempdir()?;
     let chain = Chain::open(folder.path(), &spec, &ChainOptions::default())?;

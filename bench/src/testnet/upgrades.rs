@@ -123,6 +123,7 @@ pub fn run(net: &mut Net, quids: &Path, as_json: bool) -> Result {
     // One interval more than there always is.
     let is_kept = switches.iter().all(|switch| switch.longest_ms <= 2.0 * INTERVAL_MS);
     let (machine, nodes) = (Machine::here(), net.nodes.len());
+    let witnesses = nodes - net.full;
     if as_json {
         let switch =
             |of: &Switch| json!({ "what": of.what, "height": of.height, "longest_interval_ms": of.longest_ms });
@@ -130,12 +131,14 @@ pub fn run(net: &mut Net, quids: &Path, as_json: bool) -> Result {
         let interval = json!({ "p50": all.median(), "p99": all.percentile(0.99), "samples": all.len() });
         println!(
             "{}",
-            json!({ "machine": machine.json(), "nodes": nodes, "load": LIGHT, "interval_ms": interval, "switches": switches, "is_kept": is_kept })
+            json!({ "machine": machine.json(), "nodes": nodes, "witnesses": witnesses, "load": LIGHT, "interval_ms": interval, "switches": switches, "is_kept": is_kept })
         );
         return Ok(());
     }
     println!("{machine}");
-    println!("{nodes} nodes on these cores, {LIGHT} transfers a second, three upgrades in a row");
+    println!(
+        "{nodes} nodes on these cores, {witnesses} of them witnesses, {LIGHT} transfers a second, three upgrades in a row"
+    );
     println!(
         "  between two final blocks  p50 {:>6.0} ms  p99 {:>6.0} ms  of {}",
         all.median(),

@@ -47,7 +47,7 @@ pub const fn apply(bytes: usize) -> Weight {
         .saturating_add(cost::of(TRIAL_RUN_PS, 1, 6))
         .saturating_add(TRIAL_BLOCK)
         .saturating_add(Weight::new(
-            COPY_PS_PER_BYTE.saturating_mul(4 * CODE_SIZE_MAX as u64),
+            COPY_PS_PER_BYTE.saturating_mul(4).saturating_mul(CODE_SIZE_MAX as u64),
             0,
         ))
 }

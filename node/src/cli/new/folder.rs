@@ -21,7 +21,13 @@ pub fn write(folder: &Path, files: &Files, links: &[(&str, &Path)]) -> Result<()
         fs::create_dir_all(parent).map_err(CliError::file("create", parent))?;
     }
     // Not `create_dir_all`: what somebody else is writing is theirs.
-    fs::create_dir(&part).map_err(CliError::file("create", &part))?;
+    fs::create_dir(&part).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CliError::Usage(format!(
+            "{} is there: another `quids new` is writing it, or did not come to its end; in that case remove it",
+            part.display()
+        )),
+        _ => CliError::file("create", &part)(error),
+    })?;
     let written =
         fill(&part, files, links).and_then(|()| fs::rename(&part, folder).map_err(CliError::file("create", folder)));
     written.inspect_err(|_| {

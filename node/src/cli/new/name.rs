@@ -39,12 +39,17 @@ impl FromStr for Name {
             return Err(NameError::Length(text.chars().count()));
         }
         let mut words = vec![String::new()];
-        for (index, c) in text.chars().enumerate() {
+        let mut before = None;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
             match c {
                 '-' | '_' => words.push(String::new()),
                 'A'..='Z' => {
                     let within = words.last().is_some_and(|word| !word.is_empty());
-                    if index > 0 && within {
+                    // One within an abbreviation begins no word, unless it is the first of the next: `NFTMarket`.
+                    let abbreviates = before.is_some_and(|before: char| before.is_ascii_uppercase())
+                        && !chars.peek().is_some_and(char::is_ascii_lowercase);
+                    if within && !abbreviates {
                         words.push(String::new());
                     }
                     push(&mut words, c.to_ascii_lowercase());
@@ -52,6 +57,7 @@ impl FromStr for Name {
                 'a'..='z' | '0'..='9' => push(&mut words, c),
                 other => return Err(NameError::Character(other)),
             }
+            before = Some(c);
         }
         if !words
             .iter()
@@ -173,6 +179,16 @@ mod tests {
                 "AssetRegistry",
                 "Asset Registry",
             ),
+            ("NFT", "nft", "nft", "nft", "Nft", "Nft"),
+            (
+                "NFTMarket",
+                "nft-market",
+                "nft_market",
+                "nftMarket",
+                "NftMarket",
+                "Nft Market",
+            ),
+            ("MyNFT2", "my-nft2", "my_nft2", "myNft2", "MyNft2", "My Nft2"),
             ("nft2", "nft2", "nft2", "nft2", "Nft2", "Nft2"),
             ("x", "x", "x", "x", "X", "X"),
         ] {

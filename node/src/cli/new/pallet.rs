@@ -97,14 +97,20 @@ pub fn run(args: &PalletArgs) -> Result<String, CliError> {
     let absolute = std::path::absolute(&path).map_err(CliError::file("find", &path))?;
     let package = format!("pallet-{}", args.name.kebab());
     let workspace = workspace_above(&absolute);
-    if let Some(manifest) = workspace.as_ref().filter(|manifest| names(manifest, &package)) {
+    let Some(manifest) = workspace else {
+        return Err(CliError::Usage(format!(
+            "there is no Cargo.toml above {}: a pallet is a crate of a chain's workspace, which `quids new chain NAME` makes",
+            path.display()
+        )));
+    };
+    if names(&manifest, &package) {
         return Err(CliError::Usage(format!(
             "{} has a {package} already",
             manifest.display()
         )));
     }
     folder::write(&absolute, &files(&args.name), &[])?;
-    let folder = workspace.as_deref().and_then(Path::parent);
+    let folder = manifest.parent();
     let inside = folder.and_then(|folder| absolute.strip_prefix(folder).ok());
     Ok(next_steps(&args.name, inside.unwrap_or(&path)))
 }
