@@ -5,7 +5,8 @@
 use crate::{
     ExecutorError,
     engine::{Compiler, Metering, Prepared},
-    instance::{Bound, Instance, NO_DEADLINE},
+    host::Touched,
+    instance::{Bound, Instance},
     limits::CHECKED_MAX,
     metrics::Metrics,
     validate::validate,
@@ -40,6 +41,16 @@ impl From<ExecutorError> for CheckError {
     }
 }
 
+/// What a trial run is of.
+pub(crate) enum Next {
+    /// As `ext_runtime_check_v1` has it: no block, and no limits on the state that is touched.
+    Unlimited,
+    /// The block of the code is not next.
+    Later,
+    /// The state is what a block leaves; the one after it, which this heads, has to be one.
+    Block(Box<Header>),
+}
+
 /// Owns the metered engine.
 pub(crate) struct Checker {
     compiler: Compiler,
@@ -56,9 +67,8 @@ impl Checker {
         })
     }
 
-    /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were. `next`: they are the state
-    /// that a block leaves, and the one after it, which this heads, has to be one.
-    pub fn check(&self, code: &[u8], next: Option<&Header>) -> Result<CheckedRuntime, CheckError> {
+    /// Checks `code` against the externalities of the surrounding `within`, and leaves them as they were.
+    pub fn check(&self, code: &[u8], next: &Next) -> Result<CheckedRuntime, CheckError> {
         let level = host_level()?;
         let prepared = self.prepare(code)?;
         check_levels(prepared.imports(), level, abi::HOST_FUNCTIONS)?;
@@ -66,10 +76,7 @@ impl Checker {
             return Err(ExecutorError::MissingExport((*missing).into()).into());
         }
         with_externalities(|e| e.begin_transaction()).map_err(ExecutorError::Host)?;
-        let verdict = trial(&prepared).and_then(|checked| {
-            next.map_or(Ok(()), |header| empty_block(&prepared, header))?;
-            Ok(checked)
-        });
+        let verdict = trial(&prepared, next);
         // A rollback that fails leaves the trial's changes behind: worse than any verdict, so it comes first.
         with_externalities(|e| e.rollback_transaction())
             .map_err(|error| CheckError::Local(ExecutorError::Host(error)))?;
@@ -147,7 +154,12 @@ fn check_levels<'a>(
 
 fn call_once(prepared: &Arc<Prepared>, api: &str, input: &[u8]) -> Result<Vec<u8>, ExecutorError> {
     let position = prepared.find(api)?;
-    let output = Instance::new(prepared.clone(), None)?.call(position, input, Bound::NONE)?;
+    // Code that knows the limits has them: what is of a level below never had.
+    let mut instance = match prepared.imports().any(|name| name == "ext_runtime_check_v2") {
+        true => Instance::limited(prepared.clone(), Touched::default())?,
+        false => Instance::new(prepared.clone(), None)?,
+    };
+    let output = instance.call(position, input, Bound::NONE)?;
     if output.len() > abi::GUARDED_OUTPUT_MAX {
         return Err(ExecutorError::OutputTooLarge {
             length: output.len(),
@@ -157,28 +169,43 @@ fn call_once(prepared: &Arc<Prepared>, api: &str, input: &[u8]) -> Result<Vec<u8
     Ok(output)
 }
 
-fn trial(prepared: &Arc<Prepared>) -> Result<CheckedRuntime, ExecutorError> {
-    let mut instance = Instance::new(prepared.clone(), None)?;
-    let version = read_version(&mut instance, prepared, NO_DEADLINE)?;
-    check_metadata(&mut instance, prepared)?;
+fn trial(prepared: &Arc<Prepared>, next: &Next) -> Result<CheckedRuntime, ExecutorError> {
+    let (mut instance, bound) = match next {
+        Next::Unlimited => (Instance::new(prepared.clone(), None)?, Bound::NONE),
+        Next::Later | Next::Block(_) => (Instance::limited(prepared.clone(), Touched::default())?, Bound::REST),
+    };
+    let version = read_version(&mut instance, prepared, bound)?;
+    check_metadata(&mut instance, prepared, bound)?;
     let upgrade = prepared.find(names::CORE_ON_RUNTIME_UPGRADE)?;
-    let weight = instance.call(upgrade, &[], Bound::NONE)?;
+    let weight = instance.call(upgrade, &[], bound)?;
     let migrations: Weight = decode(names::CORE_ON_RUNTIME_UPGRADE, &weight)?;
+    if let Next::Block(header) = next {
+        // With fuel of its own, and with what is left to show: the proof is of both.
+        empty_block(
+            Instance::limited(prepared.clone(), instance.into_touched())?,
+            prepared,
+            header,
+        )?;
+    }
     Ok(CheckedRuntime { version, migrations })
 }
 
 /// Makes the block after this state, without transactions: code under which there is none would be the chain's last. The
 /// migrations have run, so that the block is not its code's first.
-fn empty_block(prepared: &Arc<Prepared>, header: &Header) -> Result<(), ExecutorError> {
+fn empty_block(mut instance: Instance, prepared: &Prepared, header: &Header) -> Result<(), ExecutorError> {
     with_externalities(|e| e.clear(well_known_keys::CODE_UPDATED)).map_err(ExecutorError::Host)?;
-    let mut instance = Instance::new(prepared.clone(), None)?;
-    let mut ask = |api: &'static str, input: &[u8]| instance.call(prepared.find(api)?, input, Bound::NONE);
+    let mut ask = |api: &'static str, input: &[u8]| instance.call(prepared.find(api)?, input, Bound::REST);
     ask(names::CORE_INITIALIZE_BLOCK, &header.encode())?;
     let mut inherents = InherentData::default();
     // The earliest that there may be: no clock is asked.
     inherents.put(TIMESTAMP_INHERENT, &0u64);
     let api = names::BLOCK_BUILDER_INHERENT_EXTRINSICS;
-    let inherents: Vec<OpaqueExtrinsic> = decode(api, &ask(api, &inherents.encode())?)?;
+    let inherents = ask(api, &inherents.encode())?;
+    if inherents.len() > INHERENTS_SIZE_MAX {
+        let length = inherents.len();
+        return Err(ExecutorError::NoBlock(format!("its inherents have {length} bytes")));
+    }
+    let inherents: Vec<OpaqueExtrinsic> = decode(api, &inherents)?;
     let api = names::BLOCK_BUILDER_APPLY_EXTRINSIC;
     for (index, OpaqueExtrinsic(bytes)) in (0u32..).zip(&inherents) {
         let applied: ApplyExtrinsicResult = decode(api, &ask(api, &(index, bytes).encode())?)?;
@@ -199,12 +226,15 @@ fn empty_block(prepared: &Arc<Prepared>, header: &Header) -> Result<(), Executor
     next.map(drop).ok_or_else(nobody)
 }
 
+/// Bytes of the inherents of a block on trial: those of a block that nothing happened in are few.
+const INHERENTS_SIZE_MAX: usize = 64 << 10;
+
 /// How metadata begins, whatever its version.
 const METADATA_MAGIC: &[u8] = b"meta";
 
 /// Clients build transactions by metadata: code without any would be one that nobody can talk to.
-fn check_metadata(instance: &mut Instance, prepared: &Prepared) -> Result<(), ExecutorError> {
-    let output = instance.call(prepared.find(names::METADATA)?, &[], Bound::NONE)?;
+fn check_metadata(instance: &mut Instance, prepared: &Prepared, bound: Bound) -> Result<(), ExecutorError> {
+    let output = instance.call(prepared.find(names::METADATA)?, &[], bound)?;
     let metadata: Vec<u8> = decode(names::METADATA, &output)?;
     if metadata.starts_with(METADATA_MAGIC) {
         return Ok(());
@@ -219,16 +249,16 @@ fn check_metadata(instance: &mut Instance, prepared: &Prepared) -> Result<(), Ex
 pub(crate) fn read_version(
     instance: &mut Instance,
     prepared: &Prepared,
-    ticks: u64,
+    bound: Bound,
 ) -> Result<RuntimeVersion, ExecutorError> {
-    let found = instance.abi_version(ticks)?;
+    let found = instance.abi_version(bound)?;
     if found != abi::ABI_VERSION {
         return Err(ExecutorError::AbiVersion {
             found,
             supported: abi::ABI_VERSION,
         });
     }
-    let output = instance.call(prepared.find(names::CORE_VERSION)?, &[], Bound::ticks(ticks))?;
+    let output = instance.call(prepared.find(names::CORE_VERSION)?, &[], bound)?;
     decode(names::CORE_VERSION, &output)
 }
 

@@ -53,8 +53,8 @@ pub enum ExecutorError {
     StackOverflow,
     #[error("runtime used more than {limit} units of fuel")]
     OutOfFuel { limit: u64 },
-    /// In a call of a trial run, or a guarded one.
-    #[error("runtime {does} more than {max} bytes of state in a call")]
+    /// In a trial run, or a guarded call.
+    #[error("runtime {does} more than {max} bytes of state")]
     TooMuchState { does: &'static str, max: u64 },
     #[error("host call failed: {0}")]
     Host(ExtError),

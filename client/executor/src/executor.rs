@@ -2,8 +2,9 @@
 
 use crate::{
     CheckError, ExecutorError, Runtime,
-    check::{Checker, read_version},
+    check::{Checker, Next, read_version},
     engine::{Compiler, Metering, Ticker},
+    instance::Bound,
     limits::{LOAD_DEADLINE, RUNTIMES_MAX},
     metrics::Metrics,
     runtime::Services,
@@ -87,7 +88,7 @@ impl Executor {
             let deadline = services.ticker.deadline(LOAD_DEADLINE);
             within(&mut MemoryExternalities::default(), || {
                 let mut instance = services.fresh(&prepared, None)?;
-                read_version(&mut instance, &prepared, deadline.ticks)
+                read_version(&mut instance, &prepared, Bound::ticks(deadline.ticks))
             })?
         };
         let runtime = Arc::new(Runtime {
@@ -127,6 +128,7 @@ impl Executor {
         next: Option<&Header>,
         ext: &mut dyn Externalities,
     ) -> Result<CheckedRuntime, CheckError> {
-        within(ext, || self.inner.services.checker.check(code, next))
+        let next = next.map_or(Next::Later, |header| Next::Block(Box::new(header.clone())));
+        within(ext, || self.inner.services.checker.check(code, &next))
     }
 }

@@ -25,13 +25,24 @@ pub(crate) struct Bound {
     pub ticks: u64,
     /// Whether host calls are bounded too, which no epoch ends.
     pub brief: bool,
+    /// Whether a metered call goes on with what fuel the one before left.
+    pub rest: bool,
 }
 
 impl Bound {
     pub const NONE: Self = Self::ticks(NO_DEADLINE);
+    /// All calls of a metered instance together have the fuel of one.
+    pub const REST: Self = Self {
+        rest: true,
+        ..Self::NONE
+    };
 
     pub const fn ticks(ticks: u64) -> Self {
-        Self { ticks, brief: false }
+        Self {
+            ticks,
+            brief: false,
+            rest: false,
+        }
     }
 }
 
@@ -88,9 +99,21 @@ impl Instance {
         })
     }
 
+    /// A metered one without a checker that may touch no more state than a block can show, beside what was touched before.
+    pub fn limited(prepared: Arc<Prepared>, touched: Touched) -> Result<Self, ExecutorError> {
+        let mut this = Self::new(prepared, None)?;
+        this.store.data_mut().touched = Some(touched);
+        Ok(this)
+    }
+
+    /// What all its calls have touched of the state.
+    pub fn into_touched(mut self) -> Touched {
+        self.store.data_mut().touched.take().unwrap_or_default()
+    }
+
     /// The ABI version that the runtime was built for.
-    pub fn abi_version(&mut self, ticks: u64) -> Result<u32, ExecutorError> {
-        self.limit(ticks)?;
+    pub fn abi_version(&mut self, bound: Bound) -> Result<u32, ExecutorError> {
+        self.limit(bound)?;
         let version: TypedFunc<(), u32> = function(
             &self.instance,
             &mut self.store,
@@ -120,21 +143,19 @@ impl Instance {
 
     /// Calls the API at position `api` of `Prepared::apis`. After an error the instance must not be used again.
     pub fn call(&mut self, api: usize, input: &[u8], bound: Bound) -> Result<Vec<u8>, ExecutorError> {
-        self.limit(bound.ticks)?;
+        self.limit(bound)?;
         self.store.data_mut().brief = bound.brief;
         let result = self.run(api, input);
         self.close_transactions(result)
     }
 
-    fn limit(&mut self, ticks: u64) -> Result<(), ExecutorError> {
+    fn limit(&mut self, bound: Bound) -> Result<(), ExecutorError> {
         self.store.data_mut().panic = None;
         match self.prepared.metering {
-            Metering::Fuel => {
-                self.store.data_mut().touched = Touched::default();
-                self.store.set_fuel(CHECK_FUEL_MAX).map_err(engine)
-            }
+            Metering::Fuel if bound.rest => Ok(()),
+            Metering::Fuel => self.store.set_fuel(CHECK_FUEL_MAX).map_err(engine),
             Metering::Epochs => {
-                self.store.set_epoch_deadline(ticks);
+                self.store.set_epoch_deadline(bound.ticks);
                 Ok(())
             }
         }

@@ -15,7 +15,7 @@ pub const GLOBALS_MAX: u32 = 1024;
 /// Fuel of each call of a trial run: about one unit an instruction, so in the order of a second.
 pub const CHECK_FUEL_MAX: u64 = 1_000_000_000;
 
-/// Bytes of proof that a call of a trial run, or a guarded one, may stand for: it has to fit into a block's 16 MiB with all else.
+/// Bytes of proof that a trial run of `ext_runtime_check_v2`, or a guarded call of code that imports it, may stand for: it has to fit into a block's 16 MiB with all else.
 pub const SHOWN_MAX: u64 = 12 << 20;
 
 /// What a key stands for in a proof, besides itself: the nodes on the way to it, in a state of millions of entries.
@@ -24,7 +24,7 @@ pub const KEY_SHOWN: u64 = 1024;
 /// What a value stands for at most: proofs hold longer ones by their hash.
 pub const VALUE_SHOWN_MAX: u64 = 4096;
 
-/// Bytes that such a call may write, values that it overwrites later included.
+/// Bytes that such a run or call may write, values that it overwrites later included.
 pub const WRITTEN_MAX: u64 = 64 << 20;
 
 /// Bytes of the reason that `ext_runtime_check_v1` answers with.

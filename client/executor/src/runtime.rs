@@ -143,6 +143,7 @@ impl Runtime {
         let bound = Bound {
             ticks: deadline.ticks,
             brief: true,
+            rest: false,
         };
         match self.call_for(ext, api, input, bound) {
             Err(ExecutorError::Deadline) => Ok(None),

@@ -85,6 +85,12 @@ impl Readiness {
         // A node that is busy: the next block is another occasion.
         let Ok(Some(code)) = code(id) else { return };
         let compiled = self.compile(&code, is_scheduled);
+        if matches!(
+            compiled,
+            Err(ExecutorError::Exhausted { .. } | ExecutorError::OutOfMemory(_))
+        ) {
+            return;
+        }
         match &compiled {
             Ok(()) => tracing::info!("the code of proposal {id} is compiled"),
             Err(error) => tracing::info!("the code of proposal {id} does not run here: {error}"),

@@ -1,7 +1,9 @@
 //! Of a witness, which has no state: it knows of proposals what it saw blocks write.
 
 use super::{Readiness, UpgradeChange};
+use crate::chain::CODE_DOMAIN;
 use quids_api::upgrade::{Proposal, ProposalId};
+use quids_crypto::hash_quantum_resistant;
 use quids_executor::Executor;
 use quids_metrics::{MetricsError, Registry};
 use std::collections::BTreeMap;
@@ -80,6 +82,13 @@ impl Known {
             UpgradeChange::Chunk(id, index, bytes) => self.put(id, index, bytes),
             UpgradeChange::Code(id, code) => {
                 self.forget(id);
+                // What is checked is nearer to its block than what is being uploaded.
+                if self.bytes.saturating_add(code.len()) > BYTES_MAX {
+                    let proposals = &self.proposals;
+                    self.parts
+                        .retain(|(of, _), _| proposals.get(of).is_some_and(|proposal| proposal.is_checked));
+                    self.count();
+                }
                 self.put(id, 0, code);
             }
             UpgradeChange::Level(_) => {}
@@ -105,10 +114,12 @@ impl Known {
 
     /// If all of it is there.
     fn code(&self, id: ProposalId) -> Option<Vec<u8>> {
-        let size = self.proposals.get(&id)?.code_size as usize;
+        let proposal = self.proposals.get(&id)?;
         let parts = self.parts.range((id, 0)..=(id, u32::MAX));
         let code: Vec<u8> = parts.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-        (code.len() == size).then_some(code)
+        let is_it = code.len() == proposal.code_size as usize
+            && hash_quantum_resistant(CODE_DOMAIN, &code) == proposal.code_hash;
+        is_it.then_some(code)
     }
 }
 
@@ -118,11 +129,11 @@ mod tests {
     use quids_api::upgrade::{Activation, Stage};
     use quids_core::Height;
 
-    fn of_size(code_size: usize) -> Option<Box<Proposal>> {
+    fn of(code: &[u8]) -> Option<Box<Proposal>> {
         Some(Box::new(Proposal {
             proposer: None,
-            code_hash: [0; 64],
-            code_size: code_size as u32,
+            code_hash: hash_quantum_resistant(CODE_DOMAIN, code),
+            code_size: code.len() as u32,
             spec_version: 2,
             activation: Activation::After(Height(0)),
             notes: Vec::new(),
@@ -140,24 +151,29 @@ mod tests {
     fn a_code_is_there_once_all_of_it_was_seen() {
         use UpgradeChange as C;
         let mut known = Known::default();
-        known.note(C::Proposal(3, of_size(5)));
+        known.note(C::Proposal(3, of(b"12345")));
         known.note(C::Chunk(3, 1, b"45".to_vec()));
         assert_eq!(known.code(3), None);
         known.note(C::Chunk(4, 0, b"other".to_vec()));
         known.note(C::Chunk(3, 0, b"123".to_vec()));
         assert_eq!(known.code(3), Some(b"12345".to_vec()));
         assert_eq!(known.code(4), None, "it is not known what it is of");
-        known.note(C::Code(3, b"54321".to_vec()));
-        assert_eq!(known.code(3), Some(b"54321".to_vec()));
+        known.note(C::Chunk(3, 0, b"321".to_vec()));
+        assert_eq!(known.code(3), None, "it is another one");
+        known.note(C::Code(3, b"12345".to_vec()));
+        assert_eq!(known.code(3), Some(b"12345".to_vec()));
         known.note(C::Proposal(3, None));
         assert_eq!((known.code(3), known.bytes), (None, 5));
-        // Never more than there is room for.
+        // Never more than there is room for; what is being uploaded gives way.
         let half = vec![0; BYTES_MAX / 2];
-        for id in 10..15 {
-            known.note(C::Proposal(id, of_size(half.len())));
-            known.note(C::Code(id, half.clone()));
+        for id in 10..13 {
+            known.note(C::Proposal(id, of(&half)));
+            known.note(C::Chunk(id, 0, half.clone()));
             assert!(known.bytes <= BYTES_MAX);
         }
-        assert_eq!((known.code(10), known.code(11)), (Some(half), None));
+        assert_eq!((known.code(10), known.code(12)), (Some(half.clone()), None));
+        known.note(C::Code(12, half.clone()));
+        assert!(known.bytes <= BYTES_MAX);
+        assert_eq!((known.code(10), known.code(12)), (None, Some(half)));
     }
 }

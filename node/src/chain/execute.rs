@@ -28,6 +28,10 @@ const COLLECT_CHUNK: usize = 64;
 /// The longest one call of the runtime may take an author; a trial run of new code compiles it.
 const AUTHOR_CALL_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The same of a block's end, which a transaction of somebody's cannot prolong but a trial run of code that is due can: without it
+/// there would be no block at all.
+const AUTHOR_END_DEADLINE: Duration = Duration::from_secs(60);
+
 /// A block with what has to be stored for it.
 pub(super) struct Executed {
     pub header: Header,
@@ -406,5 +410,6 @@ pub(super) fn built_on<B: StateBackend>(
             refused.push(Refused { hash, reason });
         }
     }
+    execution.allow(AUTHOR_END_DEADLINE);
     Ok((execution.finish(asked)?, refused))
 }

@@ -59,6 +59,11 @@ impl<B: StateBackend> Execution<B> {
         Ok(this)
     }
 
+    /// From now on a call may take so long, if its time was limited.
+    pub fn allow(&mut self, deadline: Duration) {
+        self.deadline = self.deadline.map(|_| deadline);
+    }
+
     fn call(&mut self, api: &'static str, input: &impl Encode) -> Result<Vec<u8>, ChainError> {
         let input = input.encode();
         Ok(match self.deadline {

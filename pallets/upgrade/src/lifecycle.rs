@@ -130,6 +130,8 @@ impl<T: Config> Pallet<T> {
         match by {
             Governor::Root => {
                 proposal.is_approved = true;
+                // What members said counts no more: nor does it end the approval.
+                proposal.approvals.clear();
                 Self::deposit_event(Event::ApprovedByRoot { id });
             }
             Governor::Member(who) => {
@@ -368,9 +370,10 @@ impl<T: Config> Pallet<T> {
         });
         let Some((id, proposal)) = due else { return };
         let code = Code::<T>::get(&id).unwrap_or_default();
+        // Before the trial, in whose block it would be due again.
+        Self::remove(id);
         // The state is another one than that of the first check, and the chain may run another code by now.
         let applied = Self::apply(&code, proposal.code_hash, true, Some(&Self::next_header(next)));
-        Self::remove(id);
         Self::deposit_event(match applied {
             Ok(()) => Event::Activated {
                 id,

@@ -35,7 +35,6 @@ unsafe extern "C" {
     fn ext_hash_quantum_resistant_v1(domain: *const u8, domain_len: usize, data: *const u8, len: usize, out: *mut u8);
     fn ext_log_v1(level: u32, message: *const u8, len: usize);
     fn ext_panic_v1(message: *const u8, len: usize);
-    fn ext_runtime_check_v1(code: *const u8, len: usize, out: *mut u8, capacity: usize) -> i64;
     fn ext_runtime_check_v2(
         code: *const u8,
         len: usize,
@@ -232,13 +231,10 @@ pub fn log(level: u8, message: &str) {
 
 /// The host answers with SCALE `Result<Vec<u8>, String>`; a check is deterministic, so asking twice is safe.
 pub fn runtime_check(code: &[u8], next: Option<&Header>) -> Result<Vec<u8>, String> {
-    let header = next.map(codec::Encode::encode);
+    let header = next.map(codec::Encode::encode).unwrap_or_default();
     read_with(
-        |out, capacity| match &header {
-            None => unsafe { ext_runtime_check_v1(code.as_ptr(), code.len(), out, capacity) },
-            Some(header) => unsafe {
-                ext_runtime_check_v2(code.as_ptr(), code.len(), header.as_ptr(), header.len(), out, capacity)
-            },
+        |out, capacity| unsafe {
+            ext_runtime_check_v2(code.as_ptr(), code.len(), header.as_ptr(), header.len(), out, capacity)
         },
         |answer| {
             let mut bytes = answer.unwrap_or_default();

@@ -25,6 +25,7 @@ fn readme_lists_the_same_functions() {
     assert_eq!(listed, in_code());
 }
 
+/// Of each function the last version: what went before is there for code that was built with it.
 #[test]
 fn guest_imports_the_same_functions() {
     let guest = include_str!("../src/guest.rs");
@@ -34,5 +35,11 @@ fn guest_imports_the_same_functions() {
         .filter_map(|rest| rest.split('(').next())
         .map(|name| format!("ext_{name}"))
         .collect();
-    assert_eq!(imported, in_code());
+    let all = in_code();
+    let version = |name: &str| {
+        let (name, version) = name.rsplit_once("_v")?;
+        Some(format!("{name}_v{}", version.parse::<u32>().ok()? + 1))
+    };
+    let last = all.iter().filter(|name| !all.contains(&version(name).unwrap()));
+    assert_eq!(imported, last.cloned().collect());
 }

@@ -12,7 +12,7 @@ use crate::{
     limits::{BRIEF_UNITS_MAX, KEY_SHOWN, SHOWN_MAX, TABLE_ELEMENTS_MAX, VALUE_SHOWN_MAX, WRITTEN_MAX},
 };
 use quids_io::{ExtError, ExtResult, Externalities, abi, with_externalities};
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 use wasmtime::{Caller, Error, Linker, Memory, ResourceLimiter, Result};
 
 /// What a host function is called with.
@@ -29,15 +29,16 @@ pub(crate) struct Host {
     pub metered: bool,
     /// Whether a call that costs more than [`BRIEF_UNITS_MAX`] ends the guest, as its deadline would.
     pub brief: bool,
-    /// Of a metered guest, in this call.
-    pub touched: Touched,
+    /// By a guest that may not touch any amount.
+    pub touched: Option<Touched>,
     checker: Option<Arc<Checker>>,
 }
 
-/// What a call has touched of the state.
+/// What was touched of the state.
 #[derive(Default)]
 pub(crate) struct Touched {
-    keys: HashSet<Vec<u8>>,
+    /// With the bytes of its value that are counted.
+    keys: HashMap<Vec<u8>, u64>,
     /// Bytes of proof that it stands for.
     shown: u64,
     written: u64,
@@ -51,7 +52,7 @@ impl Host {
             transactions: 0,
             metered,
             brief: false,
-            touched: Touched::default(),
+            touched: None,
             checker,
         }
     }
@@ -135,46 +136,49 @@ fn charge(caller: &mut Ctx<'_>, units: u64) -> Result<()> {
     }
 }
 
-/// Counts what a metered guest's key, and a value of so many bytes, take in a proof of what it does. A step of a migration is
-/// weighed by its own word: this is what keeps it from being one that no block can hold.
+/// Counts what a key, and a value of so many bytes, take in a proof of what the guest does. A step of a migration is weighed by its own
+/// word: this is what keeps it from being one that no block can hold.
 fn show(caller: &mut Ctx<'_>, key: &[u8], value: u64) -> Result<()> {
-    if !caller.data().metered {
+    let Some(touched) = &mut caller.data_mut().touched else {
         return Ok(());
+    };
+    let value = value.min(VALUE_SHOWN_MAX);
+    match touched.keys.get_mut(key) {
+        // It may have been known by its key alone.
+        Some(counted) => {
+            touched.shown += value.saturating_sub(*counted);
+            *counted = value.max(*counted);
+        }
+        None => {
+            touched.shown += KEY_SHOWN + key.len() as u64 + value;
+            touched.keys.insert(key.to_vec(), value);
+        }
     }
-    let touched = &mut caller.data_mut().touched;
-    if touched.keys.contains(key) {
-        return Ok(());
-    }
-    touched.shown += KEY_SHOWN + key.len() as u64 + value.min(VALUE_SHOWN_MAX);
-    touched.keys.insert(key.to_vec());
     within("shows", touched.shown, SHOWN_MAX)
 }
 
 /// The same of so many keys that it does not name.
 fn show_keys(caller: &mut Ctx<'_>, keys: u32) -> Result<()> {
-    if !caller.data().metered {
+    let Some(touched) = &mut caller.data_mut().touched else {
         return Ok(());
-    }
-    let touched = &mut caller.data_mut().touched;
+    };
     touched.shown += KEY_SHOWN * u64::from(keys);
     within("shows", touched.shown, SHOWN_MAX)
 }
 
-/// One key more than a metered guest may still show.
+/// One key more than the guest may still show.
 fn showable(caller: &Ctx<'_>) -> u32 {
-    let host = caller.data();
-    match host.metered {
-        true => u32::try_from(SHOWN_MAX.saturating_sub(host.touched.shown) / KEY_SHOWN + 1).unwrap_or(u32::MAX),
-        false => u32::MAX,
-    }
+    let Some(touched) = &caller.data().touched else {
+        return u32::MAX;
+    };
+    u32::try_from(SHOWN_MAX.saturating_sub(touched.shown) / KEY_SHOWN + 1).unwrap_or(u32::MAX)
 }
 
-/// Counts bytes that a metered guest writes.
+/// Counts bytes that the guest writes.
 fn write(caller: &mut Ctx<'_>, bytes: u64) -> Result<()> {
-    if !caller.data().metered {
+    let Some(touched) = &mut caller.data_mut().touched else {
         return Ok(());
-    }
-    let touched = &mut caller.data_mut().touched;
+    };
     touched.written += bytes;
     within("writes", touched.written, WRITTEN_MAX)
 }

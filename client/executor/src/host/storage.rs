@@ -4,6 +4,7 @@ use super::{
     Ctx, HostFailure, answer, bytes, charge, ext, memory, range, show, show_keys, showable, with_input_and_output,
     write,
 };
+use crate::limits::VALUE_SHOWN_MAX;
 use quids_io::ExtError;
 use wasmtime::{Error, Result};
 
@@ -62,17 +63,20 @@ pub(super) fn clear_prefix(mut caller: Ctx<'_>, prefix: u32, length: u32, limit:
         true => u32::try_from(caller.get_fuel()? / OPERATION + 1).unwrap_or(u32::MAX),
         false => u32::MAX,
     };
+    touch(&mut caller, prefix, length, 0)?;
     let limit = limit.min(affordable).min(showable(&caller));
     let prefix = bytes(memory(&mut caller)?, prefix, length)?;
     let (removed, more) = ext(|e| e.clear_prefix(prefix, limit))?;
     charge(&mut caller, OPERATION * u64::from(removed))?;
-    show_keys(&mut caller, removed)?;
+    // And the one that it ends before.
+    show_keys(&mut caller, removed.saturating_add(1))?;
     Ok(u64::from(more) << 32 | u64::from(removed))
 }
 
 pub(super) fn append(mut caller: Ctx<'_>, key: u32, key_len: u32, item: u32, item_len: u32) -> Result<()> {
     charge(&mut caller, OPERATION + u64::from(key_len) + u64::from(item_len))?;
-    touch(&mut caller, key, key_len, 0)?;
+    // What is there is read, however long it is.
+    touch(&mut caller, key, key_len, VALUE_SHOWN_MAX)?;
     write(&mut caller, u64::from(key_len) + u64::from(item_len))?;
     let memory = memory(&mut caller)?;
     let (key, item) = (bytes(memory, key, key_len)?, bytes(memory, item, item_len)?);
@@ -88,6 +92,7 @@ pub(super) fn add(mut caller: Ctx<'_>, key: u32, key_len: u32, low: u64, high: u
 
 pub(super) fn next_key(mut caller: Ctx<'_>, key: u32, key_len: u32, out: u32, capacity: u32) -> Result<i64> {
     charge(&mut caller, NEXT_KEY + u64::from(key_len))?;
+    touch(&mut caller, key, key_len, 0)?;
     let memory = memory(&mut caller)?;
     let out = range(memory.len(), out, capacity)?;
     let key = bytes(memory, key, key_len)?;
@@ -118,7 +123,7 @@ pub(super) fn rollback(mut caller: Ctx<'_>) -> Result<()> {
 
 /// As [`show`], of a key in the guest's memory.
 fn touch(caller: &mut Ctx<'_>, key: u32, length: u32, value: u64) -> Result<()> {
-    if !caller.data().metered {
+    if caller.data().touched.is_none() {
         return Ok(());
     }
     let key = bytes(memory(caller)?, key, length)?.to_vec();

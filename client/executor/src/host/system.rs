@@ -3,6 +3,7 @@
 use super::{Ctx, HostFailure, answer, bytes, charge, memory, range};
 use crate::{
     CheckError,
+    check::Next,
     limits::{CHECK_FUEL_MAX, LOG_SIZE_MAX, PANIC_SIZE_MAX},
 };
 use codec::{DecodeAll, Encode};
@@ -43,7 +44,7 @@ pub(super) fn runtime_check_v1(mut caller: Ctx<'_>, code: u32, length: u32, out:
         ))));
     };
     let (code, out) = code_and_out(&mut caller, (code, length), (out, capacity))?;
-    let verdict = verdict(checker.check(&code, None))?;
+    let verdict = verdict(checker.check(&code, &Next::Unlimited))?;
     Ok(answer(&mut memory(&mut caller)?[out], &verdict.encode()))
 }
 
@@ -57,14 +58,22 @@ pub(super) fn runtime_check_v2(
     out: u32,
     capacity: u32,
 ) -> Result<i64> {
+    charge(&mut caller, LOG)?;
+    // Before anything is copied: no fuel is paid for that.
+    let Some(checker) = caller.data().checker.clone() else {
+        let guest = memory(&mut caller)?;
+        let out = range(guest.len(), out, capacity)?;
+        let refusal: std::result::Result<Vec<u8>, String> = Err("a trial run inside a trial run".into());
+        return Ok(answer(&mut guest[out], &refusal.encode()));
+    };
     let (code, out) = code_and_out(&mut caller, (code, length), (out, capacity))?;
-    let header = bytes(memory(&mut caller)?, header, header_length)?;
-    let header = Header::decode_all(&mut &*header);
-    let checker = caller.data().checker.clone();
-    let verdict = match (header, checker) {
-        (Ok(header), Some(checker)) => verdict(checker.check(&code, Some(&header)))?,
-        (Err(_), _) => Err("the header of the next block does not decode".into()),
-        (_, None) => Err("a trial run inside a trial run".into()),
+    let next = match bytes(memory(&mut caller)?, header, header_length)? {
+        [] => Ok(Next::Later),
+        bytes => Header::decode_all(&mut &*bytes).map(|header| Next::Block(Box::new(header))),
+    };
+    let verdict = match next {
+        Ok(next) => verdict(checker.check(&code, &next))?,
+        Err(_) => Err("the header of the next block does not decode".into()),
     };
     Ok(answer(&mut memory(&mut caller)?[out], &verdict.encode()))
 }

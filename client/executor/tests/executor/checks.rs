@@ -4,7 +4,10 @@ use crate::guests::{Guest, SCRATCH, api, executor, state, version};
 use codec::{Decode, Encode};
 use quids_api::{CheckedRuntime, InvalidTransaction, TransactionValidityError, names};
 use quids_core::{AUTHOR_ENGINE_ID, Digest, DigestItem, Hash, Header, Height, Weight, well_known_keys};
-use quids_executor::{CheckError, ExecutorError, limits::CHECK_FUEL_MAX};
+use quids_executor::{
+    CheckError, ExecutorError,
+    limits::{CHECK_FUEL_MAX, SHOWN_MAX},
+};
 use quids_io::{ExtError, Externalities, MemoryExternalities, abi::HOST_LEVEL};
 
 fn upgrade(on_upgrade: &str) -> Vec<u8> {
@@ -270,6 +273,33 @@ fn code_that_makes_no_block_is_refused_where_its_block_is_next() {
         let endless = E::OutOfFuel { limit: CHECK_FUEL_MAX };
         check_block(&block_maker(&[(api, "(loop $l (br $l))")]), None, Err(endless));
     }
+    // What one call may, its block may not as often as it likes.
+    let works = "(local.set $i (i32.const 150000000))
+        (loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))";
+    let looks = |first: u32| {
+        format!(
+            "(local.set $i (i32.const {first}))
+             (loop $l
+               (i32.store (i32.const 4000) (local.get $i))
+               (drop (call $ext_storage_exists_v1 (i32.const 4000) (i32.const 4)))
+               (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {}))))",
+            first + 8000
+        )
+    };
+    let (begin, end) = (names::CORE_INITIALIZE_BLOCK, names::BLOCK_BUILDER_FINALIZE_BLOCK);
+    check_block(&block_maker(&[(end, works)]), None, Ok(()));
+    let out_of_fuel = E::OutOfFuel { limit: CHECK_FUEL_MAX };
+    check_block(&block_maker(&[(begin, works), (end, works)]), None, Err(out_of_fuel));
+    check_block(&block_maker(&[(begin, &looks(0)), (end, &looks(0))]), None, Ok(()));
+    let shown = E::TooMuchState {
+        does: "shows",
+        max: SHOWN_MAX,
+    };
+    check_block(
+        &block_maker(&[(begin, &looks(0)), (end, &looks(8000))]),
+        None,
+        Err(shown),
+    );
     // 1, 0, 0: an invalid transaction, its call.
     let refuses = "(i32.store8 (i32.const 8704) (i32.const 1)) (return (i64.const 12884910592))";
     let refusal = TransactionValidityError::Invalid(InvalidTransaction::Call);

@@ -5,7 +5,7 @@ use codec::Decode;
 use quids_core::well_known_keys;
 use quids_executor::{
     CheckError, ExecutorError,
-    limits::{KEY_SHOWN, SHOWN_MAX, WRITTEN_MAX},
+    limits::{KEY_SHOWN, SHOWN_MAX, VALUE_SHOWN_MAX, WRITTEN_MAX},
 };
 use quids_io::{
     ExtError, Externalities, MemoryExternalities,
@@ -39,6 +39,17 @@ fn looks_at(keys: u64) -> String {
     let look = "(i32.store (i32.const 4000) (local.get $i))
         (drop (call $ext_storage_exists_v1 (i32.const 4000) (i32.const 4)))";
     repeated(keys, look) + &repeated(1, look) + "(i64.const 0)"
+}
+
+/// From key to key, whose values are read: they have 12 bytes each, and values as long as proofs hold any.
+fn looks_through(keys: u64) -> String {
+    let next = "(drop (call $ext_storage_next_key_v1 (i32.const 4000) (i32.const 12) (i32.const 4000) (i32.const 12)))
+        (drop (call $ext_storage_get_v1 (i32.const 4000) (i32.const 12) (i32.const 8192) (i32.const 0)))";
+    // Behind `:code`.
+    format!(
+        "(i32.store8 (i32.const 4000) (i32.const 108)) {} (i64.const 0)",
+        repeated(keys, next)
+    )
 }
 
 /// 64 KiB and a key of four bytes.
@@ -79,11 +90,21 @@ fn runtime() -> Guest {
                 "(drop (call $ext_storage_exists_v1 (i32.const 4000) (i32.const 4)))",
             ) + "(i64.const 0)",
         ),
+        // As a map is gone through: by keys first.
+        (
+            "Shows_values",
+            looks_through(SHOWN_MAX / (KEY_SHOWN + 12 + VALUE_SHOWN_MAX) - 1),
+        ),
+        (
+            "Shows_more_values",
+            looks_through(SHOWN_MAX / (KEY_SHOWN + 12 + VALUE_SHOWN_MAX) + 1),
+        ),
         (
             "Clears",
-            format!(
-                "{WRITES} (drop (call $ext_storage_clear_prefix_v1 (i32.const 4000) (i32.const 0) (i32.const -1))) (i64.const 0)"
-            ),
+            repeated(
+                SHOWN_MAX / KEY_SHOWN,
+                "(drop (call $ext_storage_clear_prefix_v1 (i32.const 4000) (i32.const 4) (i32.const 0)))",
+            ) + "(i64.const 0)",
         ),
         ("Writes_much", writes_often(WRITTEN_MAX / 65_536 - 1)),
         ("Writes_more", writes_often(WRITTEN_MAX / 65_536)),
@@ -96,7 +117,7 @@ fn runtime() -> Guest {
 #[test]
 fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
     let zeros = |length: usize| Ok(vec![0; length]);
-    let cases: [(&str, Result<Vec<u8>, &str>); 19] = [
+    let cases: [(&str, Result<Vec<u8>, &str>); 21] = [
         ("Good", zeros(3)),
         ("Echo", Ok(b"Echo".to_vec())),
         ("Fits", zeros(GUARDED_OUTPUT_MAX)),
@@ -109,17 +130,13 @@ fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
         ("Outside", Err("output")),
         ("Guard", Err("a guarded call inside another one or a trial run")),
         ("Shows_many", zeros(0)),
-        (
-            "Shows_more",
-            Err("runtime shows more than 12582912 bytes of state in a call"),
-        ),
+        ("Shows_more", Err("runtime shows more than 12582912 bytes of state")),
         ("Shows_one", zeros(0)),
+        ("Shows_values", zeros(0)),
+        ("Shows_more_values", Err("runtime shows more than")),
         ("Clears", Err("runtime shows more than")),
         ("Writes_much", zeros(0)),
-        (
-            "Writes_more",
-            Err("runtime writes more than 67108864 bytes of state in a call"),
-        ),
+        ("Writes_more", Err("runtime writes more than 67108864 bytes of state")),
         ("Missing", Err("runtime has no api Missing")),
         ("", Err("runtime has no api")),
     ];
@@ -128,8 +145,9 @@ fn a_guarded_call_is_whole_or_leaves_no_trace_and_the_caller_goes_on() {
     for (name, expected) in cases {
         let mut ext = MemoryExternalities::default();
         ext.set(well_known_keys::CODE, &guest.code()).unwrap();
-        for key in 0..SHOWN_MAX / KEY_SHOWN {
-            ext.set(&[b"many".as_slice(), &key.to_be_bytes()].concat(), b"1")
+        for key in 0..SHOWN_MAX / KEY_SHOWN / 4 {
+            let value = vec![1; VALUE_SHOWN_MAX as usize];
+            ext.set(&[b"many".as_slice(), &key.to_be_bytes()].concat(), &value)
                 .unwrap();
         }
         let before = ext.state().clone();

@@ -865,6 +865,18 @@ fn what_a_replaced_council_approved_has_to_be_approved_again() {
 }
 
 #[test]
+fn what_root_approved_stays_so_whatever_becomes_of_members() {
+    governed(|| {
+        done(A, propose());
+        done(ROOT, as_root(approve(0)));
+        done(A, cancel(0));
+        call(Origin::Root, council(&[B, STRANGER], 2, None)).unwrap();
+        let proposal = Proposals::<Runtime>::get(&0).unwrap();
+        assert!(proposal.is_approved && proposal.approvals.is_empty(), "{proposal:?}");
+    });
+}
+
+#[test]
 fn a_wrong_genesis_makes_no_chain() {
     for wrong in [
         format!(r#"{{ "council": ["{A}"], "threshold": 0 }}"#),

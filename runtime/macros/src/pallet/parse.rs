@@ -187,9 +187,6 @@ impl Pallet {
             }
             _ => {}
         }
-        if let Some(genesis) = &self.genesis {
-            genesis::ensure_default(genesis, &mut self.items, report);
-        }
         if let (Some(config), Some(event)) = (&self.config, &mut self.event)
             && !config.names_event
         {
