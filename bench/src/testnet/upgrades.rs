@@ -120,15 +120,18 @@ pub fn run(net: &mut Net, quids: &Path, as_json: bool) -> Result {
         )
         .into());
     }
-    // One interval more than there always is.
-    let is_kept = switches.iter().all(|switch| switch.longest_ms <= 2.0 * INTERVAL_MS);
+    // One interval more than there always is: at a switch, and while code is uploaded, checked and compiled.
+    let slowest = seen.intervals.iter().max_by(|one, other| one.1.total_cmp(&other.1));
+    let is_kept = slowest.is_some_and(|(_, took)| *took <= 2.0 * INTERVAL_MS);
     let (machine, nodes) = (Machine::here(), net.nodes.len());
     let witnesses = nodes - net.full;
     if as_json {
         let switch =
             |of: &Switch| json!({ "what": of.what, "height": of.height, "longest_interval_ms": of.longest_ms });
         let switches: Vec<Value> = switches.iter().map(switch).collect();
-        let interval = json!({ "p50": all.median(), "p99": all.percentile(0.99), "samples": all.len() });
+        let longest = slowest.map(|(_, took)| *took);
+        let interval =
+            json!({ "p50": all.median(), "p99": all.percentile(0.99), "max": longest, "samples": all.len() });
         println!(
             "{}",
             json!({ "machine": machine.json(), "nodes": nodes, "witnesses": witnesses, "load": LIGHT, "interval_ms": interval, "switches": switches, "is_kept": is_kept })
@@ -145,6 +148,9 @@ pub fn run(net: &mut Net, quids: &Path, as_json: bool) -> Result {
         all.percentile(0.99),
         all.len()
     );
+    if let Some((height, took)) = slowest {
+        println!("  the longest of them: {took:.0} ms, at block {height}");
+    }
     for Switch {
         what,
         height,
@@ -154,7 +160,7 @@ pub fn run(net: &mut Net, quids: &Path, as_json: bool) -> Result {
         println!("  {what:<28} from block {height}: {longest_ms:.0} ms at most within {AROUND} blocks of it");
     }
     println!(
-        "floor: a switch costs one interval at most ({:.0} ms between blocks) {}",
+        "floor: no step of an upgrade costs more than an interval ({:.0} ms between blocks) {}",
         2.0 * INTERVAL_MS,
         verdict(is_kept)
     );

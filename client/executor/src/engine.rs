@@ -14,6 +14,7 @@ use quids_core::Hash;
 use quids_io::abi::MEMORY_PAGES_MAX;
 use quids_metrics::Histogram;
 use std::{
+    collections::HashSet,
     num::NonZeroUsize,
     path::Path,
     sync::Arc,
@@ -43,6 +44,22 @@ pub(crate) struct Compiler {
     artefacts: Option<Artefacts>,
     metering: Metering,
     metrics: Arc<Metrics>,
+    /// Hashes of codes that are being compiled.
+    compiling: Mutex<HashSet<Hash>>,
+    compiled: Condvar,
+}
+
+/// A code's turn to be compiled, until it is dropped.
+struct Turn<'a> {
+    compiler: &'a Compiler,
+    hash: Hash,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.compiler.compiling.lock().remove(&self.hash);
+        self.compiler.compiled.notify_all();
+    }
 }
 
 /// Compiled and linked code, ready to be instantiated.
@@ -86,7 +103,21 @@ impl Compiler {
             artefacts,
             metering,
             metrics,
+            compiling: Mutex::default(),
+            compiled: Condvar::new(),
         })
+    }
+
+    /// Waits for whoever compiles the same code: a block that checks it finds what was begun ahead.
+    fn turn(&self, hash: &Hash) -> Turn<'_> {
+        let mut compiling = self.compiling.lock();
+        while !compiling.insert(*hash) {
+            self.compiled.wait(&mut compiling);
+        }
+        Turn {
+            compiler: self,
+            hash: *hash,
+        }
     }
 
     pub fn engine(&self) -> &Engine {
@@ -95,6 +126,7 @@ impl Compiler {
 
     /// Compiles validated code, or reads what an earlier run compiled.
     pub fn prepare(&self, code: &[u8], hash: &Hash, facts: &Facts) -> Result<Prepared, ExecutorError> {
+        let _turn = self.turn(hash);
         let cached = self
             .artefacts
             .as_ref()

@@ -5,17 +5,33 @@ use quids_api::upgrade::{Proposal, ProposalId, Stage};
 use quids_executor::{Executor, ExecutorError};
 use quids_io::abi::HOST_LEVEL;
 use quids_metrics::{IntGauge, MetricsError, Registry};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 
 /// Compiles codes and warns.
 pub(super) struct Readiness {
     executor: Executor,
+    /// One thread of low priority, where the machine gives one.
+    background: Option<ThreadPool>,
     unusable: IntGauge,
     missing_level: IntGauge,
     /// What became of the codes of open proposals.
     tried: BTreeMap<ProposalId, Tried>,
     /// The level of host functions that was warned of.
     told_level: u32,
+}
+
+/// Of what there are blocks' time for: compiling takes seconds of a core, and all nodes of a network begin it with the same block.
+const NICENESS: i32 = 15;
+
+fn background() -> Option<ThreadPool> {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(1)
+        .thread_name(|_| "compile-ahead".into())
+        .start_handler(|_| {
+            let _ = rustix::process::setpriority_process(None, NICENESS);
+        });
+    pool.build().ok()
 }
 
 struct Tried {
@@ -30,6 +46,7 @@ impl Readiness {
     pub fn new(executor: Executor, registry: &Registry) -> Result<Self, MetricsError> {
         Ok(Self {
             executor,
+            background: background(),
             unusable: registry.int_gauge(
                 "quids_upgrade_unusable_codes",
                 "Approved codes that this node cannot run: it needs another binary before they take over.",
@@ -108,11 +125,17 @@ impl Readiness {
 
     /// For the check in a block, or for a block too.
     fn compile(&self, code: &[u8], for_block: bool) -> Result<(), ExecutorError> {
-        self.executor.prepare_check(code)?;
-        if for_block {
-            self.executor.load(code)?;
+        let compile = || {
+            self.executor.prepare_check(code)?;
+            if for_block {
+                self.executor.load(code)?;
+            }
+            Ok(())
+        };
+        match &self.background {
+            Some(background) => background.install(compile),
+            None => compile(),
         }
-        Ok(())
     }
 
     /// Warns once where the chain allows code to import what this node does not have.
@@ -132,8 +155,7 @@ impl Readiness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::code_cache;
-    use quids_api::upgrade::Activation;
+    use crate::{ahead::sample_proposal, spec::code_cache};
     use quids_core::Height;
     use quids_executor::ExecutorConfig;
     use quids_runtime_wasm::WASM;
@@ -152,19 +174,10 @@ mod tests {
     /// Whole.
     fn proposal(is_approved: bool, stage: Stage) -> Proposal {
         Proposal {
-            proposer: None,
-            code_hash: [0; 64],
-            code_size: 1,
-            spec_version: 2,
-            activation: Activation::After(Height(0)),
-            notes: Vec::new(),
-            approvals: Vec::new(),
-            rejections: Vec::new(),
-            is_approved,
-            not_before: Height(0),
             chunks: 1,
-            is_checked: false,
+            is_approved,
             stage,
+            ..sample_proposal()
         }
     }
 

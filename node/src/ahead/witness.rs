@@ -126,24 +126,13 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quids_api::upgrade::{Activation, Stage};
-    use quids_core::Height;
+    use crate::ahead::sample_proposal;
 
     fn of(code: &[u8]) -> Option<Box<Proposal>> {
         Some(Box::new(Proposal {
-            proposer: None,
             code_hash: hash_quantum_resistant(CODE_DOMAIN, code),
             code_size: code.len() as u32,
-            spec_version: 2,
-            activation: Activation::After(Height(0)),
-            notes: Vec::new(),
-            approvals: Vec::new(),
-            rejections: Vec::new(),
-            is_approved: false,
-            not_before: Height(0),
-            chunks: 0,
-            is_checked: false,
-            stage: Stage::Open { expires: Height(99) },
+            ..sample_proposal()
         }))
     }
 

@@ -10,8 +10,12 @@ use quids_api::{
     names,
     upgrade::{CHUNK_SIZE, Proposal, ProposalId, Stage},
 };
+use quids_core::Height;
 use quids_crypto::{blake3_256, hash_quantum_resistant};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// Parts under way: 2 MiB, which any block has room for.
 const UNDER_WAY: usize = 8;
@@ -22,6 +26,11 @@ const ATTEMPTS_MAX: u32 = 5;
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Blocks between the last part and the check, that nodes compile the code meanwhile and no block has to wait for it; and how long they
+/// are waited for, where blocks come with transactions alone.
+const SETTLING: Height = Height(4);
+const SETTLING_MAX: Duration = Duration::from_secs(6);
 
 /// Sends what is missing, then has the whole checked.
 pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), CliError> {
@@ -87,10 +96,27 @@ async fn send(sender: &Sender, id: ProposalId, code: &[u8], sent: &mut BTreeSet<
         progress.bytes(done as u64);
     }
     progress.finish();
+    if !missing.is_empty() {
+        settle(sender).await?;
+    }
     let fields = [("id", Arg::Number(id.into()))];
     let call = governance_call(sender.metadata(), "complete", &fields, false)?;
     sender.submit_and_wait(call).await?.into_result()?;
     status::proposal(sender.connection(), id).await
+}
+
+/// Lets some blocks pass.
+async fn settle(sender: &Sender) -> Result<(), CliError> {
+    let connection = sender.connection();
+    let start = Instant::now();
+    let (_, from) = connection.finalized().await?;
+    loop {
+        let (_, height) = connection.finalized().await?;
+        if height >= from.saturating_add(SETTLING) || start.elapsed() >= SETTLING_MAX {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// The parts that the chain lacks, or has otherwise.
