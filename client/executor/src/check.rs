@@ -1,6 +1,6 @@
 //! The trial run of a new runtime: static checks, then its version, metadata and migrations and, where its first block is next, a
-//! block under fuel, on changes that are thrown away. And guarded calls: of the running code, under fuel as well, on changes that are kept only if they end
-//! well. The outcome is part of validity: a pallet asks for both through host functions.
+//! block under fuel, on changes that are thrown away. And guarded calls: of the running code, under fuel as well, on changes that
+//! are kept only if they end well. The outcome is part of validity: a pallet asks for both through host functions.
 
 use crate::{
     ExecutorError,

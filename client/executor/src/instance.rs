@@ -64,7 +64,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// `checker` serves `ext_runtime_check_v1`; a trial run has none, so that it cannot nest another.
+    /// `checker` serves `ext_runtime_check_v1` and `_v2`; a trial run has none, so that it cannot nest another.
     pub fn new(prepared: Arc<Prepared>, checker: Option<Arc<Checker>>) -> Result<Self, ExecutorError> {
         let metered = prepared.metering == Metering::Fuel;
         let mut store = Store::new(prepared.instance.module().engine(), Host::new(metered, checker));

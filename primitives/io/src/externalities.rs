@@ -56,7 +56,8 @@ pub trait Externalities {
     fn verify_signature(&mut self, scheme: u8, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         quids_crypto::verify_raw(scheme, public_key, message, signature)
     }
-    /// Trial run of a runtime: its checks, `Core_version` and migrations on a discarded overlay.
+    /// Trial run of a runtime: its checks, `Core_version`, metadata and migrations on a discarded overlay; with the header of the
+    /// next block, that block without transactions too.
     /// `Ok` holds a SCALE-encoded `quids_api::CheckedRuntime`.
     fn check_runtime(&mut self, _code: &[u8], _next: Option<&Header>) -> ExtResult<Result<Vec<u8>, String>> {
         Err(ExtError::Unavailable("the trial run of a runtime"))
