@@ -4,6 +4,7 @@
 use crate::{
     ExecutorError,
     artefacts::Artefacts,
+    fuel,
     host::{self, Host},
     limits::{CHECK_INSTANCES_MAX, INSTANCES_MAX, STACK_SIZE_MAX, TABLE_ELEMENTS_MAX, TICK},
     metrics::Metrics,
@@ -176,7 +177,7 @@ impl Compiler {
     }
 }
 
-fn config(metering: Metering) -> Config {
+pub(crate) fn config(metering: Metering) -> Config {
     let slots = match metering {
         Metering::Epochs => INSTANCES_MAX,
         Metering::Fuel => CHECK_INSTANCES_MAX,
@@ -206,6 +207,7 @@ fn config(metering: Metering) -> Config {
         .memory_init_cow(true)
         .wasm_backtrace_max_frames(NonZeroUsize::new(12))
         .consume_fuel(metering == Metering::Fuel)
+        .operator_cost(fuel::costs())
         .epoch_interruption(metering == Metering::Epochs)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

@@ -6,6 +6,7 @@ mod check;
 mod engine;
 mod error;
 mod executor;
+mod fuel;
 mod host;
 mod instance;
 pub mod limits;
