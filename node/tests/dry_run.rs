@@ -39,6 +39,12 @@ fn the_next_version_is_shown_with_its_migration_and_the_last_blocks_come_out_the
     let checked = tried(&chain, WASM_NEXT, 20);
     assert!(checked.is_sound(), "{checked:?}");
     assert!(!checked.is_clean(), "the limit has another type");
+    let unsaid = checked
+        .interface
+        .iter()
+        .find(|change| change.what == "transaction version");
+    let unsaid = &unsaid.unwrap().change;
+    assert!(unsaid.contains("stays 1, though call Template.set_limit"), "{unsaid}");
     assert_eq!((checked.block, checked.spec_version), (4, Pair { old: 1, new: 2 }));
     let migration = checked.migration.unwrap();
     let changed = |item: &str| ItemChange {
@@ -185,6 +191,59 @@ fn what_a_migration_spoils_is_told() {
         checked.undecodable.is_empty() && checked.broken.is_empty(),
         "{checked:?}"
     );
+}
+
+/// The code with two words for each other, wherever they are.
+fn exchanged(code: &[u8], one: &str, other: &str) -> Vec<u8> {
+    assert_eq!(one.len(), other.len());
+    let mut changed = code.to_vec();
+    for (word, instead) in [(one, other), (other, one)] {
+        let found = code.windows(word.len()).enumerate();
+        let places: Vec<usize> = found
+            .filter(|(_, it)| *it == word.as_bytes())
+            .map(|(at, _)| at)
+            .collect();
+        assert!(!places.is_empty(), "no {word}");
+        for at in places {
+            changed[at..at + word.len()].copy_from_slice(instead.as_bytes());
+        }
+    }
+    changed
+}
+
+/// Two fields of the same type in another order decode as they did, and mean something else: nothing but this would notice. Nor
+/// that an item has another name, by which nobody finds its entries.
+#[test]
+fn a_layout_that_changes_silently_is_told() {
+    let chain = with_limit(1000);
+    let give = chain.call("Template", "give", &[("amount", Arg::Number(5))]).unwrap();
+    let bob = quids_keystore::dev_keypair("bob").unwrap();
+    let transaction = chain.sign(&bob, give, Signing::default()).unwrap();
+    chain.block(vec![transaction]).unwrap();
+    let moved = exchanged(WASM_NEXT, "consumers", "providers");
+    let lost = renamed(WASM_NEXT, &[("RoundTotal", "RoundTotol")]);
+    for (code, item, words) in [
+        (moved, "System.Account", "is read as another AccountInfo"),
+        (
+            lost,
+            "Template.RoundTotal",
+            "no pallet of the new runtime has this item",
+        ),
+    ] {
+        let checked = tried(&chain, &code, 0);
+        assert!(
+            !checked.is_sound() && checked.refusals.is_empty(),
+            "{item}: {checked:?}"
+        );
+        let [found] = &checked.undecodable[..] else {
+            panic!("{item}: {:?}", checked.undecodable)
+        };
+        assert!(
+            found.item == item && found.entries > 0 && found.reason.contains(words),
+            "{found:?}"
+        );
+    }
+    assert!(tried(&chain, WASM_NEXT, 0).is_sound());
 }
 
 #[test]

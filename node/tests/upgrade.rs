@@ -9,7 +9,7 @@ use quids_core::{AccountId20, DigestItem, Hash, Height};
 use quids_crypto::{KeyPair, SignatureScheme, hash_quantum_resistant};
 use quids_node::{
     chain::{Chain, ChainOptions, Refused},
-    extrinsic_builder::{Arg, Event},
+    extrinsic_builder::{Arg, Event, failure},
     spec::{ChainSpec, TestVoter},
     testing::{Signing, TestChain, renamed},
 };
@@ -55,6 +55,18 @@ fn apply(chain: &TestChain, from: &str, code: &[u8]) -> Vec<Event> {
 
 fn has(events: &[Event], pallet: &str, name: &str) -> bool {
     events.iter().any(|event| event.is(pallet, name))
+}
+
+/// The error of the one transaction that failed.
+fn failed(chain: &TestChain, events: &[Event]) -> String {
+    let found: Vec<_> = events
+        .iter()
+        .filter_map(|event| failure(&chain.metadata, event))
+        .collect();
+    let [only] = &found[..] else {
+        panic!("{found:?} of {events:?}")
+    };
+    only.name.clone()
 }
 
 fn limit(chain: &TestChain) -> Vec<u8> {
@@ -463,28 +475,74 @@ fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
     let chain = TestChain::new().unwrap();
     let code_before = chain.storage(b":code").unwrap();
     let wat = |text: &str| wat::parse_str(text).unwrap();
-    let bad_codes: Vec<(&str, Vec<u8>)> = vec![
-        ("no WASM", b"not a runtime".to_vec()),
-        ("truncated", WASM_NEXT[..WASM_NEXT.len() / 2].to_vec()),
-        ("no exports", wat("(module)")),
-        ("unknown import", wat(r#"(module (import "env" "ext_moon_v1" (func)))"#)),
-        ("the same version", WASM.to_vec()),
-        ("another chain's", tiny_runtime("other", "")),
-        ("truncated metadata", tiny_runtime_with("quids", "", 3)),
-        ("no metadata", tiny_runtime_with("quids", "", 0)),
-        ("a migration that traps", tiny_runtime("quids", "unreachable")),
+    // What the chain says is one of few words; why, the dry run and the node's log say.
+    let trial = "Upgrade.FailedTrialRun";
+    let bad_codes: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("no WASM", b"not a runtime".to_vec(), trial, "not valid"),
+        (
+            "truncated",
+            WASM_NEXT[..WASM_NEXT.len() / 2].to_vec(),
+            trial,
+            "not valid",
+        ),
+        ("no exports", wat("(module)"), trial, "export"),
+        (
+            "unknown import",
+            wat(r#"(module (import "env" "ext_moon_v1" (func)))"#),
+            trial,
+            "ext_moon_v1",
+        ),
+        (
+            "the same version",
+            WASM.to_vec(),
+            "Upgrade.SpecVersionMustIncrease",
+            "is not above the running one",
+        ),
+        (
+            "another chain's",
+            tiny_runtime("other", ""),
+            "Upgrade.InvalidSpecName",
+            "it is another chain's",
+        ),
+        (
+            "truncated metadata",
+            tiny_runtime_with("quids", "", 3),
+            trial,
+            "metadata",
+        ),
+        ("no metadata", tiny_runtime_with("quids", "", 0), trial, "metadata"),
+        (
+            "a migration that traps",
+            tiny_runtime("quids", "unreachable"),
+            trial,
+            "unreachable",
+        ),
         (
             "a migration that panics",
             tiny_runtime("quids", "(call $panic (i32.const 2048) (i32.const 18)) unreachable"),
+            trial,
+            ":code and a reason",
         ),
-        ("a migration without end", tiny_runtime("quids", "(loop (br 0))")),
-        ("a migration that recurses", tiny_runtime("quids", "(call $deep)")),
+        (
+            "a migration without end",
+            tiny_runtime("quids", "(loop (br 0))"),
+            trial,
+            "fuel",
+        ),
+        (
+            "a migration that recurses",
+            tiny_runtime("quids", "(call $deep)"),
+            trial,
+            "stack",
+        ),
         (
             "a migration that takes all memory",
             tiny_runtime(
                 "quids",
                 "(loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable",
             ),
+            trial,
+            "unreachable",
         ),
         (
             "a migration that overwrites the code and then fails",
@@ -492,21 +550,26 @@ fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
                 "quids",
                 "(call $set (i32.const 2048) (i32.const 5) (i32.const 2048) (i32.const 18)) unreachable",
             ),
+            trial,
+            "unreachable",
         ),
     ];
-    for (what, code) in bad_codes {
+    for (what, code, error, words) in bad_codes {
         assert!(has(&authorize(&chain, &code), "Upgrade", "UpgradeAuthorized"), "{what}");
         let events = apply(&chain, "bob", &code);
-        assert!(has(&events, "System", "ExtrinsicFailed"), "{what}: {events:?}");
+        assert_eq!(failed(&chain, &events), error, "{what}");
         assert_eq!(chain.storage(b":code").unwrap(), code_before, "{what}");
         let authorized = chain
             .storage(&TestChain::value_key("Upgrade", "AuthorizedUpgrade"))
             .unwrap();
         assert_eq!(authorized.unwrap()[..64], code_hash(&code), "{what}");
+        let tried = chain.chain.dry_run_upgrade(&code, 0, &mut |_| ()).unwrap();
+        let told = tried.refusals.iter().any(|refusal| refusal.contains(words));
+        assert!(told, "{what}: {:?}", tried.refusals);
     }
     // Other code than the authorized, and authorization by others than root.
     let events = apply(&chain, "bob", WASM_NEXT);
-    assert!(has(&events, "System", "ExtrinsicFailed"), "{events:?}");
+    assert_eq!(failed(&chain, &events), "Upgrade.CodeHashMismatch");
     let inner = chain
         .call(
             "Upgrade",
@@ -515,8 +578,9 @@ fn every_wrong_upgrade_is_refused_and_the_authorization_stays() {
         )
         .unwrap();
     let as_root = chain.as_root(inner.clone()).unwrap();
-    assert!(has(&made(&chain, "bob", as_root), "System", "ExtrinsicFailed"));
-    assert!(has(&made(&chain, "bob", inner), "System", "ExtrinsicFailed"));
+    for (call, error) in [(as_root, "Upgrade.NotRoot"), (inner, "BadOrigin")] {
+        assert_eq!(failed(&chain, &made(&chain, "bob", call)), error);
+    }
     assert_eq!(spec_version(&chain), 1);
     assert_eq!(chain.storage(b":code").unwrap(), code_before);
 }

@@ -1,6 +1,9 @@
 //! What a runtime says of itself in its metadata (V15), compared with what another one says.
 
-use super::report::InterfaceChange;
+use super::{
+    depth::{DEPTH_MAX, depths},
+    report::InterfaceChange,
+};
 use crate::chain::ChainError;
 use codec::DecodeAll;
 use frame_metadata::{
@@ -9,10 +12,15 @@ use frame_metadata::{
     v15::RuntimeMetadataV15,
 };
 use scale_info::{Field, PortableRegistry, TypeDef, form::PortableForm};
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 /// Longer ones are not told: nobody sees what differs.
 const SHAPE_BYTES_SHOWN: usize = 200;
+/// Bytes of the layout of a type: types may multiply without end.
+const LAYOUT_MAX: usize = 1 << 20;
+/// How deep a type's name tells those inside, and how many of them.
+const NAME_DEPTH_MAX: u8 = 16;
+const NAMES_MAX: u32 = 200;
 
 /// Metadata, version 15.
 pub struct Interface(pub RuntimeMetadataV15);
@@ -37,6 +45,9 @@ impl Interface {
             error,
         };
         match RuntimeMetadataPrefixed::decode_all(&mut bytes).map_err(failed)?.1 {
+            RuntimeMetadata::V15(metadata) if depths(&metadata.types, true).contains(&DEPTH_MAX) => {
+                Err(failed("a type lies in itself".into()))
+            }
             RuntimeMetadata::V15(metadata) => Ok(Self(metadata)),
             _ => Err(failed("it is not of version 15".into())),
         }
@@ -189,33 +200,8 @@ impl Features<'_> {
         }
     }
 
-    /// A type as people call it.
     fn name(&self, id: u32) -> String {
-        let Some(ty) = self.types.resolve(id) else {
-            return format!("type {id}");
-        };
-        match &ty.type_def {
-            TypeDef::Primitive(primitive) => format!("{primitive:?}").to_lowercase(),
-            TypeDef::Sequence(sequence) => format!("Vec<{}>", self.name(sequence.type_param.id)),
-            TypeDef::Array(array) => format!("[{}; {}]", self.name(array.type_param.id), array.len),
-            TypeDef::Compact(compact) => format!("Compact<{}>", self.name(compact.type_param.id)),
-            TypeDef::Tuple(tuple) => {
-                let fields: Vec<String> = tuple.fields.iter().map(|field| self.name(field.id)).collect();
-                format!("({})", fields.join(", "))
-            }
-            TypeDef::BitSequence(_) => "BitVec".into(),
-            TypeDef::Composite(_) | TypeDef::Variant(_) => {
-                let own = ty.path.segments.last().cloned().unwrap_or_else(|| format!("type {id}"));
-                let params = ty.type_params.iter().filter_map(|param| Some(self.name(param.ty?.id)));
-                let params: Vec<String> = params.collect();
-                match own.as_str() {
-                    "Option" | "Result" | "BoundedVec" | "BTreeMap" if !params.is_empty() => {
-                        format!("{own}<{}>", params.join(", "))
-                    }
-                    _ => own,
-                }
-            }
-        }
+        type_name(self.types, id)
     }
 
     /// A value as people read it.
@@ -240,6 +226,10 @@ impl Features<'_> {
             return;
         }
         let Some(ty) = self.types.resolve(id) else { return };
+        if out.len() > LAYOUT_MAX || above.len() > DEPTH_MAX.into() {
+            out.push(b'!');
+            return;
+        }
         if self.outer.contains(&id) {
             out.extend(self.name(id).as_bytes());
             return;
@@ -283,6 +273,44 @@ impl Features<'_> {
     }
 }
 
+/// A type as people call it.
+pub fn type_name(types: &PortableRegistry, id: u32) -> String {
+    name_within(types, id, NAME_DEPTH_MAX, &Cell::new(NAMES_MAX))
+}
+
+fn name_within(types: &PortableRegistry, id: u32, depth: u8, left: &Cell<u32>) -> String {
+    let (Some(depth), Some(one_less)) = (depth.checked_sub(1), left.get().checked_sub(1)) else {
+        return "..".into();
+    };
+    left.set(one_less);
+    let name = |id| name_within(types, id, depth, left);
+    let Some(ty) = types.resolve(id) else {
+        return format!("type {id}");
+    };
+    match &ty.type_def {
+        TypeDef::Primitive(primitive) => format!("{primitive:?}").to_lowercase(),
+        TypeDef::Sequence(sequence) => format!("Vec<{}>", name(sequence.type_param.id)),
+        TypeDef::Array(array) => format!("[{}; {}]", name(array.type_param.id), array.len),
+        TypeDef::Compact(compact) => format!("Compact<{}>", name(compact.type_param.id)),
+        TypeDef::Tuple(tuple) => {
+            let fields: Vec<String> = tuple.fields.iter().map(|field| name(field.id)).collect();
+            format!("({})", fields.join(", "))
+        }
+        TypeDef::BitSequence(_) => "BitVec".into(),
+        TypeDef::Composite(_) | TypeDef::Variant(_) => {
+            let own = ty.path.segments.last().cloned().unwrap_or_else(|| format!("type {id}"));
+            let params = ty.type_params.iter().filter_map(|param| Some(name(param.ty?.id)));
+            let params: Vec<String> = params.collect();
+            match own.as_str() {
+                "Option" | "Result" | "BoundedVec" | "BTreeMap" if !params.is_empty() => {
+                    format!("{own}<{}>", params.join(", "))
+                }
+                _ => own,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +326,76 @@ mod tests {
             .unwrap();
         let bytes: Option<Vec<u8>> = codec::Decode::decode(&mut &output[..]).unwrap();
         Interface::decode(&bytes.unwrap()).unwrap()
+    }
+
+    /// Metadata in which types lie in themselves, or multiply, is read, or refused; nobody waits or falls.
+    #[test]
+    fn types_without_end_end() {
+        use scale_info::{Path, PortableType, Type, TypeDefSequence, TypeDefTuple};
+        let real = of(quids_runtime_wasm::WASM);
+        let put = |types: &[TypeDef<PortableForm>]| {
+            let mut new = Interface(real.0.clone());
+            let first = u32::try_from(new.0.types.types.len()).unwrap();
+            for (id, type_def) in (first..).zip(types) {
+                let ty = Type {
+                    path: Path { segments: Vec::new() },
+                    type_params: Vec::new(),
+                    type_def: type_def.clone(),
+                    docs: Vec::new(),
+                };
+                new.0.types.types.push(PortableType { id, ty });
+            }
+            let last = u32::try_from(new.0.types.types.len() - 1).unwrap();
+            let at = new
+                .0
+                .pallets
+                .iter()
+                .position(|pallet| pallet.name == "Timestamp")
+                .unwrap();
+            for entry in &mut new.0.pallets[at].storage.as_mut().unwrap().entries {
+                entry.ty = StorageEntryType::Plain(last.into());
+            }
+            let bytes = codec::Encode::encode(&RuntimeMetadataPrefixed(
+                u32::from_le_bytes(*b"meta"),
+                RuntimeMetadata::V15(new.0),
+            ));
+            Interface::decode(&bytes)
+        };
+        let first = u32::try_from(real.0.types.types.len()).unwrap();
+        let tuple = |ids: &[u32]| {
+            TypeDef::Tuple(TypeDefTuple {
+                fields: ids.iter().map(|id| (*id).into()).collect(),
+            })
+        };
+        assert!(put(&[tuple(&[first])]).is_err(), "a tuple of itself");
+        assert!(
+            put(&[tuple(&[first + 1]), tuple(&[first])]).is_err(),
+            "one of another and back"
+        );
+        let chain: Vec<_> = (0..200)
+            .map(|n| tuple(&[if n == 0 { 0 } else { first + n - 1 }]))
+            .collect();
+        assert!(put(&chain).is_err(), "200 in each other");
+        let lists = TypeDef::Sequence(TypeDefSequence::new(first.into()));
+        let doubled: Vec<_> = (0..100)
+            .map(|n| match n {
+                0 => tuple(&[0, 0]),
+                n => tuple(&[first + n - 1, first + n - 1]),
+            })
+            .collect();
+        for (what, types) in [("lists of lists", vec![lists]), ("2^100 numbers", doubled)] {
+            let new = put(&types).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let told = real.changes(&new);
+            assert!(
+                told.iter().any(|change| change.what == "storage Timestamp.Now"),
+                "{what}: {told:?}"
+            );
+            let (old, new) = (
+                super::super::layout::Layout::of(&real),
+                super::super::layout::Layout::of(&new),
+            );
+            assert!(!old.lost_in(&new).is_empty(), "{what}");
+        }
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Which item of which pallet an entry of the state belongs to, and whether its value is one.
 
-use super::{interface::Interface, report::ItemChange};
-use frame_metadata::v14::StorageEntryType;
+use super::{
+    depth::{DEPTH_MAX, depths},
+    interface::{Interface, type_name},
+    report::ItemChange,
+    same::is_same,
+};
+use frame_metadata::v14::{StorageEntryType, StorageHasher};
 use quids_core::well_known_keys;
 use quids_crypto::twox_128;
 use scale_info::PortableRegistry;
@@ -12,15 +17,22 @@ pub const ITEM_PREFIX: usize = 32;
 /// Of a key that no metadata knows.
 const KEY_BYTES_SHOWN: usize = 16;
 
+/// Bytes of a value whose type may lie in itself: reading one recurses as often as it says.
+const RECURSIVE_MAX: usize = 1024;
+
 /// The items of a runtime's state.
 pub struct Layout<'a> {
     types: &'a PortableRegistry,
     items: HashMap<[u8; ITEM_PREFIX], Item>,
+    /// See [`depths`].
+    depths: Vec<u8>,
 }
 
 struct Item {
     name: String,
     value: u32,
+    /// How the rest of its keys is made, and of what. Of a plain value, nothing.
+    key: Option<(Vec<StorageHasher>, u32)>,
 }
 
 impl<'a> Layout<'a> {
@@ -32,16 +44,18 @@ impl<'a> Layout<'a> {
                 let mut prefix = [0; ITEM_PREFIX];
                 prefix[..16].copy_from_slice(&twox_128(storage.prefix.as_bytes()));
                 prefix[16..].copy_from_slice(&twox_128(entry.name.as_bytes()));
-                let value = match &entry.ty {
-                    StorageEntryType::Plain(value) | StorageEntryType::Map { value, .. } => value.id,
+                let (key, value) = match &entry.ty {
+                    StorageEntryType::Plain(value) => (None, value.id),
+                    StorageEntryType::Map { hashers, key, value } => (Some((hashers.clone(), key.id)), value.id),
                 };
                 let name = format!("{}.{}", pallet.name, entry.name);
-                items.insert(prefix, Item { name, value });
+                items.insert(prefix, Item { name, value, key });
             }
         }
         Self {
             types: &interface.0.types,
             items,
+            depths: depths(&interface.0.types, false),
         }
     }
 
@@ -54,9 +68,14 @@ impl<'a> Layout<'a> {
         self.item(key).map(|item| item.name.as_str())
     }
 
-    /// What is wrong with a value, if it is not its item's. Nothing, where the key is no item's.
+    /// What is wrong with a value, if it is not its item's. Nothing, where the key is no item's, or where the value is too large for a
+    /// type that may lie in itself.
     pub fn fault(&self, key: &[u8], value: &[u8]) -> Option<String> {
         let item = self.item(key)?;
+        let depth = usize::try_from(item.value).ok().and_then(|id| self.depths.get(id));
+        if depth.is_some_and(|depth| *depth == DEPTH_MAX) && value.len() > RECURSIVE_MAX {
+            return None;
+        }
         let mut rest = value;
         match scale_value::scale::decode_as_type(&mut rest, item.value, self.types) {
             Ok(_) if rest.is_empty() => None,
@@ -64,7 +83,32 @@ impl<'a> Layout<'a> {
             Err(error) => Some(error.to_string()),
         }
     }
+
+    /// For each item of this layout whose entries `new` does not read as what they are, though they may decode: why.
+    pub fn lost_in(&self, new: &Layout<'_>) -> Lost {
+        let lost = self.items.iter().filter_map(|(prefix, was)| {
+            let Some(is) = new.items.get(prefix) else {
+                return Some((*prefix, "no pallet of the new runtime has this item".into()));
+            };
+            let same = |was, is| is_same((self.types, was), (new.types, is));
+            let has_same_keys = match (&was.key, &is.key) {
+                (None, None) => true,
+                (Some((by, was)), Some((now_by, is))) => by == now_by && same(*was, *is),
+                _ => false,
+            };
+            if !has_same_keys {
+                return Some((*prefix, "the new runtime makes this item's keys otherwise".into()));
+            }
+            let names = (type_name(self.types, was.value), type_name(new.types, is.value));
+            let reason = || format!("it was written as {} and is read as another {}", names.0, names.1);
+            (!same(was.value, is.value)).then(|| (*prefix, reason()))
+        });
+        lost.collect()
+    }
 }
+
+/// By the prefix of an item, why its entries have to be written anew.
+pub type Lost = HashMap<[u8; ITEM_PREFIX], String>;
 
 /// An item's name by both runtimes, or what can be said of a key that neither knows.
 pub fn name_of(key: &[u8], layouts: [&Layout<'_>; 2]) -> String {
@@ -129,6 +173,7 @@ mod tests {
         let layout = Layout {
             types: &PortableRegistry { types: Vec::new() },
             items: HashMap::new(),
+            depths: Vec::new(),
         };
         type Change = (&'static [u8], Option<&'static [u8]>, Option<&'static [u8]>);
         let changes: [Change; 6] = [

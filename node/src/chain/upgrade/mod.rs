@@ -1,11 +1,13 @@
 //! The dry run of an upgrade: a new runtime on the live state, copied on write and thrown away.
 
 mod alive;
+mod depth;
 mod interface;
 mod layout;
 mod migrate;
 mod replay;
 mod report;
+mod same;
 
 pub use report::{
     Difference, DryRun, InterfaceChange, ItemChange, Limited, Migration, Pair, Replay, SteppedMigration, Undecodable,
@@ -24,7 +26,11 @@ use quids_executor::{CheckError, ExecutorError, Runtime};
 use quids_io::{Externalities, MemoryExternalities, abi::CODE_SIZE_MAX};
 use quids_state::{AccessLog, Overlay, Recorder, StateBackend, StateView};
 use replay::NewSide;
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 /// The domain of code hashes, as pallet upgrade has it.
 pub(crate) const CODE_DOMAIN: &[u8] = b"quids/code/v1";
@@ -93,6 +99,9 @@ impl Chain {
         };
         let (old_layout, new_layout) = (Layout::of(&was), Layout::of(&is));
         report.interface = was.changes(&is);
+        report
+            .interface
+            .extend(unsaid(report.transaction_version, &report.interface));
         let view = self.state_at(best)?;
         let proof_bytes = self.proof_bytes(&view, code, &runtime)?;
         if proof_bytes.is_none() {
@@ -144,7 +153,13 @@ impl Chain {
             ),
             ..weighed(&mut report.refusals, checked.migrations, normal_limit(&was))
         });
-        (report.entries, report.undecodable) = undecodable(&view, &changes, &new_layout, &old_layout, observe)?;
+        let anew = written_anew(
+            &mut state,
+            &runtime,
+            Height(height.0.saturating_add(begun).saturating_add(1)),
+        )?;
+        let layouts = [&old_layout, &new_layout];
+        (report.entries, report.undecodable) = unreadable(&view, (&changes, &anew), layouts, observe)?;
         report.broken = broken(&mut state, &runtime)?;
         let last = Height(height.0.saturating_add(begun));
         let stops = self.dead_end((&running, best, height), &runtime, state, last)?;
@@ -236,6 +251,16 @@ impl Chain {
     }
 }
 
+/// What a block's beginning writes whatever was there, such as the events of the block before; nothing if no block can begin, which is
+/// told elsewhere.
+fn written_anew(state: &mut State, runtime: &Runtime, height: Height) -> Result<BTreeSet<Vec<u8>>, ChainError> {
+    state.discarding(|state| match migrate::begin_block(state, runtime, height) {
+        Ok(()) => Ok(state.changes().into_iter().map(|(key, _)| key.to_vec()).collect()),
+        Err(error) if error.is_local() || error.is_fatal() => Err(error),
+        Err(_) => Ok(BTreeSet::new()),
+    })
+}
+
 /// Bytes of a proof of what was recorded, and of what the root of the changed state needs; `None`: more than a proof may have.
 fn proof_bytes(state: &mut Overlay<Arc<Recorder>>, recorder: &Recorder) -> Result<Option<usize>, ChainError> {
     state.root().map_err(host)?;
@@ -290,6 +315,24 @@ fn against_version(old: &RuntimeVersion, new: &RuntimeVersion) -> Vec<String> {
     refusals
 }
 
+/// Who signs without a node knows by the transaction version alone whether what it signs still means the same.
+fn unsaid(version: Pair<u32>, changes: &[InterfaceChange]) -> Option<InterfaceChange> {
+    let is_of_transactions = |change: &&InterfaceChange| {
+        ["call ", "pallet ", "transaction "]
+            .iter()
+            .any(|kind| change.what.starts_with(kind))
+    };
+    let first = changes
+        .iter()
+        .filter(|change| change.is_breaking)
+        .find(is_of_transactions)?;
+    (version.old == version.new).then(|| InterfaceChange {
+        what: "transaction version".into(),
+        change: format!("stays {}, though {} is another: raise it", version.old, first.what),
+        is_breaking: true,
+    })
+}
+
 /// Weight and proof size beside what the running code allows. Adds to the refusals what is too much.
 fn weighed(refusals: &mut Vec<String>, used: Weight, limit: Option<Weight>) -> Migration {
     let limited = |used: u64, limit: Option<u64>| Limited { used, limit };
@@ -338,23 +381,27 @@ fn read(metadata: &[u8]) -> Result<Metadata, ChainError> {
 fn metadata_of_code(runtime: &Runtime) -> Result<Option<Vec<u8>>, ChainError> {
     let mut empty = MemoryExternalities::default();
     match runtime.call(&mut empty, names::METADATA_AT_VERSION, &15u32.encode()) {
-        Ok(output) => Option::decode(&mut &output[..]).map_err(ChainError::decode(names::METADATA_AT_VERSION)),
+        Ok(output) => Ok(Option::decode(&mut &output[..]).unwrap_or_default()),
         Err(error) if error.is_local() => Err(error.into()),
         Err(_) => Ok(None),
     }
 }
 
-/// Reads all entries of the state as the migrations leave it: how many there are, and which the new runtime cannot read.
-fn undecodable(
+/// Reads all entries of the state as the migrations leave it: how many there are, and which the new runtime cannot read, or reads as
+/// something else than what was written.
+fn unreadable(
     view: &StateView,
-    changes: &Changes,
-    layout: &Layout<'_>,
-    old: &Layout<'_>,
+    (changes, anew): (&Changes, &BTreeSet<Vec<u8>>),
+    [old, layout]: [&Layout<'_>; 2],
     observe: &mut dyn FnMut(u64),
 ) -> Result<(u64, Vec<Undecodable>), ChainError> {
     let mut faults: BTreeMap<String, Undecodable> = BTreeMap::new();
-    let mut look = |key: &[u8], value: &[u8]| {
-        let Some(reason) = layout.fault(key, value) else { return };
+    let lost = old.lost_in(layout);
+    let mut look = |key: &[u8], value: &[u8], is_kept: bool| {
+        let of_its_item = || lost.get(key.first_chunk()?).filter(|_| is_kept).cloned();
+        let Some(reason) = layout.fault(key, value).or_else(of_its_item) else {
+            return;
+        };
         let item = name_of(key, [layout, old]);
         let fault = faults.entry(item.clone()).or_insert_with(|| Undecodable {
             item,
@@ -370,7 +417,7 @@ fn undecodable(
         let keys = view.keys(&[], after.as_deref(), PAGE)?;
         for key in keys.iter().filter(|key| !changes.contains_key(*key)) {
             if let Some(value) = view.get(key)? {
-                look(key, &value);
+                look(key, &value, !anew.contains(key));
                 entries += 1;
             }
         }
@@ -381,7 +428,7 @@ fn undecodable(
         };
     }
     for (key, value) in changes.iter().filter_map(|(key, (_, new))| Some((key, new.as_ref()?))) {
-        look(key, value);
+        look(key, value, false);
         entries += 1;
     }
     observe(entries);

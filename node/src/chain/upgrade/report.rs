@@ -21,7 +21,8 @@ pub struct DryRun {
     pub migration: Option<Migration>,
     /// What others see of the runtime, and what became of it.
     pub interface: Vec<InterfaceChange>,
-    /// Items of the state, as the migrations leave it, with entries that the new runtime cannot read.
+    /// Items of the state, as the migrations leave it, with entries that the new runtime cannot read, or reads as something else than
+    /// what was written: another layout, and no migration wrote them anew.
     pub undecodable: Vec<Undecodable>,
     /// What pallets say of their state and does not hold after the migrations.
     pub broken: Vec<String>,
@@ -83,7 +84,7 @@ pub struct ItemChange {
     pub removed: u64,
 }
 
-/// Entries that do not decode.
+/// Entries that do not decode, or decode to something else than what was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Undecodable {
