@@ -19,12 +19,16 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
+        Self::start_on(&["--dev"])
+    }
+
+    fn start_on(chain: &[&str]) -> Self {
         // Taken and given back: what remains of the race is an error at the node's start.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(env!("CARGO_BIN_EXE_quids"))
+            .arg("run")
+            .args(chain)
             .args([
-                "run",
-                "--dev",
                 "--tmp",
                 "--sealing",
                 "instant",
@@ -78,10 +82,14 @@ impl Node {
 
     /// Runs a command that must fail, and returns what it says.
     fn refused(&self, arguments: &[&str]) -> String {
+        self.refused_with(1, arguments)
+    }
+
+    fn refused_with(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(
             output.status.code(),
-            Some(1),
+            Some(code),
             "{arguments:?}: {}",
             String::from_utf8_lossy(&output.stdout)
         );
@@ -111,6 +119,40 @@ fn address(name: &str) -> String {
         .unwrap();
     let key: Value = serde_json::from_slice(&output.stdout).unwrap();
     key["address"].as_str().unwrap().to_owned()
+}
+
+/// What is written and read follows the chain's token, with its decimals.
+#[test]
+fn amounts_are_of_the_chains_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("spec.json");
+    let (path, build) = (
+        spec.to_str().unwrap(),
+        ["chain-spec", "build", "--chain", "dev", "--out"],
+    );
+    let built = Command::new(env!("CARGO_BIN_EXE_quids"))
+        .args(build)
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&spec).unwrap()).unwrap();
+    json["properties"]["tokenSymbol"] = "SAP".into();
+    json["properties"]["tokenDecimals"] = 12.into();
+    std::fs::write(&spec, json.to_string()).unwrap();
+    let node = Node::start_on(&["--chain", path]);
+    let send = |amount| ["tx", "transfer", "--from", "alice", "--to", "bob", "--amount", amount];
+    let said = node.run_for_people(&send("1.5"));
+    assert!(said.contains("amount: 1.5 SAP") && !said.contains("QDS"), "{said}");
+    let sent = node.done(&send("2sap"));
+    assert_eq!(event(&sent, "Balances", "Transfer")["amount"], "2000000000000");
+    for (amount, words) in [
+        ("1qds", "the chain's token is SAP, not qds"),
+        ("0.0000000000001", "SAP has 12 decimals, these are 13"),
+    ] {
+        let said = node.refused_with(2, &send(amount));
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]
@@ -154,6 +196,11 @@ fn transactions_are_sent_and_their_outcome_is_told() {
         stale.contains("author_submitAndWatchExtrinsic was refused with code 1010"),
         "{stale}"
     );
+    let wrong = node.refused_with(
+        2,
+        &["tx", "transfer", "--from", "bob", "--to", "eve", "--amount", "1sap"],
+    );
+    assert!(wrong.contains("the chain's token is QDS, not sap"), "{wrong}");
     let ahead = node.done(&["tx", "remark", "--from", "charlie", "now", "--immortal", "--no-wait"]);
     assert_eq!(ahead["transaction"].as_str().map(str::len), Some(66));
 }

@@ -1,7 +1,7 @@
 //! `quids chain-spec`: writes chain specs, shows what they start from, and turns plain ones into raw ones.
 
 use super::{
-    CliError, format_amount,
+    CliError, Token,
     output::{Report, hex0x, write_new, write_out},
 };
 use crate::{
@@ -200,11 +200,12 @@ fn show(spec: &ChainSpec) -> Result<Report, CliError> {
     );
     let accounts = accounts(&genesis);
     let total = accounts.iter().fold(0u128, |sum, (_, free)| sum.saturating_add(free.0));
-    report.both("issuance", format_amount(Balance(total)), total.to_string());
+    let token = Token::of(&spec.properties);
+    report.both("issuance", token.show(Balance(total)), total.to_string());
     let mut text: Vec<_> = accounts
         .iter()
         .take(ACCOUNTS_SHOWN)
-        .map(|(who, free)| format!("{}  {}", eip55(who), format_amount(*free)))
+        .map(|(who, free)| format!("{}  {}", eip55(who), token.show(*free)))
         .collect();
     if let Some(more @ 1..) = accounts.len().checked_sub(ACCOUNTS_SHOWN) {
         text.push(format!("and {more} more"));

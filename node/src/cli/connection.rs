@@ -1,6 +1,6 @@
 //! A node over JSON-RPC: the requests that commands need, with typed answers. The only user of the RPC client.
 
-use super::{CliError, output::hex0x};
+use super::{CliError, Token, output::hex0x};
 use crate::extrinsic_builder::Metadata;
 use codec::{Decode, DecodeAll, Encode};
 use quids_api::names;
@@ -10,7 +10,7 @@ use quids_rpc::{
     client::{self, Client, ClientError},
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use std::time::Duration;
 
 /// An open connection.
@@ -50,6 +50,12 @@ impl Connection {
             .await
             .map_err(|error| refused(method, error))?;
         serde_json::from_value(answer).map_err(|error| malformed(method, error))
+    }
+
+    /// The chain's token, by its properties.
+    pub async fn token(&self) -> Result<Token, CliError> {
+        let properties: Map<String, Json> = self.request("system_properties", vec![]).await?;
+        Ok(Token::of(&properties))
     }
 
     /// Hash of the block at a height, or of the best block.

@@ -25,7 +25,7 @@ mod testnet;
 mod tx;
 mod upgrade;
 
-pub use amount::{AMOUNT_HELP, AmountError, format_amount, parse_amount};
+pub use amount::{AMOUNT_HELP, Amount, AmountError, Token, parse_amount};
 pub use error::CliError;
 pub use passphrase::{NewPassphraseArgs, PassphraseArgs};
 pub use run::RunArgs;

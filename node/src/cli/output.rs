@@ -1,6 +1,6 @@
 //! How results are printed: aligned lines for people, or one JSON object.
 
-use super::{CliError, format_amount};
+use super::{CliError, Token};
 use quids_core::Balance;
 use serde_json::{Map, Value as Json};
 use std::{
@@ -83,30 +83,33 @@ pub fn write_out(text: &str) {
 }
 
 /// The fields of an event or of an error in one line: `from: 0x…, amount: 1.5 QDS`.
-pub fn fields_text(fields: &Json) -> String {
+pub fn fields_text(fields: &Json, token: &Token) -> String {
     match fields {
         Json::Object(fields) => {
-            let field = |(name, value): (&String, &Json)| format!("{name}: {}", field_text(name, value));
+            let field = |(name, value): (&String, &Json)| format!("{name}: {}", field_text(name, value, token));
             fields.iter().map(field).collect::<Vec<_>>().join(", ")
         }
         Json::Null => String::new(),
-        other => value_text(other),
+        other => value_text(other, token),
     }
 }
 
-fn field_text(name: &str, value: &Json) -> String {
+fn field_text(name: &str, value: &Json, token: &Token) -> String {
     match value {
         Json::String(digits) if AMOUNT_FIELDS.contains(&name) => digits
             .parse()
-            .map_or_else(|_| digits.clone(), |plank| format_amount(Balance(plank))),
-        other => value_text(other),
+            .map_or_else(|_| digits.clone(), |plank| token.show(Balance(plank))),
+        other => value_text(other, token),
     }
 }
 
-fn value_text(value: &Json) -> String {
+fn value_text(value: &Json, token: &Token) -> String {
     match value {
-        Json::Object(_) => format!("{{ {} }}", fields_text(value)),
-        Json::Array(items) => format!("[{}]", items.iter().map(value_text).collect::<Vec<_>>().join(", ")),
+        Json::Object(_) => format!("{{ {} }}", fields_text(value, token)),
+        Json::Array(items) => {
+            let items = items.iter().map(|item| value_text(item, token));
+            format!("[{}]", items.collect::<Vec<_>>().join(", "))
+        }
         Json::String(text) => text.clone(),
         Json::Null => "none".into(),
         other => other.to_string(),
@@ -206,14 +209,17 @@ mod tests {
     #[test]
     fn amounts_in_events_are_written_in_qds() {
         let fields = json!({ "who": "0xAb", "amount": "1500000000000000000", "n": "7", "limit": null });
-        let mut parts: Vec<_> = fields_text(&fields).split(", ").map(str::to_owned).collect();
+        let mut parts: Vec<_> = fields_text(&fields, &Token::default())
+            .split(", ")
+            .map(str::to_owned)
+            .collect();
         parts.sort();
         assert_eq!(parts, ["amount: 1.5 QDS", "limit: none", "n: 7", "who: 0xAb"]);
         assert_eq!(
-            fields_text(&json!({ "result": { "Err": "BadOrigin" } })),
+            fields_text(&json!({ "result": { "Err": "BadOrigin" } }), &Token::default()),
             "result: { Err: BadOrigin }"
         );
-        assert_eq!(fields_text(&Json::Null), "");
+        assert_eq!(fields_text(&Json::Null, &Token::default()), "");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::{
     super::{
-        CliError,
+        CliError, Token,
         connection::Connection,
-        format_amount, keys,
+        keys,
         output::{Report, hex0x},
         tx::must_carry_key,
     },
@@ -54,7 +54,7 @@ pub async fn run(args: &SenderArgs, to: Option<AccountId20>, data: Vec<u8>) -> R
         return Ok(());
     }
     let receipt = wait(&connection, hash, Duration::from_secs(args.timeout)).await?;
-    tell(&mut report, &receipt);
+    tell(&mut report, &receipt, &connection.token().await?.of_contracts());
     report.print(args.node.json);
     if receipt.status == "0x1" {
         return Ok(());
@@ -154,7 +154,7 @@ async fn wait(connection: &Connection, hash: H256, timeout: Duration) -> Result<
 }
 
 /// Everything to tell of a transaction in a block.
-fn tell(report: &mut Report, receipt: &Receipt) {
+fn tell(report: &mut Report, receipt: &Receipt, token: &Token) {
     let number = |text: &str| parse_quantity(text).unwrap_or_default();
     let height = u64::try_from(number(&receipt.block_number)).unwrap_or_default();
     let gas = number(&receipt.gas_used);
@@ -167,7 +167,7 @@ fn tell(report: &mut Report, receipt: &Receipt) {
             u64::try_from(number(&receipt.transaction_index)).unwrap_or_default(),
         )
         .line("gas used", u64::try_from(gas).unwrap_or(u64::MAX))
-        .both("fee", format_amount(Balance(fee)), fee.to_string());
+        .both("fee", token.show(Balance(fee)), fee.to_string());
     if let Some(contract) = &receipt.contract_address {
         report.line("contract", contract.clone());
     }

@@ -71,7 +71,7 @@ pub struct ChainArgs {
     /// The token's name; by default NAME
     #[arg(long, value_name = "TEXT", value_parser = token)]
     token: Option<String>,
-    /// How many digits of an amount wallets write behind the point; Ethereum's take 18 for granted. Genesis balances, fees and bonds
+    /// How many digits of an amount wallets and this command line write behind the point; Ethereum's take 18 for granted. Genesis balances, fees and bonds
     /// are in the smallest unit, made for 18: with another number change those too
     #[arg(long, value_name = "N", default_value = "18", value_parser = clap::value_parser!(u8).range(0..=DECIMALS_MAX))]
     decimals: u8,

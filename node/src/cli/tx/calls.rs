@@ -1,9 +1,9 @@
 //! From a command to the call it makes.
 
-use super::CliError;
+use super::{Amount, CliError, Token};
 use crate::extrinsic_builder::{Arg, BuilderError, Metadata, encode_call};
 use codec::Encode;
-use quids_core::{AccountId20, Balance, Hash};
+use quids_core::{AccountId20, Hash};
 use quids_crypto::possession_message;
 use quids_keystore::{Purpose, Signer};
 use scale_value::{
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub enum Kind {
     Transfer {
         to: AccountId20,
-        amount: Balance,
+        amount: Amount,
         keep_alive: bool,
     },
     TransferAll {
@@ -53,7 +53,13 @@ impl Kind {
     }
 
     /// The call's bytes. Proofs of possession name the chain, by its genesis, and the account that calls.
-    pub fn encode(&self, metadata: &Metadata, genesis: Hash, account: AccountId20) -> Result<Vec<u8>, BuilderError> {
+    pub fn encode(
+        &self,
+        metadata: &Metadata,
+        genesis: Hash,
+        account: AccountId20,
+        token: &Token,
+    ) -> Result<Vec<u8>, CliError> {
         let key_call = |call, key: &dyn Signer| {
             let proof = possession_message(&genesis, &account, key.public());
             let proof = key.sign(Purpose::Possession, &proof)?;
@@ -63,14 +69,17 @@ impl Kind {
             ];
             encode_call(metadata, "System", call, &args)
         };
-        match self {
+        let encoded = match self {
             Self::Transfer { to, amount, keep_alive } => {
                 let call = if *keep_alive {
                     "transfer_keep_alive"
                 } else {
                     "transfer_allow_death"
                 };
-                let args = [("dest", Arg::Encoded(to.encode())), ("value", Arg::Number(amount.0))];
+                let args = [
+                    ("dest", Arg::Encoded(to.encode())),
+                    ("value", Arg::Number(token.read(amount)?.0)),
+                ];
                 encode_call(metadata, "Balances", call, &args)
             }
             Self::TransferAll { to, keep_alive } => {
@@ -99,7 +108,8 @@ impl Kind {
                 let call = encode_call(metadata, pallet, call, &args)?;
                 if *root { as_root(metadata, call) } else { Ok(call) }
             }
-        }
+        };
+        Ok(encoded?)
     }
 }
 
@@ -138,6 +148,7 @@ fn named_value(text: &str) -> Result<(String, Value), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::parse_amount;
     use quids_api::names;
     use quids_crypto::{KeyPair, SignatureScheme};
     use quids_executor::{Executor, ExecutorConfig};
@@ -170,12 +181,12 @@ mod tests {
         let kinds = [
             Kind::Transfer {
                 to,
-                amount: Balance(1),
+                amount: parse_amount("1plank").unwrap(),
                 keep_alive: false,
             },
             Kind::Transfer {
                 to,
-                amount: Balance(1),
+                amount: parse_amount("1plank").unwrap(),
                 keep_alive: true,
             },
             Kind::TransferAll { to, keep_alive: true },
@@ -193,7 +204,7 @@ mod tests {
         ];
         for metadata in built_in() {
             for kind in &kinds {
-                kind.encode(&metadata, Hash::zero(), to).unwrap();
+                kind.encode(&metadata, Hash::zero(), to, &Token::default()).unwrap();
             }
             authorize_upgrade(&metadata, &[1; 64]).unwrap();
             apply_upgrade(&metadata, vec![1]).unwrap();

@@ -4,9 +4,9 @@ mod calls;
 mod send;
 mod upgrade;
 
-use super::{AMOUNT_HELP, CliError, DEFAULT_RPC_URL, PassphraseArgs, block_on, keys, parse_amount};
+use super::{AMOUNT_HELP, Amount, CliError, DEFAULT_RPC_URL, PassphraseArgs, Token, block_on, keys, parse_amount};
 use clap::{Args, Subcommand};
-use quids_core::{AccountId20, Balance};
+use quids_core::AccountId20;
 use quids_crypto::SignatureScheme;
 use quids_keystore::Signer;
 use std::{path::PathBuf, sync::Arc};
@@ -38,7 +38,7 @@ pub struct SenderArgs {
     rpc: String,
     /// Paid to the author on top of the fee; written as an amount is
     #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_amount)]
-    tip: Balance,
+    tip: Amount,
     /// The transaction's number among the account's; by default the next one
     #[arg(long, value_name = "N")]
     nonce: Option<u64>,
@@ -72,7 +72,7 @@ pub enum TxCommand {
         #[arg(long, value_name = "NAME|ADDRESS", value_parser = keys::account)]
         to: AccountId20,
         #[arg(long, value_parser = parse_amount, help = AMOUNT_HELP)]
-        amount: Balance,
+        amount: Amount,
         /// Fail rather than let the sender's account fall below the existential deposit
         #[arg(long)]
         keep_alive: bool,
@@ -202,9 +202,10 @@ pub fn run(command: TxCommand) -> Result<(), CliError> {
     block_on(async {
         let sender = Sender::open(&submit.sender).await?;
         let (metadata, genesis, account) = (sender.metadata().clone(), sender.genesis(), sender.account());
+        let token = sender.token().clone();
         // A proof of possession is signed, for which a signer may wait for a person: on a thread of its own, since the
         // connection to the node must stay alive.
-        let encoded = tokio::task::spawn_blocking(move || kind.encode(&metadata, genesis, account)).await;
+        let encoded = tokio::task::spawn_blocking(move || kind.encode(&metadata, genesis, account, &token)).await;
         // UNWRAP: it is not cancelled, and a panic there is one here.
         let call = encoded.expect("encoding ends")?;
         if submit.no_wait {

@@ -1,11 +1,8 @@
 //! Signs a call for its chain, sends it, waits until it is final, and reads how it ended.
 
-use super::{super::connection::Connection, CliError, SenderArgs, keys};
+use super::{super::connection::Connection, CliError, SenderArgs, Token, keys};
 use crate::{
-    cli::{
-        format_amount,
-        output::{Report, fields_text, hex0x},
-    },
+    cli::output::{Report, fields_text, hex0x},
     extrinsic_builder::{Era, Event, Failure, Metadata, Phase, SigningContext, Unsigned, decode_events, failure},
 };
 use codec::Encode;
@@ -23,6 +20,8 @@ pub struct Sender {
     metadata: Metadata,
     version: RuntimeVersion,
     genesis: Hash,
+    token: Token,
+    tip: Balance,
     account: AccountId20,
     key: Arc<dyn Signer>,
     args: SenderArgs,
@@ -36,6 +35,7 @@ pub struct Included {
     index: u32,
     /// Fee and tip, if the transaction paid any.
     paid: Option<(Balance, Balance)>,
+    token: Token,
     failure: Option<Failure>,
     events: Vec<Event>,
 }
@@ -49,12 +49,15 @@ impl Sender {
         let best = connection.block_hash(None).await?;
         let version = connection.call(names::CORE_VERSION, &[], best).await?;
         let metadata = connection.metadata(best).await?;
+        let token = connection.token().await?;
         let account = args.account.unwrap_or_else(|| key.account_id());
         Ok(Self {
             connection,
             metadata,
             version,
             genesis,
+            tip: token.read(&args.tip)?,
+            token,
             account,
             key,
             args: args.clone(),
@@ -63,6 +66,11 @@ impl Sender {
 
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// What amounts are of.
+    pub fn token(&self) -> &Token {
+        &self.token
     }
 
     pub fn genesis(&self) -> Hash {
@@ -152,7 +160,7 @@ impl Sender {
             era,
             era_hash,
             nonce: Nonce(nonce),
-            tip: self.args.tip,
+            tip: self.tip,
         };
         let unsigned = Unsigned::new(&self.metadata, call, &context)?;
         // On a thread of its own: a signer may wait for a person, and the connection to the node must stay alive.
@@ -183,6 +191,7 @@ impl Sender {
             height: self.connection.height(block).await?,
             index,
             paid: events.iter().rev().find_map(paid),
+            token: self.token.clone(),
             failure: events.iter().find_map(|event| failure(&self.metadata, event)),
             events,
         })
@@ -228,9 +237,9 @@ impl Included {
             .line("index", self.index);
         let (fee, tip) = self.paid.unwrap_or_default();
         report
-            .both("fee", format_amount(fee), fee.to_string())
-            .both("tip", format_amount(tip), tip.to_string());
-        let text: Vec<_> = self.events.iter().map(event_text).collect();
+            .both("fee", self.token.show(fee), fee.to_string())
+            .both("tip", self.token.show(tip), tip.to_string());
+        let text: Vec<_> = self.events.iter().map(|event| event_text(event, &self.token)).collect();
         report.both(
             "events",
             text.join("\n"),
@@ -263,8 +272,8 @@ impl Included {
     }
 }
 
-fn event_text(event: &Event) -> String {
-    format!("{}.{}  {}", event.pallet, event.name, fields_text(&event.fields))
+fn event_text(event: &Event, token: &Token) -> String {
+    format!("{}.{}  {}", event.pallet, event.name, fields_text(&event.fields, token))
 }
 
 fn event_json(event: &Event) -> Json {
