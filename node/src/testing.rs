@@ -194,17 +194,17 @@ impl TestChain {
     }
 }
 
-/// The code with other names for its exports, which come before whatever else in it has them.
+/// The code with other names for its imports or exports, which come before whatever else in it has them.
 ///
 /// # Panics
-/// If it has no such export, or a new name is longer or shorter.
+/// If it has no such name, or a new name is longer or shorter.
 #[must_use]
 pub fn renamed(code: &[u8], names: &[(&str, &str)]) -> Vec<u8> {
     let mut changed = code.to_vec();
     for (name, other) in names {
         assert_eq!(name.len(), other.len(), "{name}, {other}");
         let at = code.windows(name.len()).position(|found| found == name.as_bytes());
-        let at = at.expect("the code exports the name");
+        let at = at.expect("the code has the name");
         changed[at..at + name.len()].copy_from_slice(other.as_bytes());
     }
     changed

@@ -6,7 +6,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicBool, AtomicU16, Ordering},
     time::{Duration, Instant},
 };
@@ -21,8 +21,11 @@ pub struct Net {
 }
 
 pub struct Node {
+    /// The binary that it runs, and is asked by.
+    pub program: PathBuf,
     pub config: PathBuf,
     pub rpc: u16,
+    pub prometheus: u16,
     process: Option<Child>,
 }
 
@@ -65,8 +68,10 @@ impl Net {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let nodes = (0..count).map(|index| Node {
+            program: env!("CARGO_BIN_EXE_quids").into(),
             config: out.join(format!("node-{index}/config.toml")),
             rpc: first + count + index,
+            prometheus: first + 2 * count + index,
             process: None,
         });
         Self {
@@ -151,7 +156,7 @@ impl Node {
 
     pub fn start_as(&mut self, env: &[(&str, &str)], arguments: &[&str]) {
         let log = File::options().append(true).create(true).open(self.log()).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_quids"))
+        let process = Command::new(&self.program)
             .arg("run")
             .arg("--config")
             .arg(&self.config)
@@ -201,9 +206,12 @@ impl Node {
     }
 
     pub fn has_ended(&mut self) -> bool {
-        self.process
-            .as_mut()
-            .is_some_and(|process| process.try_wait().unwrap().is_some())
+        self.outcome().is_some()
+    }
+
+    /// How it ended, if it did.
+    pub fn outcome(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut()?.try_wait().unwrap()
     }
 
     pub fn try_rpc(&self, method: &str, params: Value) -> Option<Value> {
@@ -233,6 +241,20 @@ impl Node {
         let answer = String::from_utf8(answer).ok()?;
         let (_, body) = answer.split_once("\r\n\r\n")?;
         serde_json::from_str(body).ok()
+    }
+
+    /// As a monitoring system reads them.
+    pub fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.prometheus)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     pub fn rpc(&self, method: &str, params: Value) -> Value {
@@ -291,7 +313,7 @@ pub fn heights() -> u64 {
 
 /// Runs the command line against a node; its output.
 pub fn quids(node: &Node, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_quids"))
+    let output = Command::new(&node.program)
         .args(arguments)
         .args(["--rpc", &format!("ws://127.0.0.1:{}", node.rpc)])
         .output()

@@ -1,12 +1,14 @@
 //! New code on a network that goes on: one upgrade at whose every step another node is asked, and several in a row.
 
 use crate::net::*;
+use quids_node::testing::renamed;
 use quids_runtime_wasm::WASM_NEXT;
 use quids_wasm_builder::{BuildRequest, Builder, Toolchain};
 use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Instant,
 };
@@ -127,6 +129,36 @@ fn the_runtime_is_replaced_while_all_decide() {
     let decides = || (height + 2..height + 200).any(|at| has_decided(&net.log(3)[told..], at));
     assert!(wait(decides), "{}", net.log(3));
     net.agree_on(&net.all(), height + 3);
+    begins_with_a_snapshot(&mut net, 4);
+}
+
+/// A node that has nothing but a snapshot from after the upgrade goes on from there.
+fn begins_with_a_snapshot(net: &mut Net, index: usize) {
+    net.nodes[index].stop();
+    let base = net.nodes[index].config.parent().unwrap().to_owned();
+    let (base, file) = (base.to_str().unwrap(), net.folder.path().join("snapshot"));
+    let file = file.to_str().unwrap();
+    let (is_done, said) = quids_offline(
+        &["snapshot", "export", "--json", "--out", file, "--base-path", base],
+        net,
+    );
+    assert!(is_done, "{said}");
+    let told: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap_or_else(|_| panic!("{said}"));
+    let height = told["height"].as_u64().unwrap();
+    let hash = net.nodes[0].rpc("chain_getBlockHash", json!([height]));
+    fs::remove_dir_all(net.nodes[index].config.with_file_name("chains")).unwrap();
+    let block = hash.as_str().unwrap();
+    let (is_done, said) = quids_offline(
+        &["snapshot", "import", file, "--block", block, "--base-path", base],
+        net,
+    );
+    assert!(is_done, "{said}");
+    net.nodes[index].start();
+    let has = |node: &Node| node.height().is_some_and(|found| found > height + 2);
+    assert!(wait(|| has(&net.nodes[index])), "{}", net.log(index));
+    let hash_at = |node: &Node| node.rpc("chain_getBlockHash", json!([height + 2]));
+    assert_eq!(hash_at(&net.nodes[index]), hash_at(&net.nodes[0]));
+    assert_eq!(version(&net.nodes[index]), version(&net.nodes[0]));
 }
 
 /// The runtime of this repository with a feature.
@@ -209,4 +241,102 @@ fn three_upgrades_in_a_row_are_followed_by_all() {
     net.nodes[4].start();
     net.agree_on(&net.all(), height + 2);
     assert_eq!(version(&net.nodes[4]), 4);
+}
+
+/// This node as its next version may be: with one more host function, `ext_log_v2`.
+fn newer() -> PathBuf {
+    let this = Path::new(env!("CARGO_BIN_EXE_quids"));
+    // As the tests are built, so that nothing but what the feature reaches is built anew.
+    let build = [
+        "build",
+        "--locked",
+        "--workspace",
+        "--bin",
+        "quids-newer",
+        "--features",
+        "quids-node/next-level",
+    ];
+    let built = Command::new(env!("CARGO"))
+        .args(build)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    this.with_file_name("quids-newer")
+}
+
+/// The chain comes to code that two of its nodes are too old for, a validator and a follower: they are told ahead, stop where they
+/// would have to guess, say what to do, and go on where they were as soon as that is done. The others never wait.
+#[test]
+#[ignore = "builds a newer binary: scripts/test --long"]
+fn nodes_that_are_too_old_are_told_stop_and_go_on_when_replaced() {
+    let newer = newer();
+    let mut net = Net::new(4, 1);
+    let old = [3, 4];
+    for node in &mut net.nodes[..3] {
+        node.program = newer.clone();
+    }
+    net.nodes.iter_mut().for_each(Node::start);
+    net.agree_on(&net.all(), 2);
+    let code = net.folder.path().join("code.wasm");
+    fs::write(&code, renamed(WASM_NEXT, &[("ext_log_v1", "ext_log_v2")])).unwrap();
+    let compat = |node: &Node| {
+        let output = Command::new(&node.program)
+            .args(["runtime", "compat"])
+            .arg(&code)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(compat(&net.nodes[0]).0);
+    let (runs_here, said) = compat(&net.nodes[3]);
+    assert!(!runs_here && said.contains("ext_log_v2"), "{said}");
+
+    for (node, member) in [(0, "alice"), (1, "bob")] {
+        let raise = ["upgrade", "raise-host-level", "3", "--from", member];
+        quids(&net.nodes[node], &raise);
+    }
+    let says = |net: &Net, words: &str| old.iter().all(|node| net.log(*node).contains(words));
+    let level = "the chain allows its code host functions of level 3";
+    assert!(wait(|| says(&net, level)), "{}", net.log(3));
+    let missing = |node: &Node| {
+        let metrics = node.metrics();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("quids_upgrade_missing_host_level"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+    };
+    assert_eq!((missing(&net.nodes[0]), missing(&net.nodes[4])), (Some(0), Some(3)));
+
+    let nodes = &net.nodes;
+    let at = schedule(&[&nodes[0], &nodes[1], &nodes[2], &nodes[0]], 0, &code);
+    let before = version(&net.nodes[0]);
+    for node in old {
+        assert!(wait(|| net.nodes[node].has_ended()), "{}", net.log(node));
+        let (outcome, log) = (net.nodes[node].outcome().unwrap(), net.log(node));
+        assert!(
+            !outcome.success() && log.contains("install a newer quids"),
+            "{outcome}: {log}"
+        );
+        // It was told of the code itself before.
+        let place = |words: &str| log.rfind(words).unwrap_or_else(|| panic!("no {words}: {log}"));
+        assert!(
+            place("this node cannot run the code of proposal 0") < place("install a newer quids"),
+            "{log}"
+        );
+    }
+    net.agree_on(&[0, 1, 2], at + 2);
+    assert_switched(&net.nodes[2], at, &before);
+    // Who only starts it again learns the same, and spoils nothing.
+    let told = net.log(4).len();
+    net.nodes[4].start();
+    assert!(wait(|| net.nodes[4].has_ended()), "{}", net.log(4));
+    assert!(net.log(4)[told..].contains("install a newer quids"), "{}", net.log(4));
+    for node in old {
+        net.nodes[node].program = newer.clone();
+        net.nodes[node].start();
+    }
+    let height = net.nodes[0].height().unwrap();
+    net.agree_on(&net.all(), height + 3);
+    assert_ne!(version(&net.nodes[4]), before);
 }

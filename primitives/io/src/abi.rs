@@ -39,7 +39,7 @@ pub enum ValueType {
 /// (`well_known_keys::HOST_LEVEL`), not of the node that checks it: or nodes of two versions would find two states. So whoever adds
 /// functions raises this, and gives each its level, which the check holds against the state's. A new ABI version is a level too. A
 /// node that is behind the state's level checks nothing: it says that it is too old.
-pub const HOST_LEVEL: u32 = 2;
+pub const HOST_LEVEL: u32 = if cfg!(feature = "next-level") { 3 } else { 2 };
 
 /// The level that a state has under `well_known_keys::HOST_LEVEL`: 1 without one. Errors: what is there is no `u32`.
 pub fn state_level(stored: Option<&[u8]>) -> Result<u32, codec::Error> {
@@ -83,6 +83,11 @@ pub const HOST_FUNCTIONS: &[HostFunction] = &[
     function("ext_hash_keccak_256_v1", &[I32, I32, I32], &[]),
     function("ext_hash_quantum_resistant_v1", &[I32, I32, I32, I32, I32], &[]),
     function("ext_log_v1", &[I32, I32, I32], &[]),
+    #[cfg(feature = "next-level")]
+    HostFunction {
+        level: 3,
+        ..function("ext_log_v2", &[I32, I32, I32], &[])
+    },
     function("ext_panic_v1", &[I32, I32], &[]),
     function("ext_runtime_check_v1", &[I32, I32, I32, I32], &[I64]),
     HostFunction {

@@ -74,17 +74,17 @@ pub(crate) enum HostFailure {
 }
 
 macro_rules! host_functions {
-    ($($name:literal => $function:path,)*) => {
+    ($($(#[$meta:meta])* $name:literal => $function:path,)*) => {
         /// Links every host function.
         pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
-            $(linker.func_wrap(abi::MODULE, $name, $function)?;)*
+            $($(#[$meta])* linker.func_wrap(abi::MODULE, $name, $function)?;)*
             let (module, alias, _) = abi::KECCAK_ALIAS;
             linker.func_wrap(module, alias, crypto::keccak_256)?;
             Ok(())
         }
 
         pub(crate) fn linked_names() -> Vec<&'static str> {
-            vec![$($name),*]
+            [$($(#[$meta])* $name),*].to_vec()
         }
     };
 }
@@ -100,6 +100,8 @@ host_functions! {
     "ext_hash_keccak_256_v1" => crypto::keccak_256,
     "ext_hash_quantum_resistant_v1" => crypto::quantum_resistant,
     "ext_log_v1" => system::log,
+    #[cfg(feature = "next-level")]
+    "ext_log_v2" => system::log,
     "ext_panic_v1" => system::panic,
     "ext_runtime_check_v1" => system::runtime_check_v1,
     "ext_runtime_check_v2" => system::runtime_check_v2,
