@@ -10,7 +10,7 @@ use pallet_system::{AccountData, OpenAccount};
 use quids_core::{AUTHOR_ENGINE_ID, AccountId20, ArithmeticError, Balance, DigestItem, DispatchError};
 use quids_support::{
     ensure,
-    traits::{Currency, Get},
+    traits::{AccountObserver, Currency, Get},
 };
 
 impl<T: Config> Currency for Pallet<T> {
@@ -46,6 +46,7 @@ impl<T: Config> Currency for Pallet<T> {
             to: *to,
             amount,
         });
+        T::Observers::on_transfer(from, to, amount);
         Ok(())
     }
 

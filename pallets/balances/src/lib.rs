@@ -122,7 +122,7 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Transfers from the free balance. Removes the sender if it ends below the existential deposit.
         #[pallet::call_index(0)]
-        #[pallet::weight(weights::transfer_allow_death())]
+        #[pallet::weight(costs::transfer::<T>(weights::transfer_allow_death()))]
         pub fn transfer_allow_death(
             origin: Origin,
             dest: AccountId20,
@@ -134,7 +134,7 @@ pub mod pallet {
 
         /// Transfers from the free balance; fails if the sender would end below the existential deposit.
         #[pallet::call_index(3)]
-        #[pallet::weight(weights::transfer_keep_alive())]
+        #[pallet::weight(costs::transfer::<T>(weights::transfer_keep_alive()))]
         pub fn transfer_keep_alive(
             origin: Origin,
             dest: AccountId20,
@@ -146,7 +146,7 @@ pub mod pallet {
 
         /// Transfers everything that can be transferred; with `keep_alive` all but the existential deposit.
         #[pallet::call_index(4)]
-        #[pallet::weight(weights::transfer_all())]
+        #[pallet::weight(costs::transfer::<T>(weights::transfer_all()))]
         pub fn transfer_all(origin: Origin, dest: AccountId20, keep_alive: bool) -> DispatchResult {
             let from = ensure_signed(origin)?;
             let value = Self::transferable(&from, keep_alive);
@@ -156,7 +156,8 @@ pub mod pallet {
         /// Sets an account's free balance, issuing or burning the difference. Root only. A balance below the
         /// existential deposit is set to 0.
         #[pallet::call_index(8)]
-        #[pallet::weight(weights::force_set_balance())]
+        // The account may be new, or may go.
+        #[pallet::weight(costs::observed::<T>(weights::force_set_balance(), 1))]
         pub fn force_set_balance(
             origin: Origin,
             who: AccountId20,
@@ -168,7 +169,8 @@ pub mod pallet {
 
         /// Burns from the sender's free balance.
         #[pallet::call_index(10)]
-        #[pallet::weight(weights::burn())]
+        // The sender may go, and be new once more by what it gets back of its fee.
+        #[pallet::weight(costs::observed::<T>(weights::burn(), 2))]
         pub fn burn(origin: Origin, #[pallet::compact] value: Balance, keep_alive: bool) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::burn_free(&who, value, !keep_alive)
@@ -211,7 +213,7 @@ pub mod pallet {
     impl<T: Config> Hooks for Pallet<T> {
         /// Accounts for `on_finalize`.
         fn on_initialize(_height: Height) -> Weight {
-            costs::ON_FINALIZE
+            costs::on_finalize::<T>()
         }
 
         fn on_finalize(_height: Height) {

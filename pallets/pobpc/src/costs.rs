@@ -1,9 +1,9 @@
 //! Weights of heights, by hand: storage at reference costs, keys at their size; and for how much the measured weights of calls are taken.
 
-use crate::weights;
+use crate::{Config, weights};
 use quids_core::Weight;
 use quids_pobpc::SEATS_MAX;
-use quids_support::limits::cost;
+use quids_support::{limits::cost, traits::AccountObserver};
 
 /// A block of a chain without validators: the counter, and that there is no committee.
 pub const NO_CONSENSUS: Weight = cost::of(1_000_000, 2, 1);
@@ -43,9 +43,10 @@ pub const fn withdraw() -> Weight {
     weights::withdraw(SEATS)
 }
 
-/// Twice, since the validation of a report without a signature verifies as much.
-pub const fn report() -> Weight {
-    weights::report(SEATS, ACTIVE_MAX).saturating_mul(2)
+/// Twice, since the validation of a report without a signature verifies as much. The reporter may be new by the reward.
+pub const fn report<T: Config>() -> Weight {
+    let verified = weights::report(SEATS, ACTIVE_MAX).saturating_mul(2);
+    verified.saturating_add(T::Observers::WEIGHT)
 }
 
 /// For so many signatures: a committee has no more than half as many seats again, or they would prove nothing.

@@ -275,7 +275,7 @@ pub mod pallet {
         /// Proves that a member signed two messages for one place: it is slashed and jailed. Anybody may, also without a
         /// signature, then without a reward. Free if it proves something new.
         #[pallet::call_index(6)]
-        #[pallet::weight((costs::report(), DispatchClass::Operational))]
+        #[pallet::weight((costs::report::<T>(), DispatchClass::Operational))]
         pub fn report(origin: Origin, evidence: Evidence) -> DispatchResultWithPostInfo {
             let reporter = match origin {
                 Origin::None => None,

@@ -5,7 +5,10 @@ use codec::{Decode, Encode};
 use quids_api::signing::{Certificates, SIGNING_QUEUE_MAX};
 use quids_core::Weight;
 use quids_pobpc::SEATS_MAX;
-use quids_support::{limits::cost, traits::Get};
+use quids_support::{
+    limits::cost,
+    traits::{AccountObserver, Get},
+};
 use scale_info::TypeInfo;
 
 /// What a gas weighs. Measured by `quids bench evm`; see the README.
@@ -55,10 +58,16 @@ pub fn to_gas<T: Config>(weight: Weight) -> u64 {
     part(weight.ref_time, ref_time).max(part(weight.proof_size, proof_size))
 }
 
-/// The weight of so much gas.
+/// What making or removing an account takes of gas at least, after refunds: an authorisation (EIP-7702) 25 000, of which a fifth may
+/// be refunded. Before Cancun contracts were destroyed for less.
+const ACCOUNT_GAS: u64 = 20_000;
+
+/// The weight of so much gas: that of the execution, and of observers of accounts who may be told of its sender and of others.
 pub fn gas<T: Config>(gas: u64) -> Weight {
     let GasWeight { ref_time, proof_size } = T::GasWeight::get();
+    let told = (gas / ACCOUNT_GAS).saturating_add(1);
     Weight::new(gas.saturating_mul(ref_time), gas.saturating_mul(proof_size))
+        .saturating_add(T::Observers::WEIGHT.saturating_mul(told))
 }
 
 /// The weight of a transaction that has, or has used, so much gas. With what every extrinsic weighs it is just that of the gas:

@@ -12,11 +12,12 @@ use quids_support::{
     filter::CallFilter,
     limits::BlockLimits,
     origin::Origin,
-    traits::Currency,
+    traits::{AccountObserver, Currency},
 };
 use quids_testing::{
     RecentHashes, TestExternalities, TestRuntime, Version, account, assert_event, assert_noop, assert_ok, test_runtime,
 };
+use std::cell::RefCell;
 
 /// A pallet that asks a contract.
 #[quids_support::pallet(name = "Oracle")]
@@ -99,10 +100,26 @@ constant!(pub Fees: FeeSchedule = FeeSchedule {
     per_proof_byte: Balance(1),
 });
 
+thread_local! {
+    static NEW: RefCell<Vec<AccountId20>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the accounts that came to be.
+pub struct Told;
+
+impl AccountObserver for Told {
+    const WEIGHT: Weight = Weight::new(1_000_000, 100);
+
+    fn on_new_account(who: &AccountId20) {
+        NEW.with_borrow_mut(|new| new.push(*who));
+    }
+}
+
 impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
     type BlockHashCount = RecentHashes;
     type Version = Version;
+    type Observers = Told;
 }
 impl pallet_timestamp::Config for Runtime {
     type MinimumPeriod = MinimumPeriod;
@@ -348,6 +365,31 @@ fn the_gas_weighs_what_the_call_declares() {
             assert_eq!(result.is_ok(), enough, "{gas_limit} gas: {result:?}");
         }
     });
+}
+
+#[test]
+fn accounts_of_the_evm_are_told_and_weighed() {
+    let pay = |gas_limit| Call::<Runtime>::call {
+        to: account(9),
+        value: U256::from(5),
+        input: Vec::new(),
+        gas_limit,
+    };
+    test(|| {
+        NEW.take();
+        for new in [vec![account(9)], Vec::new()] {
+            assert_ok!(extrinsic(pay(30_000)));
+            assert_eq!(NEW.take(), new);
+        }
+        let contract = deploy(COUNTER);
+        assert_eq!(NEW.take(), [contract]);
+    });
+    // Its sender's, and one more for each 20 000 gas.
+    for (gas, times) in [(19_999, 1), (20_000, 2), (60_001, 4)] {
+        let declared = RuntimeCall::from(pay(gas)).dispatch_info().weight;
+        let observers = Told::WEIGHT.saturating_mul(times);
+        assert_eq!(declared, Weight::new(gas * 12_500, gas).saturating_add(observers));
+    }
 }
 
 /// Counts its calls in slot 0 and returns the count.

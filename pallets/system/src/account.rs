@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use quids_core::{AccountId20, Balance, Nonce};
+use quids_support::traits::AccountObserver;
 use scale_info::{Path, Type, TypeInfo, build::Fields};
 
 /// What is stored of an account. FRAME's `AccountInfo`.
@@ -132,10 +133,11 @@ impl<T: Config> OpenAccount<T> {
         self.info.consumers > 0
     }
 
-    /// Writes the account back. The provider count follows `data.flags`; an account that lost its last provider and
-    /// has no sufficient reason to exist is removed.
+    /// Writes the account back, and tells observers if it has come to be or gone. The provider count follows `data.flags`; an account
+    /// that lost its last provider and has no sufficient reason to exist is removed.
     pub fn store(mut self) {
         let is_providing = self.info.data.is_providing();
+        let is_new = is_providing && !self.was_providing;
         match (self.was_providing, is_providing) {
             (false, true) => {
                 self.info.providers = self.info.providers.saturating_add(1);
@@ -146,6 +148,7 @@ impl<T: Config> OpenAccount<T> {
                 if self.info.providers == 0 && self.info.sufficients == 0 {
                     quids_io::storage::clear(&self.key);
                     Pallet::<T>::deposit_event(Event::KilledAccount { account: self.who });
+                    T::Observers::on_killed_account(&self.who);
                     return;
                 }
             }
@@ -153,5 +156,8 @@ impl<T: Config> OpenAccount<T> {
         }
         self.info
             .using_encoded(|bytes| quids_io::storage::set(&self.key, bytes));
+        if is_new {
+            T::Observers::on_new_account(&self.who);
+        }
     }
 }

@@ -37,7 +37,7 @@ pub mod pallet {
     use super::*;
     use quids_api::RuntimeVersion;
     use quids_crypto::{PublicKey, Signature, SignatureScheme};
-    use quids_support::{events::EventRecord, limits::BlockLimits, prelude::*};
+    use quids_support::{events::EventRecord, limits::BlockLimits, prelude::*, traits::AccountObserver};
 
     #[pallet::config]
     pub trait Config: Composition<RuntimeEvent: From<Event<Self>>> {
@@ -50,6 +50,8 @@ pub mod pallet {
         /// The version of this runtime.
         #[pallet::constant]
         type Version: Get<RuntimeVersion>;
+        /// Who is told of accounts that come to be and go, and of transfers; `()`: nobody.
+        type Observers: AccountObserver;
     }
 
     #[pallet::pallet]

@@ -127,8 +127,8 @@ impl<T: pallet_pobpc::Config> Get<Option<AccountId20>> for NextAuthor<T> {
 }
 
 /// Configures standard pallets with the constants of this module: `configure!(Runtime: System, Upgrade = Migrations)`. `System`
-/// takes its version from `CurrentVersion`, which [`runtime!`](crate::runtime) makes; `Upgrade` may be given the migrations that
-/// take many blocks.
+/// takes its version from `CurrentVersion`, which [`runtime!`](crate::runtime) makes, and may be given the observers of accounts, as
+/// in `System = (Mine, Other)`; `Upgrade` may be given the migrations that take many blocks.
 #[macro_export]
 macro_rules! configure {
     ($runtime:ident: $($pallet:ident $(= $given:ty)?),+ $(,)?) => {
@@ -141,10 +141,14 @@ macro_rules! configure {
 #[macro_export]
 macro_rules! __configure {
     (System $runtime:ident) => {
+        $crate::__configure!(System $runtime ());
+    };
+    (System $runtime:ident $observers:ty) => {
         impl $crate::__private::pallet_system::Config for $runtime {
             type BlockLimits = $crate::config::Limits;
             type BlockHashCount = $crate::config::HashCount;
             type Version = CurrentVersion;
+            type Observers = $observers;
         }
     };
     (Timestamp $runtime:ident) => {

@@ -1,6 +1,6 @@
 //! Ports between pallets: a pallet names what it needs by these, the runtime wires who provides it.
 
-use quids_core::{AccountId20, Balance, DispatchError, Height};
+use quids_core::{AccountId20, Balance, DispatchError, Height, Weight};
 use quids_pobpc::{SigningCertificate, SigningRequest};
 
 /// A value known at compile time or read from storage.
@@ -26,6 +26,57 @@ macro_rules! constant {
 pub trait BlockHeight {
     fn height() -> Height;
 }
+
+/// A pallet that is told what becomes of accounts: `pallet_system::Config::Observers` names one, a tuple of them, or `()`. What it
+/// writes is undone with a call that fails.
+///
+/// It is told of every account that comes to be and that goes, as often as the events `System.NewAccount` and
+/// `System.KilledAccount` say it: also by fees, rewards, in the EVM, at genesis. Of transfers it is told as often as the event
+/// `Balances.Transfer` is there. What else moves value is no transfer: fees, rewards, slashes, reserves, burning, and whatever the
+/// EVM moves.
+///
+/// It may not change accounts and their balances, since whoever tells it may be about to write what it has read of them. What it writes
+/// should hang on the accounts that it is told of, or be added to a sum: a key that all transactions read and write makes them wait
+/// for each other.
+pub trait AccountObserver {
+    /// What any of the methods takes, at most. The calls of the standard pallets weigh as much more as they may tell of, and so does
+    /// the EVM's gas by the rules since Cancun, before which destroying contracts took less. Those of other pallets are measured with
+    /// the observers in place.
+    const WEIGHT: Weight;
+
+    fn on_new_account(_who: &AccountId20) {}
+    /// The account's nonce and balances are gone.
+    fn on_killed_account(_who: &AccountId20) {}
+    /// After the balances have changed. `from` may be `to`, and the amount 0.
+    fn on_transfer(_from: &AccountId20, _to: &AccountId20, _amount: Balance) {}
+}
+
+macro_rules! observers {
+    ($($name:ident)*) => {
+        impl<$($name: AccountObserver),*> AccountObserver for ($($name,)*) {
+            const WEIGHT: Weight = Weight::ZERO$(.saturating_add($name::WEIGHT))*;
+
+            fn on_new_account(who: &AccountId20) {
+                $($name::on_new_account(who);)*
+            }
+            fn on_killed_account(who: &AccountId20) {
+                $($name::on_killed_account(who);)*
+            }
+            fn on_transfer(from: &AccountId20, to: &AccountId20, amount: Balance) {
+                $($name::on_transfer(from, to, amount);)*
+            }
+        }
+    };
+}
+
+/// Nobody.
+impl AccountObserver for () {
+    const WEIGHT: Weight = Weight::ZERO;
+}
+observers!(A);
+observers!(A B);
+observers!(A B C);
+observers!(A B C D);
 
 /// Moving and holding the chain's own token.
 pub trait Currency {

@@ -59,6 +59,7 @@ macro_rules! mock_runtime {
             type BlockLimits = $crate::Limits;
             type BlockHashCount = $crate::RecentHashes;
             type Version = $crate::Version;
+            type Observers = ();
         }
 
         $crate::test_runtime!($runtime);

@@ -2,5 +2,6 @@
 
 mod calls;
 mod mock;
+mod observers;
 mod payment;
 mod properties;

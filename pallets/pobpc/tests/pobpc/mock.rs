@@ -46,6 +46,7 @@ impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
     type BlockHashCount = RecentHashes;
     type Version = Version;
+    type Observers = ();
 }
 
 impl pallet_balances::Config for Runtime {

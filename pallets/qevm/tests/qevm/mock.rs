@@ -64,6 +64,7 @@ impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
     type BlockHashCount = HashCount;
     type Version = Version;
+    type Observers = ();
 }
 
 impl pallet_timestamp::Config for Runtime {

@@ -40,6 +40,7 @@ impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
     type BlockHashCount = RecentHashes;
     type Version = Version;
+    type Observers = ();
 }
 
 /// Runs in the first block.

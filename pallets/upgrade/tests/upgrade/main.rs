@@ -57,6 +57,7 @@ impl pallet_system::Config for Runtime {
     type BlockLimits = Limits;
     type BlockHashCount = HashCount;
     type Version = Version;
+    type Observers = ();
 }
 
 constant!(pub Lead: Height = Height(3));
