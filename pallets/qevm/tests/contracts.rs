@@ -11,7 +11,7 @@ use quids_support::{
     dispatch::{DispatchResult, GetDispatchInfo},
     filter::CallFilter,
     limits::BlockLimits,
-    origin::Origin,
+    origin::{EnsureRoot, Origin},
     traits::{AccountObserver, Currency},
 };
 use quids_testing::{
@@ -130,6 +130,7 @@ impl pallet_balances::Config for Runtime {
 }
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
+    type AdminOrigin = EnsureRoot;
 }
 impl pallet_utility::Config for Runtime {
     type CallsMax = CallsMax;

@@ -1,9 +1,16 @@
 //! Tests of the pallet: a runtime of it and the system pallet, and a test for each behaviour.
 
 use pallet_starter::{Call, Counts, Error, Event, Total};
+use proptest::prelude::{Just, Strategy, prop_oneof};
 use quids_core::DispatchError;
-use quids_support::{constant, origin::Origin};
-use quids_testing::{TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, mock_runtime};
+use quids_support::{
+    constant,
+    origin::{EnsureRoot, Origin},
+};
+use quids_testing::{
+    TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, mock_runtime,
+    property::{accounts, check_histories},
+};
 
 mock_runtime! {
     /// A test runtime.
@@ -14,6 +21,7 @@ constant!(pub StepMax: u32 = 10);
 
 impl pallet_starter::Config for Runtime {
     type StepMax = StepMax;
+    type AdminOrigin = EnsureRoot;
 }
 
 const ALICE: Origin = Origin::Signed(account(1));
@@ -60,6 +68,29 @@ fn root_starts_a_count_anew() {
         assert!(!Counts::<Runtime>::contains_key(&who));
         assert_eq!(Total::<Runtime>::get(), 5);
     });
+}
+
+// Any calls by any account, in any order: after each the pallet's `try_state` is asked as well.
+#[test]
+fn nobody_has_counted_what_is_not_in_the_total() {
+    let who = || accounts(3);
+    let call = prop_oneof![
+        (who(), 0..=11u32).prop_map(|(who, by)| (Origin::Signed(who), Call::count { by })),
+        who().prop_map(|who| (Origin::Root, Call::restart { who })),
+    ];
+    check_histories(
+        50,
+        30,
+        Just(()),
+        call,
+        |()| state(),
+        |(origin, call)| {
+            // Whether it succeeds is another test's matter.
+            let _ = Runtime::call(*origin, call.clone());
+            let counted: u128 = Counts::<Runtime>::iter().map(|(_, count)| u128::from(count)).sum();
+            assert!(counted <= Total::<Runtime>::get());
+        },
+    );
 }
 
 #[test]

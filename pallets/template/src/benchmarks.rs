@@ -6,7 +6,7 @@ use alloc::{vec, vec::Vec};
 use quids_core::{AccountId20, Weight};
 use quids_support::{
     benchmark::{Benchmark, Benchmarks},
-    origin::Origin,
+    origin::{EnsureOrigin, Origin},
 };
 
 const WHO: AccountId20 = AccountId20([0xc1; 20]);
@@ -23,8 +23,9 @@ impl<T: Config> Benchmarks for Pallet<T> {
                 Ok((Origin::Signed(WHO), Call::give { amount: 10 }))
             }),
             Benchmark::new("set_limit", [], |[]| {
+                let admin = T::AdminOrigin::passing().ok_or("nobody may set the limit")?;
                 let limit = Limit::from_amount(10);
-                Ok((Origin::Root, Call::set_limit { limit }))
+                Ok((admin, Call::set_limit { limit }))
             }),
             #[cfg(feature = "next")]
             Benchmark::new("forget", [], |[]| {

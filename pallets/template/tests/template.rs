@@ -2,7 +2,11 @@
 
 use pallet_template::{Call, CurrentLimit, Error, Event, Given, Limit, RoundTotal, StorageVersion};
 use quids_core::{AccountId20, DispatchError, Height};
-use quids_support::{constant, hooks::Hooks, origin::Origin};
+use quids_support::{
+    constant,
+    hooks::Hooks,
+    origin::{EnsureRoot, Origin},
+};
 use quids_testing::{TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, mock_runtime};
 
 mock_runtime! {
@@ -14,6 +18,7 @@ constant!(pub RoundLength: Height = Height(10));
 
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
+    type AdminOrigin = EnsureRoot;
 }
 
 const ALICE: Origin = Origin::Signed(account(1));

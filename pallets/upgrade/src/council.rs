@@ -3,12 +3,14 @@
 use crate::{Config, Council as Stored, CouncilVotes, Error, Event, MotionVotes, Pallet};
 use alloc::{string::String, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode};
+use core::marker::PhantomData;
 use quids_api::upgrade::{Council, Proposal};
-use quids_core::{AccountId20, DispatchError, Height};
+use quids_core::{AccountId20, DispatchError, Height, Weight};
 use quids_crypto::SignatureScheme;
 use quids_support::{
     ensure,
-    origin::Origin,
+    limits::cost,
+    origin::{EnsureOrigin, Origin, ensure_signed},
     traits::{BlockHeight, Get},
 };
 use scale_info::TypeInfo;
@@ -74,6 +76,25 @@ pub(crate) fn checked(mut council: Council) -> Result<Council, &'static str> {
         return Err("the recovery account is a member");
     }
     Ok(council)
+}
+
+/// A member of the council, for calls of other pallets that each of them may make.
+pub struct EnsureMember<T>(PhantomData<T>);
+
+impl<T: Config> EnsureOrigin for EnsureMember<T> {
+    type Success = AccountId20;
+    /// The council at its largest, which is less than a read stands for.
+    const WEIGHT: Weight = cost::of(1_000_000, 1, 0);
+
+    fn ensure(origin: Origin) -> Result<AccountId20, DispatchError> {
+        let who = ensure_signed(origin)?;
+        ensure!(Stored::<T>::get().has(&who), DispatchError::BadOrigin);
+        Ok(who)
+    }
+
+    fn passing() -> Option<Origin> {
+        Stored::<T>::get().members.first().copied().map(Origin::Signed)
+    }
 }
 
 impl<T: Config> Pallet<T> {

@@ -25,7 +25,7 @@ mod migrate;
 pub mod weights;
 
 pub use apply::{CODE_DOMAIN, CodeHash, UpgradeAuthorization, code_hash};
-pub use council::{COUNCIL_MAX, Motion};
+pub use council::{COUNCIL_MAX, EnsureMember, Motion};
 pub use lifecycle::{NOTES_MAX, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX};
 pub use pallet::*;
 

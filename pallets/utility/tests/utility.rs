@@ -10,7 +10,7 @@ use quids_support::{
     constant, construct_runtime,
     dispatch::{DispatchResultWithPostInfo, GetDispatchInfo, dispatch_transactional},
     filter::CallFilter,
-    origin::Origin,
+    origin::{EnsureRoot, Origin},
     traits::Currency,
 };
 use quids_testing::{
@@ -68,6 +68,7 @@ impl pallet_balances::Config for Runtime {
 }
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
+    type AdminOrigin = EnsureRoot;
 }
 impl pallet_utility::Config for Runtime {
     type CallsMax = CallsMax;

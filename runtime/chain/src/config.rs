@@ -2,7 +2,7 @@
 
 use crate::{CurrentVersion, Runtime};
 use quids_core::Height;
-use quids_support::constant;
+use quids_support::{constant, origin::EnsureRoot};
 
 /// Migrations of this code that take many blocks.
 #[cfg(not(feature = "faulty"))]
@@ -16,6 +16,7 @@ constant!(pub RoundLength: Height = Height(100));
 
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
+    type AdminOrigin = EnsureRoot;
 }
 
 #[cfg(feature = "later")]
@@ -24,4 +25,5 @@ constant!(pub StepMax: u32 = 10);
 #[cfg(feature = "later")]
 impl pallet_starter::Config for Runtime {
     type StepMax = StepMax;
+    type AdminOrigin = EnsureRoot;
 }

@@ -36,6 +36,7 @@ constant!(
 
 impl pallet_starter::Config for Runtime {
     type StepMax = StepMax;
+    type AdminOrigin = EnsureRoot;
 }
 
 /// Which calls the chain lets through: all, and to contracts those that are listed.

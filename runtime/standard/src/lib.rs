@@ -32,6 +32,7 @@ pub mod prelude {
         benchmark::{Benchmark, of_pallet},
         constant, construct_runtime,
         filter::CallFilter,
+        origin::{Anonymous, EitherOf, EnsureOrigin, EnsureRoot, EnsureSigned, EnsureSignedBy},
         traits::Get,
     };
 }

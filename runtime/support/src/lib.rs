@@ -48,7 +48,10 @@ pub mod prelude {
         hooks::Hooks,
         inherents::{ProvideInherent, ValidateUnsigned},
         limits::cost,
-        origin::{Origin, ensure_none, ensure_root, ensure_signed},
+        origin::{
+            Anonymous, EitherOf, EnsureOrigin, EnsureRoot, EnsureSigned, EnsureSignedBy, Origin, ensure_none,
+            ensure_root, ensure_signed,
+        },
         storage::{
             Blake2_128Concat, Identity, OptionQuery, StorageDoubleMap, StorageMap, StorageValue, Twox64Concat,
             ValueQuery,

@@ -2,7 +2,12 @@
 
 use pallet_template::{Call, Error, Event, Given, RoundTotal};
 use quids_core::{DispatchError, Height};
-use quids_support::{benchmark::Benchmark, constant, dispatch::DispatchResult, origin::Origin};
+use quids_support::{
+    benchmark::Benchmark,
+    constant,
+    dispatch::DispatchResult,
+    origin::{EnsureRoot, Origin},
+};
 use quids_testing::{
     TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, check_weights, mock_runtime,
 };
@@ -17,6 +22,7 @@ constant!(pub RoundLength: Height = Height(10));
 
 impl pallet_template::Config for Runtime {
     type RoundLength = RoundLength;
+    type AdminOrigin = EnsureRoot;
 }
 
 const ALICE: Origin = Origin::Signed(account(1));

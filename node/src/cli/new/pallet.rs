@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Names that the pallets of this project and what `construct_runtime!` makes have.
-const TAKEN: [&str; 42] = [
+const TAKEN: [&str; 46] = [
     "System",
     "Timestamp",
     "Balances",
@@ -34,6 +34,7 @@ const TAKEN: [&str; 42] = [
     "Filter",
     "CurrentVersion",
     "StepMax",
+    "EnsureRoot",
     "Option",
     "Result",
     "Vec",
@@ -45,13 +46,16 @@ const TAKEN: [&str; 42] = [
     "Config",
     "Counts",
     "DispatchClass",
+    "EnsureOrigin",
     "Error",
     "Event",
     "GenesisConfig",
     "Get",
     "Hooks",
+    "Just",
     "Origin",
     "Pallet",
+    "Strategy",
     "TestExternalities",
     "TestRuntime",
     "Total",
@@ -192,7 +196,7 @@ fn next_steps(name: &Name, path: &Path) -> String {
   4. In the runtime, with an index that no pallet has had:
        construct_runtime! {{ .. {pascal}: {krate} = INDEX, }}
        constant!(pub {pascal}StepMax: u32 = 100);
-       impl {krate}::Config for Runtime {{ type StepMax = {pascal}StepMax; }}
+       impl {krate}::Config for Runtime {{ type StepMax = {pascal}StepMax; type AdminOrigin = EnsureRoot; }}
      and in the list of its benchmarks (src/benchmarks.rs):
        of_pallet::<{pascal}, _>()
 

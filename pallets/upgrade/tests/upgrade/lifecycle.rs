@@ -8,7 +8,7 @@ use pallet_upgrade::{
 use quids_api::upgrade::{Activation, CHUNK_SIZE, Council as CouncilOf, Stage};
 use quids_crypto::{KeyPair, PublicKey, SignatureScheme};
 use quids_io::abi::HOST_LEVEL;
-use quids_support::hooks::Hooks;
+use quids_support::{hooks::Hooks, origin::EnsureOrigin};
 
 pub const A: AccountId20 = AccountId20([11; 20]);
 pub const B: AccountId20 = AccountId20([12; 20]);
@@ -708,6 +708,21 @@ fn council(members: &[AccountId20], threshold: u32, recovery: Option<AccountId20
         threshold,
         recovery,
     }
+}
+
+#[test]
+fn other_pallets_may_be_left_to_its_members() {
+    type Member = pallet_upgrade::EnsureMember<Runtime>;
+    test(states("test", 6), || assert_eq!(Member::passing(), None));
+    governed(|| {
+        for who in [A, B, C] {
+            assert_eq!(Member::ensure(Origin::Signed(who)), Ok(who));
+        }
+        for origin in [Origin::Root, Origin::None, Origin::Signed(R), Origin::Signed(STRANGER)] {
+            assert_eq!(Member::ensure(origin), Err(DispatchError::BadOrigin), "{origin:?}");
+        }
+        assert!(Member::passing().is_some_and(|origin| Member::ensure(origin).is_ok()));
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod extrinsic;
 mod ledger;
 mod metadata;
 mod migrations;
+mod origin;
 mod quiet;
 mod storage;
 
