@@ -71,6 +71,17 @@ macro_rules! assert_ok {
 macro_rules! assert_noop {
     ($result:expr, $error:expr $(,)?) => {{
         let before = $crate::snapshot();
+        $crate::assert_err!($result, $error);
+        if let Some(changes) = $crate::changes(&before, &$crate::snapshot()) {
+            panic!("{} failed and changed the state: {changes}", stringify!($result));
+        }
+    }};
+}
+
+/// The expression fails with this error, whatever it leaves behind. Where nothing may be left: `assert_noop!`.
+#[macro_export]
+macro_rules! assert_err {
+    ($result:expr, $error:expr $(,)?) => {
         match $result {
             Ok(value) => panic!("expected an error, found Ok({value:?}): {}", stringify!($result)),
             Err(error) => assert_eq!(
@@ -80,9 +91,19 @@ macro_rules! assert_noop {
                 stringify!($result)
             ),
         }
+    };
+}
+
+/// The expression leaves the state as it was, key by key, whether it fails or not; its value.
+#[macro_export]
+macro_rules! assert_storage_noop {
+    ($expression:expr $(,)?) => {{
+        let before = $crate::snapshot();
+        let value = $expression;
         if let Some(changes) = $crate::changes(&before, &$crate::snapshot()) {
-            panic!("{} failed and changed the state: {changes}", stringify!($result));
+            panic!("{} changed the state: {changes}", stringify!($expression));
         }
+        value
     }};
 }
 

@@ -13,11 +13,12 @@ pub use assertions::{State, as_error, changes, snapshot};
 pub use benchmarks::{check_benchmarks, check_weights};
 pub use externalities::TestExternalities;
 pub use mock::{Limits, RecentHashes, Version, account};
-pub use runtime::TestRuntime;
+pub use runtime::{BLOCK_TIME_MS, TestRuntime};
 
 /// What the macros name. Not for people.
 #[doc(hidden)]
 pub mod __private {
     pub use pallet_system;
+    pub use quids_api;
     pub use quids_support;
 }

@@ -78,6 +78,10 @@ macro_rules! test_runtime {
             fn build_genesis(genesis: &RuntimeGenesisConfig) {
                 genesis.build();
             }
+
+            fn inherents(data: &$crate::__private::quids_api::InherentData) -> Vec<RuntimeCall> {
+                Self::create_inherents(data)
+            }
         }
     };
 }

@@ -1,16 +1,21 @@
 //! What a test asks of its runtime: calls, events, blocks, invariants.
 
+use codec::Decode;
 use pallet_system::Pallet as System;
-use quids_api::DispatchClass;
+use quids_api::{DispatchClass, InherentData, TIMESTAMP_INHERENT};
 use quids_core::{Digest, DispatchError, Hash, Header, Height};
 use quids_support::{
     context::{Phase, set_phase},
-    dispatch::{DispatchResult, dispatch_transactional},
+    dispatch::{DispatchResult, DispatchResultWithPostInfo, dispatch_transactional},
     hooks::Hooks,
+    migrations::item_prefix,
     origin::Origin,
     system::SystemPort,
 };
 use serde::de::DeserializeOwned;
+
+/// Milliseconds from a block to the next, where a test says nothing else.
+pub const BLOCK_TIME_MS: u64 = 1_000;
 
 /// A runtime in tests. `mock_runtime!` and `test_runtime!` implement it; every function acts on the state of the
 /// [`TestExternalities`](crate::TestExternalities) around.
@@ -22,10 +27,17 @@ pub trait TestRuntime: pallet_system::Config {
 
     fn build_genesis(genesis: &Self::Genesis);
 
+    /// The calls that a block's author brings in: what the pallets' `create_inherent` make of the data.
+    fn inherents(data: &InherentData) -> Vec<Self::RuntimeCall>;
+
     /// Makes a call as the executive does: a failure leaves nothing in storage.
     fn call(origin: Origin, call: impl Into<Self::RuntimeCall>) -> DispatchResult {
-        let made = dispatch_transactional(call.into(), origin);
-        made.map(drop).map_err(|failed| failed.error)
+        Self::dispatch(origin, call).map(drop).map_err(|failed| failed.error)
+    }
+
+    /// The same, with what the call says it has used: `post.actual_weight`, `post.pays_fee`, also of one that failed.
+    fn dispatch(origin: Origin, call: impl Into<Self::RuntimeCall>) -> DispatchResultWithPostInfo {
+        dispatch_transactional(call.into(), origin)
     }
 
     /// The events since the block began or they were taken.
@@ -76,12 +88,51 @@ pub trait TestRuntime: pallet_system::Config {
         System::<Self>::finalize(Hash::zero())
     }
 
-    /// Ends this block and runs empty ones until `height` has begun.
+    /// Ends this block and runs empty ones until `height` has begun. Each has its inherents; the clock goes on by
+    /// [`BLOCK_TIME_MS`] a block.
+    ///
+    /// # Panics
+    /// If a block is invalid.
     fn run_to_block(height: u32) {
-        Self::run_to_block_with(height, |_| Digest::default(), |_| ());
+        Self::run_to_block_with(
+            height,
+            |_| Digest::default(),
+            |_| Self::apply_inherents(Self::now_ms().saturating_add(BLOCK_TIME_MS)),
+        );
     }
 
-    /// As `run_to_block`; each block that begins gets a digest and, after its hooks, what `inside` does, such as inherents.
+    /// Ends this block and begins the next one, at this time: milliseconds since the Unix epoch, or the earliest that the timestamp
+    /// pallet lets a block have.
+    ///
+    /// # Panics
+    /// If a block is invalid.
+    fn next_block_at(now_ms: u64) {
+        let height = Self::height().0.saturating_add(1);
+        Self::run_to_block_with(height, |_| Digest::default(), |_| Self::apply_inherents(now_ms));
+    }
+
+    /// The time of the last block that has one, in milliseconds since the Unix epoch; 0 without such a block or a timestamp pallet.
+    fn now_ms() -> u64 {
+        let stored = quids_io::storage::get(&item_prefix("Timestamp", "Now")).unwrap_or_default();
+        u64::decode(&mut stored.as_slice()).unwrap_or_default()
+    }
+
+    /// Makes the calls that an author whose clock shows `now_ms` brings into the block that has begun.
+    ///
+    /// # Panics
+    /// If one of them fails: it would be no block.
+    fn apply_inherents(now_ms: u64) {
+        let mut data = InherentData::default();
+        data.put(TIMESTAMP_INHERENT, &now_ms);
+        for call in Self::inherents(&data) {
+            if let Err(failed) = Self::dispatch(Origin::None, call.clone()) {
+                panic!("invalid block: inherent {call:?} fails: {:?}", failed.error);
+            }
+        }
+    }
+
+    /// As `run_to_block`; each block that begins gets a digest and, after its hooks, what `inside` does: the inherents, which are left
+    /// to it.
     ///
     /// # Panics
     /// If a block is invalid.

@@ -1,4 +1,6 @@
-//! That the kit's assertions fail when they should, and that blocks run their hooks.
+//! That the kit's assertions fail when they should, and that blocks run their hooks and have their time.
+
+mod clock;
 
 use pallet_template::{Call, Error, Event, Given, RoundTotal};
 use quids_core::{DispatchError, Height};
@@ -9,7 +11,8 @@ use quids_support::{
     origin::{EnsureRoot, Origin},
 };
 use quids_testing::{
-    TestExternalities, TestRuntime, account, assert_event, assert_noop, assert_ok, check_weights, mock_runtime,
+    TestExternalities, TestRuntime, account, assert_err, assert_event, assert_noop, assert_ok, assert_storage_noop,
+    check_weights, mock_runtime,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -54,7 +57,7 @@ fn careless() -> DispatchResult {
 #[test]
 fn assertions_hold_or_say_why_not() {
     let refused = Error::<Runtime>::AmountRefused;
-    let cases: [(fn(), &str); 10] = [
+    let cases: [(fn(), &str); 16] = [
         (|| assert_ok!(give(5)), ""),
         (|| assert_ok!(give(0)), "expected Ok, found Module"),
         (|| assert_ok!(Ok::<_, ()>(4), 5), "left == right"),
@@ -67,6 +70,21 @@ fn assertions_hold_or_say_why_not() {
         (
             || assert_noop!(careless(), DispatchError::BadOrigin),
             "careless() failed and changed the state: 1 keys",
+        ),
+        (|| assert_err!(careless(), DispatchError::BadOrigin), ""),
+        (
+            || assert_err!(give(1), DispatchError::BadOrigin),
+            "expected an error, found Ok",
+        ),
+        (|| assert_err!(give(0), DispatchError::BadOrigin), "left == right"),
+        (|| assert!(assert_storage_noop!(give(0).is_err())), ""),
+        (
+            || assert!(assert_storage_noop!(careless()).is_err()),
+            "careless() changed the state: 1 keys",
+        ),
+        (
+            || assert!(assert_storage_noop!(give(1)).is_ok()),
+            "give(1) changed the state: ",
         ),
         (
             || assert_event!(Runtime, Event::RoundClosed { total: 0 }),
