@@ -19,6 +19,10 @@ const MARGIN: f64 = 1.2;
 const NOISE_NS: f64 = 1e3;
 /// Bytes of proof for one more of a component from which on it has keys of its own, with branches above them.
 const OWN_KEY: u64 = 100;
+/// Below this R² a line says little of how time grows,
+const R2_MIN: f64 = 0.9;
+/// where components make up this share of the time at their most: noise about a constant has no R² either.
+const SLOPE_SHARE: f64 = 0.1;
 
 /// How much is measured.
 pub struct Effort {
@@ -81,6 +85,11 @@ pub fn run(mut args: Args) -> Result {
         );
     } else {
         all.iter().for_each(|one| println!("{}", one.line()));
+    }
+    for one in &all {
+        if let Some(why) = one.doubt() {
+            eprintln!("WARNING: {}: {why}", one.name());
+        }
     }
     if let Some(folder) = output {
         write::all(&folder, &all, &machine, &effort)?;
@@ -179,6 +188,22 @@ impl Measured {
         self.samples.iter().all(|one| one.is_covered(MARGIN, NOISE_NS))
     }
 
+    /// Why the weight by components is to be doubted, if it is. It covers the samples nevertheless, but what is between and beyond them
+    /// it may not.
+    pub fn doubt(&self) -> Option<String> {
+        let Line { base, slopes, r2 } = &self.time.line;
+        let r2 = r2.filter(|r2| *r2 < R2_MIN)?;
+        let most = &self.samples.last()?.values;
+        let grown: f64 = slopes
+            .iter()
+            .zip(most)
+            .map(|(slope, most)| slope * f64::from(*most))
+            .sum();
+        (grown >= SLOPE_SHARE * (base + grown)).then(|| {
+            format!("no line fits its time (R² {r2:.3}, below {R2_MIN}): measure where it is quieter, or with components that it grows with")
+        })
+    }
+
     /// What was measured, for people.
     pub fn figures(&self) -> String {
         let number = |of: f64| match (of - of.round()).abs() < 1e-3 || of >= 100.0 {
@@ -236,5 +261,62 @@ impl Measured {
             "needed_proof": needed.proof_size, "declared_proof": declared.proof_size,
             "covered": self.is_covered(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quids_core::Weight;
+
+    /// A call whose time at components of 0 and `most` is on this line.
+    fn measured(base: f64, slopes: &[f64], r2: Option<f64>, most: &[u32]) -> Measured {
+        let figure = || Figure {
+            line: Line {
+                base,
+                slopes: slopes.to_vec(),
+                r2,
+            },
+            whole: Whole {
+                base: 0,
+                slopes: vec![0; slopes.len()],
+            },
+        };
+        let sample = Sample {
+            values: most.to_vec(),
+            time_ns: base,
+            reads: 0.0,
+            writes: 0.0,
+            proof: 0.0,
+            declared: Weight::ZERO,
+        };
+        Measured {
+            pallet: "System".into(),
+            call: "remark".into(),
+            components: vec!["bytes".into(); slopes.len()],
+            time: figure(),
+            reads: figure(),
+            writes: figure(),
+            proof: figure(),
+            samples: vec![sample],
+        }
+    }
+
+    #[test]
+    fn a_line_that_fits_badly_is_doubted_where_it_matters() {
+        for (base, slopes, r2, most, doubted) in [
+            (100.0, &[1.0][..], Some(0.89), &[100][..], true),
+            (100.0, &[1.0], Some(0.9), &[100], false),
+            (100.0, &[0.0, 1.0], Some(0.5), &[1_000, 12], true),
+            // A tenth of the whole, and just less.
+            (90.0, &[1.0], Some(0.1), &[10], true),
+            (91.0, &[1.0], Some(0.1), &[10], false),
+            // It does not grow, or has no components.
+            (100.0, &[0.0], Some(0.1), &[100], false),
+            (100.0, &[], None, &[], false),
+        ] {
+            let doubt = measured(base, slopes, r2, most).doubt();
+            assert_eq!(doubt.is_some(), doubted, "{base} {slopes:?} {r2:?} {most:?}: {doubt:?}");
+        }
     }
 }

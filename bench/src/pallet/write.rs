@@ -90,8 +90,9 @@ fn function(call: &Measured) -> String {
         .zip(&call.components)
         .map(|(at, name)| format!("{}{name}: u32", if is_free(at) { "_" } else { "" }))
         .collect();
+    let doubt = call.doubt().map_or(String::new(), |why| format!("// WARNING: {why}\n"));
     let mut out = format!(
-        "\n/// {}.\npub const fn {}({}) -> Weight {{\n",
+        "\n/// {}.\n{doubt}pub const fn {}({}) -> Weight {{\n",
         call.figures(),
         call.call,
         arguments.join(", ")
@@ -182,6 +183,7 @@ mod tests {
     use crate::pallet::{
         Figure,
         fit::{Line, Whole},
+        measure::Sample,
     };
 
     fn figure(base: u64, slopes: &[u64]) -> Figure {
@@ -235,6 +237,30 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_weight_to_be_doubted_says_so() {
+        let mut remark = call("remark", &["bytes"], figure(100, &[250]), &[0]);
+        remark.samples.push(Sample {
+            values: vec![1_000],
+            time_ns: 0.0,
+            reads: 0.0,
+            writes: 0.0,
+            proof: 0.0,
+            declared: quids_core::Weight::ZERO,
+        });
+        assert!(!function(&remark).contains("WARNING"));
+        remark.time.line.r2 = Some(0.5);
+        let text = function(&remark);
+        assert!(
+            text.contains(".\n// WARNING: no line fits its time (R² 0.500, below 0.9)"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\npub const fn remark(bytes: u32) -> Weight {\n"),
+            "{text}"
+        );
     }
 
     #[test]
