@@ -272,6 +272,9 @@ async fn run_until_stopped(mut config: RunConfig) -> Result<(), NodeError> {
         _ = terminate.recv() => None,
         error = node.failed() => Some(error),
     };
+    if failure.is_none() {
+        tracing::info!("stopping");
+    }
     if let Some(reporter) = reporter {
         reporter.abort();
     }

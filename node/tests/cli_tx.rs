@@ -449,8 +449,8 @@ fn a_proposal_is_taken_to_its_height() {
         (&uploaded["approvals"], &proposals()[0]["state"]),
         (&1.into(), &"checked".into())
     );
-    let refused = node.refused(&["upgrade", "upload", "0", &next, "--from", "charlie"]);
-    assert!(refused.contains("checked already"), "{refused}");
+    let again = node.done(&["upgrade", "upload", "0", &next, "--from", "charlie"]);
+    assert_eq!((&again["sent_parts"], &again["checked"]), (&0.into(), &true.into()));
     node.done(&["upgrade", "approve", "0", "--from", "alice"]);
     let seen = &proposals()[0];
     assert_eq!(
@@ -458,9 +458,16 @@ fn a_proposal_is_taken_to_its_height() {
         (&"scheduled".into(), &12.into())
     );
     let text = node.run_for_people(&["upgrade", "status"]);
+    let approvals = format!("2 of 2 approvals ({}, {})", address("bob"), address("alice"));
+    for told in ["0: scheduled, runs from block", "host level    2", &approvals] {
+        assert!(text.contains(told) && !text.contains('\u{1b}'), "no {told:?}: {text}");
+    }
+    let refused = node.refused(&["upgrade", "stop-migration", "ledger/wide", "--from", "alice"]);
+    assert!(refused.contains("Upgrade.NoMigration"), "{refused}");
+    let refused = node.refused_with(2, &["upgrade", "raise-host-level", "3", "--from", "alice"]);
     assert!(
-        text.contains("0: scheduled, runs from block") && !text.contains('\u{1b}'),
-        "{text}"
+        refused.contains("this binary has host functions up to level 2"),
+        "{refused}"
     );
 
     // Code that the host refuses; the second upload sends nothing that is there, or the chain would say so.

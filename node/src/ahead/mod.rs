@@ -1,7 +1,8 @@
 //! What a node does about upgrades beside executing blocks: it compiles code before the block that needs it, says if it
-//! cannot, and shows how migrations go.
+//! cannot, and shows how proposals and migrations go.
 
 mod changes;
+mod chronicle;
 mod node;
 mod readiness;
 mod witness;

@@ -1,6 +1,9 @@
 //! Of a node that has the state.
 
-use super::Readiness;
+use super::{
+    Readiness,
+    chronicle::{Chronicle, News},
+};
 use crate::chain::Chain;
 use quids_api::{
     names,
@@ -22,6 +25,7 @@ pub struct Ahead {
     suspended: IntGauge,
     steps: IntGauge,
     readiness: Readiness,
+    chronicle: Chronicle,
 }
 
 impl Ahead {
@@ -42,6 +46,7 @@ impl Ahead {
                 "Steps done of the migration that is under way; 0 without one.",
             )?,
             readiness: Readiness::new(chain.executor().clone(), registry)?,
+            chronicle: Chronicle::default(),
         };
         let mut blocks = chain.subscribe();
         Ok(tokio::spawn(async move {
@@ -68,11 +73,16 @@ impl Ahead {
         let Some(chain) = self.chain.upgrade() else {
             return false;
         };
-        let (_, best) = chain.best();
+        let (height, best) = chain.best();
         // Code that has no such API, or a node that is busy: the next block is another occasion.
         let Ok(status) = chain.call_typed::<UpgradeStatus>(best, names::UPGRADE_STATUS, &()) else {
             return true;
         };
+        if let Ok(running) = chain.runtime_at(best) {
+            let version = Some(running.version().spec_version);
+            let news = self.chronicle.look(Some(height), version, &status.proposals);
+            news.iter().for_each(News::tell);
+        }
         self.suspended.set(match status.suspended {
             None => 0,
             Some(Suspension::Migration { .. }) => 1,

@@ -109,7 +109,10 @@ impl Readiness {
             return;
         }
         match &compiled {
-            Ok(()) => tracing::info!("the code of proposal {id} is compiled"),
+            Ok(()) => {
+                let used = if is_scheduled { "first block" } else { "check" };
+                tracing::info!("the code of proposal {id} is compiled for its {used}");
+            }
             Err(error) => tracing::info!("the code of proposal {id} does not run here: {error}"),
         }
         let is_told = self.tried.get(&id).is_some_and(|known| known.is_told);

@@ -1,6 +1,9 @@
 //! Of a witness, which has no state: it knows of proposals what it saw blocks write.
 
-use super::{Readiness, UpgradeChange};
+use super::{
+    Readiness, UpgradeChange,
+    chronicle::{Chronicle, News},
+};
 use crate::chain::CODE_DOMAIN;
 use quids_api::upgrade::{Proposal, ProposalId};
 use quids_crypto::hash_quantum_resistant;
@@ -17,6 +20,7 @@ const BYTES_MAX: usize = 2 * quids_io::abi::CODE_SIZE_MAX;
 /// Follows the chain's upgrades. What happened before the node started it does not know, and compiles when it is needed.
 pub struct WitnessAhead {
     readiness: Readiness,
+    chronicle: Chronicle,
     known: Known,
 }
 
@@ -25,6 +29,7 @@ impl WitnessAhead {
     pub fn start(executor: Executor, registry: &Registry) -> Result<Sender<Vec<UpgradeChange>>, MetricsError> {
         let mut ahead = Self {
             readiness: Readiness::new(executor, registry)?,
+            chronicle: Chronicle::of_witness(),
             known: Known::default(),
         };
         let (sender, mut blocks): (_, Receiver<Vec<UpgradeChange>>) = mpsc::channel(WAITING_MAX);
@@ -56,6 +61,7 @@ impl WitnessAhead {
             .iter()
             .map(|(id, proposal)| (*id, proposal.clone()))
             .collect();
+        self.chronicle.look(None, None, &proposals).iter().for_each(News::tell);
         self.readiness.look_at_codes(&proposals, |id| Ok(known.code(id)));
     }
 }

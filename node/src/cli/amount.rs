@@ -1,47 +1,50 @@
-//! Amounts as people write them: in the chain's token, with decimals, or in its smallest unit, plank.
+//! Amounts as people write them: in the chain's token, with decimals, or in its smallest unit, plank; contracts call that wei.
 
 use super::CliError;
 use quids_core::Balance;
 use serde_json::{Map, Value as Json};
 use std::fmt::Write;
 
-/// Decimals of Quids' own token, and of every chain's as contracts count: 1 ether is 10^18 wei.
+/// Of Quids' own token, and where a chain's properties say nothing.
 const DECIMALS: u8 = 18;
 /// Decimals that any token may have: 10^38 is the largest power of ten of 128 bits.
 const DECIMALS_MAX: u8 = 38;
+const GWEI: u128 = 1_000_000_000;
 
 /// What `--help` says of amounts.
 pub const AMOUNT_HELP: &str =
-    "How much, in the chain's token (`1.5`, `1.5qds`) or in its smallest unit (`100plank`: of 10^18, a QDS)";
+    "How much, in the chain's token (`1.5`, `1.5qds`), or of its smallest unit (`100plank`, `100wei`, `30gwei`)";
+
+/// Units that are no token's symbol.
+pub const SMALL_UNITS: [&str; 3] = ["plank", "wei", "gwei"];
 
 /// A chain's token, as its properties have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub symbol: String,
-    /// One is 10^decimals plank.
-    pub decimals: u8,
+    /// One is 10^decimals plank. `None`: the properties do not say it in a way that can be read.
+    pub decimals: Option<u8>,
 }
 
 /// An amount as it was written: how much that is, is up to the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Amount {
-    whole: u128,
-    /// Digits behind the point.
-    fraction: String,
-    unit: Unit,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Unit {
-    Plank,
-    /// In lower case. `None`: whatever the chain's token is.
-    Token(Option<String>),
+pub enum Amount {
+    Plank(u128),
+    Token {
+        whole: u128,
+        /// Digits behind the point.
+        fraction: String,
+        /// `None`: whatever the chain's token is.
+        symbol: Option<String>,
+    },
 }
 
 /// Why a text is no amount, or none of a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    #[error("an amount is a decimal number of the chain's token (1.5, 1.5qds) or a whole number of plank (100plank)")]
+    #[error(
+        "an amount is a decimal number of the chain's token (1.5, 1.5qds), or a whole number of its smallest unit (100plank, 100wei, 30gwei)"
+    )]
     Syntax,
     #[error("{symbol} has {most} decimals, these are {found}")]
     Decimals { symbol: String, most: u8, found: usize },
@@ -51,6 +54,8 @@ pub enum AmountError {
     Overflow,
     #[error("the chain's token is {token}, not {told}")]
     OtherToken { token: String, told: String },
+    #[error("the chain's properties say no tokenDecimals up to 38: give the amount in plank")]
+    NoDecimals,
 }
 
 impl From<AmountError> for CliError {
@@ -64,76 +69,82 @@ impl Default for Token {
     fn default() -> Self {
         Self {
             symbol: "QDS".into(),
-            decimals: DECIMALS,
+            decimals: Some(DECIMALS),
         }
     }
 }
 
 impl Token {
-    /// By `tokenSymbol` and `tokenDecimals`; Quids' own where they are missing or make no sense.
+    /// By `tokenSymbol` and `tokenDecimals`, which some chains have as lists of one; Quids' own where there are none.
     pub fn of(properties: &Map<String, Json>) -> Self {
+        let property = |name| match properties.get(name) {
+            Some(Json::Array(items)) if items.len() == 1 => items.first(),
+            other => other,
+        };
         let known = Self::default();
-        let decimals = properties.get("tokenDecimals").and_then(Json::as_u64);
-        let decimals = decimals.and_then(|decimals| u8::try_from(decimals).ok());
+        let symbol = property("tokenSymbol").and_then(Json::as_str);
         Self {
-            symbol: properties
-                .get("tokenSymbol")
-                .and_then(Json::as_str)
-                .map_or(known.symbol, Into::into),
-            decimals: decimals
-                .filter(|decimals| *decimals <= DECIMALS_MAX)
-                .unwrap_or(known.decimals),
+            symbol: symbol.map_or(known.symbol, Into::into),
+            decimals: match property("tokenDecimals") {
+                None => known.decimals,
+                Some(told) => told
+                    .as_u64()
+                    .and_then(|told| u8::try_from(told).ok())
+                    .filter(|told| *told <= DECIMALS_MAX),
+            },
         }
-    }
-
-    /// The same one as contracts and their users count it.
-    #[must_use]
-    pub fn of_contracts(self) -> Self {
-        Self {
-            decimals: DECIMALS,
-            ..self
-        }
-    }
-
-    fn plank(&self) -> u128 {
-        10u128.pow(self.decimals.min(DECIMALS_MAX).into())
     }
 
     /// How much an amount is in this token.
     pub fn read(&self, amount: &Amount) -> Result<Balance, AmountError> {
-        let told = match &amount.unit {
-            Unit::Plank => return Ok(Balance(amount.whole)),
-            Unit::Token(told) => told.as_ref(),
+        let (whole, fraction, symbol) = match amount {
+            Amount::Plank(plank) => return Ok(Balance(*plank)),
+            // Nothing is nothing of any token.
+            Amount::Token {
+                whole: 0,
+                fraction,
+                symbol: None,
+            } if fraction.is_empty() => return Ok(Balance::ZERO),
+            Amount::Token {
+                whole,
+                fraction,
+                symbol,
+            } => (whole, fraction, symbol),
         };
-        if let Some(told) = told.filter(|told| !told.eq_ignore_ascii_case(&self.symbol)) {
+        if let Some(told) = symbol.as_ref().filter(|told| !told.eq_ignore_ascii_case(&self.symbol)) {
             return Err(AmountError::OtherToken {
                 token: self.symbol.clone(),
                 told: told.clone(),
             });
         }
-        let decimals = usize::from(self.decimals);
-        if amount.fraction.len() > decimals {
+        let most = self.decimals.ok_or(AmountError::NoDecimals)?;
+        let decimals = usize::from(most);
+        if fraction.len() > decimals {
             return Err(AmountError::Decimals {
                 symbol: self.symbol.clone(),
-                most: self.decimals,
-                found: amount.fraction.len(),
+                most,
+                found: fraction.len(),
             });
         }
         let below = match decimals {
             0 => 0,
-            _ => whole_number(&format!("{:0<decimals$}", amount.fraction))?,
+            _ => whole_number(&format!("{fraction:0<decimals$}"))?,
         };
-        let plank = amount.whole.checked_mul(self.plank());
+        let plank = whole.checked_mul(10u128.pow(most.into()));
         let plank = plank.and_then(|plank| plank.checked_add(below));
         plank.map(Balance).ok_or(AmountError::Overflow)
     }
 
     /// Writes an amount so that it is read back: `1.5 QDS`.
     pub fn show(&self, amount: Balance) -> String {
-        let (whole, below) = (amount.0 / self.plank(), amount.0 % self.plank());
+        let Some(decimals) = self.decimals else {
+            return format!("{amount} plank");
+        };
+        let one = 10u128.pow(decimals.into());
+        let (whole, below) = (amount.0 / one, amount.0 % one);
         let mut text = whole.to_string();
         if below != 0 {
-            let digits = format!("{below:0width$}", width = usize::from(self.decimals));
+            let digits = format!("{below:0width$}", width = usize::from(decimals));
             // UNWRAP: writing to a String does not fail.
             write!(text, ".{}", digits.trim_end_matches('0')).unwrap();
         }
@@ -144,20 +155,30 @@ impl Token {
 /// Reads an amount. A number without a unit is of the chain's token.
 pub fn parse_amount(text: &str) -> Result<Amount, AmountError> {
     let text = text.trim();
-    let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit = text[number.len()..].to_ascii_lowercase();
-    let (whole, fraction) = split(number.trim_end())?;
-    let unit = match unit.as_str() {
-        "plank" if fraction.is_some() => return Err(AmountError::Fraction),
-        "plank" => Unit::Plank,
-        "" => Unit::Token(None),
-        _ => Unit::Token(Some(unit)),
+    let is_of_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let end = text.find(|letter| !is_of_number(letter)).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim().to_ascii_lowercase();
+    if !unit.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(AmountError::Syntax);
+    }
+    let (whole, fraction) = split(number)?;
+    let whole = whole_number(whole)?;
+    let times = match unit.as_str() {
+        "plank" | "wei" => 1,
+        "gwei" => GWEI,
+        _ => {
+            return Ok(Amount::Token {
+                whole,
+                fraction: fraction.unwrap_or_default().into(),
+                symbol: (!unit.is_empty()).then_some(unit),
+            });
+        }
     };
-    Ok(Amount {
-        whole: whole_number(whole)?,
-        fraction: fraction.unwrap_or_default().into(),
-        unit,
-    })
+    match fraction {
+        Some(_) => Err(AmountError::Fraction),
+        None => whole.checked_mul(times).map(Amount::Plank).ok_or(AmountError::Overflow),
+    }
 }
 
 /// Digits before the point and, if there is a point, those behind it; neither is empty.
@@ -188,7 +209,7 @@ mod tests {
     fn token(symbol: &str, decimals: u8) -> Token {
         Token {
             symbol: symbol.into(),
-            decimals,
+            decimals: Some(decimals),
         }
     }
 
@@ -233,7 +254,14 @@ mod tests {
             ("5.", Err(AmountError::Syntax)),
             ("-1", Err(AmountError::Syntax)),
             ("+1", Err(AmountError::Syntax)),
-            ("1e3", Err(AmountError::Syntax)),
+            ("1e3", other("QDS", "e3")),
+            ("30gwei", Ok(30_000_000_000)),
+            ("30 Gwei", Ok(30_000_000_000)),
+            ("7wei", Ok(7)),
+            ("1.5gwei", Err(AmountError::Fraction)),
+            ("wei", Err(AmountError::Syntax)),
+            ("340282366920938463463374607432gwei", Err(AmountError::Overflow)),
+            ("1 q-ds", Err(AmountError::Syntax)),
             ("1,5", Err(AmountError::Syntax)),
             ("1.2.3", Err(AmountError::Syntax)),
             ("1eth", other("QDS", "eth")),
@@ -250,6 +278,14 @@ mod tests {
             (Token::default(), &of_qds[..]),
             (token("SAP", 3), &of_sap),
             (token("BIT", 0), &of_bit),
+            (token("WEB3", 2), &[("1.5 web3", Ok(150)), ("1.5WEB3", Ok(150))]),
+            (
+                Token {
+                    decimals: None,
+                    ..Token::default()
+                },
+                &[("1", Err(AmountError::NoDecimals)), ("0", Ok(0)), ("1plank", Ok(1))],
+            ),
         ] {
             for (text, plank) in cases {
                 assert_eq!(read(text, &token), plank.clone().map(Balance), "{text:?} of {token:?}");
@@ -259,6 +295,10 @@ mod tests {
 
     #[test]
     fn a_token_is_what_the_properties_say() {
+        let unreadable = || Token {
+            decimals: None,
+            ..Token::default()
+        };
         let of = |properties: Json| Token::of(properties.as_object().unwrap());
         for (properties, expected) in [
             (serde_json::json!({}), Token::default()),
@@ -267,10 +307,12 @@ mod tests {
                 token("SAP", 12),
             ),
             (
-                serde_json::json!({ "tokenSymbol": 1, "tokenDecimals": 39 }),
-                Token::default(),
+                serde_json::json!({ "tokenSymbol": ["SAP"], "tokenDecimals": [12] }),
+                token("SAP", 12),
             ),
-            (serde_json::json!({ "tokenDecimals": [12] }), Token::default()),
+            (serde_json::json!({ "tokenDecimals": 39 }), unreadable()),
+            (serde_json::json!({ "tokenDecimals": "12" }), unreadable()),
+            (serde_json::json!({ "tokenDecimals": [12, 18] }), unreadable()),
         ] {
             assert_eq!(of(properties.clone()), expected, "{properties}");
         }
@@ -278,8 +320,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(plank in any::<u128>(), decimals in 0..=DECIMALS_MAX) {
-            let token = token("SAP", decimals);
+        fn what_is_written_is_read_back(plank in any::<u128>(), decimals in 0..=DECIMALS_MAX, symbol in "[A-Za-z0-9]{1,12}") {
+            prop_assume!(!SMALL_UNITS.contains(&&*symbol.to_ascii_lowercase()));
+            let token = token(&symbol, decimals);
             prop_assert_eq!(read(&token.show(Balance(plank)), &token), Ok(Balance(plank)));
             prop_assert_eq!(read(&format!("{plank}plank"), &token), Ok(Balance(plank)));
         }

@@ -168,7 +168,7 @@ impl Watch {
 fn ending(status: &TransactionStatus) -> Option<Result<Hash, String>> {
     match status {
         TransactionStatus::Finalized(block) => Some(Ok(*block)),
-        TransactionStatus::Invalid => Some(Err("the transaction became invalid and left the pool".into())),
+        TransactionStatus::Invalid => Some(Err("the transaction became invalid and left the pool: if the chain's code was replaced just now, send it again".into())),
         TransactionStatus::Dropped => Some(Err("the node's pool is full and dropped the transaction".into())),
         TransactionStatus::Usurped(by) => Some(Err(format!("the transaction was replaced by {}", hex0x(by)))),
         TransactionStatus::FinalityTimeout(block) => Some(Err(format!(

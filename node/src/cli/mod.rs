@@ -25,7 +25,7 @@ mod testnet;
 mod tx;
 mod upgrade;
 
-pub use amount::{AMOUNT_HELP, Amount, AmountError, Token, parse_amount};
+pub use amount::{AMOUNT_HELP, Amount, AmountError, SMALL_UNITS, Token, parse_amount};
 pub use error::CliError;
 pub use passphrase::{NewPassphraseArgs, PassphraseArgs};
 pub use run::RunArgs;
@@ -215,7 +215,7 @@ mod tests {
             "quids tx transfer --from alice --to bob --amount x",
             "quids tx transfer --from alice --to bob --amount 1 --mortal 64 --immortal",
             "quids tx remark --from alice text --hex 0x00",
-            "quids evm send --from alice --to bob --value 1kwei",
+            "quids evm send --from alice --to bob --value 1.5gwei",
             "quids evm send --from alice --data 0x00",
             "quids evm call --to alice --block 0xzz",
             "quids tx upgrade x.wasm --from alice --no-wait",

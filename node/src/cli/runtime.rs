@@ -72,7 +72,7 @@ pub enum RuntimeCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// The next version, with a storage migration, that tests upgrade to
-        #[arg(long, hide = true)]
+        #[arg(long)]
         next: bool,
     },
 }

@@ -1,6 +1,6 @@
 //! Reads `System.Events` through metadata, and from the events how a transaction ended.
 
-use super::{BuilderError, Metadata, json::fields_json};
+use super::{BuilderError, Metadata, json::fields_json, skip};
 use scale_value::{Composite, Value, ValueDef};
 use serde_json::Value as Json;
 
@@ -47,6 +47,8 @@ pub fn decode_events(metadata: &Metadata, mut bytes: &[u8]) -> Result<Vec<Event>
     let ty = metadata
         .value_type("System", "Events")
         .ok_or_else(|| BuilderError::Events("the runtime has no System.Events".into()))?;
+    // Whoever wrote them may have written anything.
+    skip(metadata.types(), ty, &mut &bytes[..]).map_err(BuilderError::Events)?;
     let records = scale_value::scale::decode_as_type(&mut bytes, ty, metadata.types())
         .map_err(|error| BuilderError::Events(error.to_string()))?;
     if !bytes.is_empty() {

@@ -1,6 +1,7 @@
 //! Builds signed transactions and reads events of any runtime from its metadata alone. Pure: what must be asked of a
 //! chain (nonce, block hashes, the bound key) is an argument.
 
+mod bounded;
 mod call;
 mod era;
 mod error;
@@ -12,6 +13,7 @@ mod fixtures;
 mod json;
 mod metadata;
 
+pub(crate) use bounded::skip;
 pub use call::{Arg, encode_call};
 pub use era::Era;
 pub use error::BuilderError;

@@ -77,7 +77,7 @@ fn has_decided(log: &str, height: u64) -> bool {
 /// What a witness says of the code of a proposal that it compiled, in time for its first block.
 fn assert_compiled_before(log: &str, id: u64, at: u64) {
     let place = |found: &dyn Fn(&str) -> bool| log.lines().position(found);
-    let compiled = place(&|line| line.contains(&format!("the code of proposal {id} is compiled")));
+    let compiled = place(&|line| line.contains(&format!("the code of proposal {id} is compiled for its first block")));
     let switched = place(&|line| line.contains(&format!("block {at} ")) && line.contains("decided in"));
     assert!(
         compiled.is_some() && (switched.is_none() || compiled < switched),
@@ -115,6 +115,14 @@ fn the_runtime_is_replaced_while_all_decide() {
     net.nodes[4].start();
     net.agree_on(&net.all(), height + 3);
     assert_ne!(version(&net.nodes[4]), before);
+    for told in [
+        "proposal 0 is approved".into(),
+        format!("proposal 0 is scheduled: version 2 runs from block {at} on"),
+        "version 2 runs after version 1".into(),
+        "proposal 0 is carried out".into(),
+    ] {
+        assert!(net.log(0).contains(&told), "no {told:?}: {}", net.log(0));
+    }
     let log = net.log(3);
     assert_compiled_before(&log, 0, at);
     assert!(has_decided(&log, at - 1) || has_decided(&log, at), "{log}");
@@ -143,7 +151,8 @@ fn begins_with_a_snapshot(net: &mut Net, index: usize) {
         net,
     );
     assert!(is_done, "{said}");
-    let told: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap_or_else(|_| panic!("{said}"));
+    let (from, to) = (said.find('{').unwrap(), said.rfind('}').unwrap());
+    let told: Value = serde_json::from_str(&said[from..=to]).unwrap();
     let height = told["height"].as_u64().unwrap();
     let hash = net.nodes[0].rpc("chain_getBlockHash", json!([height]));
     fs::remove_dir_all(net.nodes[index].config.with_file_name("chains")).unwrap();
@@ -265,6 +274,9 @@ fn newer() -> PathBuf {
     this.with_file_name("quids-newer")
 }
 
+/// What a node says when it stops for that, and at no other occasion.
+const STOPS: &str = "is final, and this node cannot execute it";
+
 /// The chain comes to code that two of its nodes are too old for, a validator and a follower: they are told ahead, stop where they
 /// would have to guess, say what to do, and go on where they were as soon as that is done. The others never wait.
 #[test]
@@ -314,14 +326,11 @@ fn nodes_that_are_too_old_are_told_stop_and_go_on_when_replaced() {
     for node in old {
         assert!(wait(|| net.nodes[node].has_ended()), "{}", net.log(node));
         let (outcome, log) = (net.nodes[node].outcome().unwrap(), net.log(node));
-        assert!(
-            !outcome.success() && log.contains("install a newer quids"),
-            "{outcome}: {log}"
-        );
+        assert!(!outcome.success() && log.contains(STOPS), "{outcome}: {log}");
         // It was told of the code itself before.
         let place = |words: &str| log.rfind(words).unwrap_or_else(|| panic!("no {words}: {log}"));
         assert!(
-            place("this node cannot run the code of proposal 0") < place("install a newer quids"),
+            place("this node cannot run the code of proposal 0") < place(STOPS),
             "{log}"
         );
     }
@@ -331,7 +340,7 @@ fn nodes_that_are_too_old_are_told_stop_and_go_on_when_replaced() {
     let told = net.log(4).len();
     net.nodes[4].start();
     assert!(wait(|| net.nodes[4].has_ended()), "{}", net.log(4));
-    assert!(net.log(4)[told..].contains("install a newer quids"), "{}", net.log(4));
+    assert!(net.log(4)[told..].contains(STOPS), "{}", net.log(4));
     for node in old {
         net.nodes[node].program = newer.clone();
         net.nodes[node].start();

@@ -70,8 +70,8 @@ pub fn gas<T: Config>(gas: u64) -> Weight {
         .saturating_add(T::Observers::WEIGHT.saturating_mul(told))
 }
 
-/// The weight of a transaction that has, or has used, so much gas. With what every extrinsic weighs it is just that of the gas:
-/// intrinsic gas stands for what comes before execution.
+/// The weight of a transaction that has, or has used, so much gas. With what every extrinsic weighs it is just that of the gas
+/// (and of observers): intrinsic gas stands for what comes before execution.
 pub fn of_transaction<T: Config>(gas: u64) -> Weight {
     self::gas::<T>(gas).saturating_sub(T::BlockLimits::get().base_extrinsic)
 }

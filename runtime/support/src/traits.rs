@@ -40,7 +40,7 @@ pub trait BlockHeight {
 /// for each other.
 pub trait AccountObserver {
     /// What any of the methods takes, at most. The calls of the standard pallets weigh as much more as they may tell of, and so does
-    /// the EVM's gas by the rules since Cancun, before which destroying contracts took less. Those of other pallets are measured with
+    /// the EVM's gas by the rules since Cancun, before which destroying contracts took less: a block then holds less gas than its limit. Those of other pallets are measured with
     /// the observers in place.
     const WEIGHT: Weight;
 

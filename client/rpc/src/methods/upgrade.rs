@@ -84,7 +84,7 @@ const REPLAY: Schema = Schema::Object(&[
     Field::required(
         "ofUpgrades",
         Schema::Number,
-        "those that took a code its way; what they do hangs on the version that runs, so they are not compared",
+        "calls of pallet upgrade; what they do hangs on the version that runs, so they are not compared",
     ),
     Field::required("differencesInAll", Schema::Number, ""),
     Field::required(

@@ -1,10 +1,7 @@
 //! What a runtime says of itself in its metadata (V15), compared with what another one says.
 
-use super::{
-    depth::{DEPTH_MAX, depths},
-    report::InterfaceChange,
-};
-use crate::chain::ChainError;
+use super::report::InterfaceChange;
+use crate::{chain::ChainError, extrinsic_builder::skip};
 use codec::DecodeAll;
 use frame_metadata::{
     RuntimeMetadata, RuntimeMetadataPrefixed,
@@ -12,12 +9,16 @@ use frame_metadata::{
     v15::RuntimeMetadataV15,
 };
 use scale_info::{Field, PortableRegistry, TypeDef, form::PortableForm};
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+};
 
 /// Longer ones are not told: nobody sees what differs.
 const SHAPE_BYTES_SHOWN: usize = 200;
-/// Bytes of the layout of a type: types may multiply without end.
-const LAYOUT_MAX: usize = 1 << 20;
+/// Bytes of the layouts of all types, and how deep they lie in each other: types may multiply without end.
+const LAYOUTS_MAX: usize = 64 << 20;
+const DEPTH_MAX: usize = 128;
 /// How deep a type's name tells those inside, and how many of them.
 const NAME_DEPTH_MAX: u8 = 16;
 const NAMES_MAX: u32 = 200;
@@ -45,9 +46,6 @@ impl Interface {
             error,
         };
         match RuntimeMetadataPrefixed::decode_all(&mut bytes).map_err(failed)?.1 {
-            RuntimeMetadata::V15(metadata) if depths(&metadata.types, true).contains(&DEPTH_MAX) => {
-                Err(failed("a type lies in itself".into()))
-            }
             RuntimeMetadata::V15(metadata) => Ok(Self(metadata)),
             _ => Err(failed("it is not of version 15".into())),
         }
@@ -58,6 +56,8 @@ impl Interface {
         let mut features = Features {
             types: &self.0.types,
             outer: [outer.call_enum_ty.id, outer.event_enum_ty.id, outer.error_enum_ty.id],
+            known: RefCell::default(),
+            left: Cell::new(LAYOUTS_MAX),
             all: BTreeMap::new(),
         };
         for pallet in &self.0.pallets {
@@ -158,6 +158,10 @@ struct Features<'a> {
     types: &'a PortableRegistry,
     /// All calls, events and errors: told of one by one, not wherever they occur.
     outer: [u32; 3],
+    /// Digests of layouts, by the type's id.
+    known: RefCell<HashMap<u32, [u8; 32]>>,
+    /// Bytes of layouts that may still be made.
+    left: Cell<usize>,
     all: BTreeMap<String, Feature>,
 }
 
@@ -206,6 +210,9 @@ impl Features<'_> {
 
     /// A value as people read it.
     fn shown(&self, mut bytes: &[u8], id: u32) -> String {
+        if skip(self.types, id, &mut &bytes[..]).is_err() {
+            return format!("0x{}", hex::encode(bytes));
+        }
         match scale_value::scale::decode_as_type(&mut bytes, id, self.types) {
             Ok(value) => value.to_string(),
             Err(_) => format!("0x{}", hex::encode(bytes)),
@@ -214,9 +221,20 @@ impl Features<'_> {
 
     /// Of the layouts of types, one after the other.
     fn layouts(&self, types: impl Iterator<Item = u32>) -> [u8; 32] {
-        let mut layouts = Vec::new();
-        types.for_each(|id| self.layout(id, &mut Vec::new(), &mut layouts));
-        quids_crypto::blake3_256(&layouts)
+        let digests: Vec<[u8; 32]> = types.map(|id| self.digest(id)).collect();
+        quids_crypto::blake3_256(digests.as_flattened())
+    }
+
+    fn digest(&self, id: u32) -> [u8; 32] {
+        if let Some(known) = self.known.borrow().get(&id) {
+            return *known;
+        }
+        let mut layout = Vec::new();
+        self.layout(id, &mut Vec::new(), &mut layout);
+        self.left.set(self.left.get().saturating_sub(layout.len()));
+        let digest = quids_crypto::blake3_256(&layout);
+        self.known.borrow_mut().insert(id, digest);
+        digest
     }
 
     /// Bytes that are the same for types of the same layout: names of fields and variants count, names of types do not.
@@ -226,7 +244,7 @@ impl Features<'_> {
             return;
         }
         let Some(ty) = self.types.resolve(id) else { return };
-        if out.len() > LAYOUT_MAX || above.len() > DEPTH_MAX.into() {
+        if out.len() > self.left.get() || above.len() > DEPTH_MAX {
             out.push(b'!');
             return;
         }
@@ -355,6 +373,9 @@ mod tests {
             for entry in &mut new.0.pallets[at].storage.as_mut().unwrap().entries {
                 entry.ty = StorageEntryType::Plain(last.into());
             }
+            for constant in &mut new.0.pallets[at].constants {
+                (constant.ty, constant.value) = (last.into(), vec![4; 100_000]);
+            }
             let bytes = codec::Encode::encode(&RuntimeMetadataPrefixed(
                 u32::from_le_bytes(*b"meta"),
                 RuntimeMetadata::V15(new.0),
@@ -367,15 +388,9 @@ mod tests {
                 fields: ids.iter().map(|id| (*id).into()).collect(),
             })
         };
-        assert!(put(&[tuple(&[first])]).is_err(), "a tuple of itself");
-        assert!(
-            put(&[tuple(&[first + 1]), tuple(&[first])]).is_err(),
-            "one of another and back"
-        );
         let chain: Vec<_> = (0..200)
             .map(|n| tuple(&[if n == 0 { 0 } else { first + n - 1 }]))
             .collect();
-        assert!(put(&chain).is_err(), "200 in each other");
         let lists = TypeDef::Sequence(TypeDefSequence::new(first.into()));
         let doubled: Vec<_> = (0..100)
             .map(|n| match n {
@@ -383,7 +398,22 @@ mod tests {
                 n => tuple(&[first + n - 1, first + n - 1]),
             })
             .collect();
-        for (what, types) in [("lists of lists", vec![lists]), ("2^100 numbers", doubled)] {
+        let nothing: Vec<_> = (0..100)
+            .map(|n| match n {
+                0 => tuple(&[]),
+                n => tuple(&[first + n - 1, first + n - 1]),
+            })
+            .collect();
+        let wide = TypeDef::Array(scale_info::TypeDefArray::new(u32::MAX, first.into()));
+        for (what, types) in [
+            ("a tuple of itself", vec![tuple(&[first])]),
+            ("one of another and back", vec![tuple(&[first + 1]), tuple(&[first])]),
+            ("200 in each other", chain),
+            ("lists of lists", vec![lists]),
+            ("2^100 numbers", doubled),
+            ("2^100 times nothing", nothing),
+            ("2^32 times nothing", vec![tuple(&[]), wide]),
+        ] {
             let new = put(&types).unwrap_or_else(|error| panic!("{what}: {error}"));
             let told = real.changes(&new);
             assert!(
@@ -395,6 +425,10 @@ mod tests {
                 super::super::layout::Layout::of(&new),
             );
             assert!(!old.lost_in(&new).is_empty(), "{what}");
+            let key = crate::testing::TestChain::value_key("Timestamp", "Now");
+            for value in [vec![], vec![4; 100_000], vec![0xff; 8]] {
+                assert!(new.fault(&key, &value).is_some(), "{what}: {} bytes", value.len());
+            }
         }
     }
 

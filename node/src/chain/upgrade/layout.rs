@@ -1,11 +1,11 @@
 //! Which item of which pallet an entry of the state belongs to, and whether its value is one.
 
 use super::{
-    depth::{DEPTH_MAX, depths},
     interface::{Interface, type_name},
     report::ItemChange,
     same::is_same,
 };
+use crate::extrinsic_builder::skip;
 use frame_metadata::v14::{StorageEntryType, StorageHasher};
 use quids_core::well_known_keys;
 use quids_crypto::twox_128;
@@ -17,15 +17,10 @@ pub const ITEM_PREFIX: usize = 32;
 /// Of a key that no metadata knows.
 const KEY_BYTES_SHOWN: usize = 16;
 
-/// Bytes of a value whose type may lie in itself: reading one recurses as often as it says.
-const RECURSIVE_MAX: usize = 1024;
-
 /// The items of a runtime's state.
 pub struct Layout<'a> {
     types: &'a PortableRegistry,
     items: HashMap<[u8; ITEM_PREFIX], Item>,
-    /// See [`depths`].
-    depths: Vec<u8>,
 }
 
 struct Item {
@@ -55,7 +50,6 @@ impl<'a> Layout<'a> {
         Self {
             types: &interface.0.types,
             items,
-            depths: depths(&interface.0.types, false),
         }
     }
 
@@ -68,19 +62,14 @@ impl<'a> Layout<'a> {
         self.item(key).map(|item| item.name.as_str())
     }
 
-    /// What is wrong with a value, if it is not its item's. Nothing, where the key is no item's, or where the value is too large for a
-    /// type that may lie in itself.
+    /// What is wrong with a value, if it is not its item's. Nothing, where the key is no item's.
     pub fn fault(&self, key: &[u8], value: &[u8]) -> Option<String> {
         let item = self.item(key)?;
-        let depth = usize::try_from(item.value).ok().and_then(|id| self.depths.get(id));
-        if depth.is_some_and(|depth| *depth == DEPTH_MAX) && value.len() > RECURSIVE_MAX {
-            return None;
-        }
         let mut rest = value;
-        match scale_value::scale::decode_as_type(&mut rest, item.value, self.types) {
-            Ok(_) if rest.is_empty() => None,
-            Ok(_) => Some(format!("{} of its {} bytes are left over", rest.len(), value.len())),
-            Err(error) => Some(error.to_string()),
+        match skip(self.types, item.value, &mut rest) {
+            Ok(()) if rest.is_empty() => None,
+            Ok(()) => Some(format!("{} of its {} bytes are left over", rest.len(), value.len())),
+            Err(reason) => Some(reason),
         }
     }
 
@@ -99,8 +88,10 @@ impl<'a> Layout<'a> {
             if !has_same_keys {
                 return Some((*prefix, "the new runtime makes this item's keys otherwise".into()));
             }
-            let names = (type_name(self.types, was.value), type_name(new.types, is.value));
-            let reason = || format!("it was written as {} and is read as another {}", names.0, names.1);
+            let reason = || {
+                let (was, is) = (type_name(self.types, was.value), type_name(new.types, is.value));
+                format!("it was written as {was} and is read as another {is}")
+            };
             (!same(was.value, is.value)).then(|| (*prefix, reason()))
         });
         lost.collect()
@@ -173,7 +164,6 @@ mod tests {
         let layout = Layout {
             types: &PortableRegistry { types: Vec::new() },
             items: HashMap::new(),
-            depths: Vec::new(),
         };
         type Change = (&'static [u8], Option<&'static [u8]>, Option<&'static [u8]>);
         let changes: [Change; 6] = [

@@ -1,7 +1,6 @@
 //! The dry run of an upgrade: a new runtime on the live state, copied on write and thrown away.
 
 mod alive;
-mod depth;
 mod interface;
 mod layout;
 mod migrate;
@@ -251,14 +250,17 @@ impl Chain {
     }
 }
 
-/// What a block's beginning writes whatever was there, such as the events of the block before; nothing if no block can begin, which is
-/// told elsewhere.
+/// What a block's beginning writes without having read it, such as the events of the block before; nothing if no block can begin, which
+/// is told elsewhere.
 fn written_anew(state: &mut State, runtime: &Runtime, height: Height) -> Result<BTreeSet<Vec<u8>>, ChainError> {
-    state.discarding(|state| match migrate::begin_block(state, runtime, height) {
-        Ok(()) => Ok(state.changes().into_iter().map(|(key, _)| key.to_vec()).collect()),
+    state.log_accesses();
+    let begun = state.discarding(|state| migrate::begin_block(state, runtime, height));
+    let log = state.take_access_log().unwrap_or_default();
+    match begun {
+        Ok(()) => Ok(log.writes.difference(&log.reads).cloned().collect()),
         Err(error) if error.is_local() || error.is_fatal() => Err(error),
         Err(_) => Ok(BTreeSet::new()),
-    })
+    }
 }
 
 /// Bytes of a proof of what was recorded, and of what the root of the changed state needs; `None`: more than a proof may have.

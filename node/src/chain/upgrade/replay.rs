@@ -193,28 +193,13 @@ fn told(metadata: &Metadata, event: &Event) -> String {
     )
 }
 
-/// What tells that a code was taken a step of its way: under the code itself there is no such step.
-const OF_A_CODE: [&str; 9] = [
-    "Proposed",
-    "Approved",
-    "ApprovedByRoot",
-    "ChunkUploaded",
-    "CodeChecked",
-    "Scheduled",
-    "Activated",
-    "UpgradeAuthorized",
-    "UpgradeApplied",
-];
-
-/// Whether it took a code a step of its way.
+/// What calls of pallet upgrade say, but those that root makes of other pallets: under the code itself a code's way is another, and what
+/// was tried in vain may be in vain for another reason.
 fn is_of_a_code(outcome: &Outcome) -> bool {
-    let name = |step: &String| {
-        step.strip_prefix("Upgrade.")?
-            .split_whitespace()
-            .next()
-            .map(str::to_owned)
-    };
-    outcome.iter().filter_map(name).any(|name| OF_A_CODE.contains(&&*name))
+    outcome.iter().any(|step| {
+        let step = step.strip_prefix("System.ExtrinsicFailed: ").unwrap_or(step);
+        step.starts_with("Upgrade.") && !step.starts_with("Upgrade.RootCallDone")
+    })
 }
 
 /// Where two outcomes part: the first step that only one has, or that differs.

@@ -114,7 +114,7 @@ pub struct Replay {
     pub from: u32,
     pub to: u32,
     pub extrinsics: u64,
-    /// Those among them that took a code a step of its way. What they do hangs on the version that runs: they are not compared, nor is
+    /// Calls of pallet upgrade among them, but for those that root makes of other pallets. What they do hangs on the version that runs: they are not compared, nor is
     /// what their blocks do by themselves.
     pub of_upgrades: u64,
     /// The first of them.

@@ -1,8 +1,10 @@
 //! Whether bytes of one type are the same value as another type reads them.
 
-use super::depth::DEPTH_MAX;
 use scale_info::{Field, PortableRegistry, TypeDef, form::PortableForm};
 use std::collections::{BTreeSet, HashMap};
+
+/// How deep types may lie in each other: what is deeper counts as another type.
+const DEPTH_MAX: u8 = 128;
 
 /// A type and where it stands.
 type Type<'a> = (&'a PortableRegistry, u32);
@@ -30,7 +32,6 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     fn types(&mut self, old: u32, new: u32) -> bool {
-        // What is deeper counts as another type.
         self.depth += 1;
         let is_same = self.depth <= DEPTH_MAX && self.are_same(old, new);
         self.depth -= 1;

@@ -1,18 +1,18 @@
 //! `quids evm call`.
 
 use super::{
-    super::{CliError, connection::Connection, output::Report},
+    super::{Amount, CliError, connection::Connection, output::Report},
     NodeArgs,
     chain::{self, CallRequest},
 };
-use quids_core::{AccountId20, Balance};
+use quids_core::AccountId20;
 
 /// Runs the call on the state after `block` and prints what it returns.
 pub async fn run(
     node: &NodeArgs,
     from: Option<AccountId20>,
     to: AccountId20,
-    value: Balance,
+    value: &Amount,
     data: &[u8],
     block: &str,
 ) -> Result<(), CliError> {
@@ -20,7 +20,7 @@ pub async fn run(
     let call = CallRequest {
         from,
         to: Some(to),
-        value,
+        value: connection.token().await?.read(value)?,
         data,
         quantum: None,
     };

@@ -6,14 +6,12 @@ mod chain;
 mod deploy;
 mod send;
 mod statetest;
-mod wei;
 
-use super::{CliError, DEFAULT_RPC_URL, Outcome, PassphraseArgs, block_on, keys};
+use super::{AMOUNT_HELP, Amount, CliError, DEFAULT_RPC_URL, Outcome, PassphraseArgs, block_on, keys, parse_amount};
 use clap::{Args, Subcommand};
-use quids_core::{AccountId20, Balance};
+use quids_core::AccountId20;
 use quids_crypto::SignatureScheme;
 use std::path::PathBuf;
-use wei::{WEI_HELP, parse_wei};
 
 /// The node, and how to print.
 #[derive(Args, Clone, Debug)]
@@ -44,8 +42,8 @@ pub struct SenderArgs {
     /// The account to act for, if it is not the key's own: after a rotation
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = keys::account)]
     account: Option<AccountId20>,
-    #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_wei, help = WEI_HELP)]
-    value: Balance,
+    #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_amount, help = AMOUNT_HELP)]
+    value: Amount,
     /// The transaction's number among the account's; by default the next one
     #[arg(long, value_name = "N")]
     nonce: Option<u64>,
@@ -53,11 +51,11 @@ pub struct SenderArgs {
     #[arg(long, value_name = "GAS")]
     gas: Option<u64>,
     /// The most to pay for a unit of gas (`30gwei`); by default twice the base fee and the priority fee
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_wei)]
-    max_fee: Option<Balance>,
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_amount)]
+    max_fee: Option<Amount>,
     /// What the block's author gets for a unit of gas (`1gwei`); by default what the node suggests
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_wei)]
-    priority_fee: Option<Balance>,
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_amount)]
+    priority_fee: Option<Amount>,
     /// Print the signed transaction instead of sending it
     #[arg(long, conflicts_with = "no_wait")]
     dry_run: bool,
@@ -96,8 +94,8 @@ pub enum EvmCommand {
         /// Who calls
         #[arg(long, value_name = "NAME|ADDRESS", value_parser = keys::account)]
         from: Option<AccountId20>,
-        #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_wei, help = WEI_HELP)]
-        value: Balance,
+        #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_amount, help = AMOUNT_HELP)]
+        value: Amount,
         /// The state to run on: a height, latest, pending, safe, finalized or earliest
         #[arg(long, value_name = "BLOCK", default_value = "latest", value_parser = chain::parse_block)]
         block: String,
@@ -134,7 +132,7 @@ pub fn run(command: EvmCommand) -> Result<Outcome, CliError> {
             node,
         } => {
             let data = keys::bytes("the call data", &data)?;
-            block_on(call::run(&node, from, to, value, &data, &block))?;
+            block_on(call::run(&node, from, to, &value, &data, &block))?;
         }
         EvmCommand::Deploy { file, args, sender } => {
             let code = deploy::init_code(&file, &args)?;

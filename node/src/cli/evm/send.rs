@@ -30,7 +30,8 @@ pub async fn run(args: &SenderArgs, to: Option<AccountId20>, data: Vec<u8>) -> R
     let account = args.account.unwrap_or_else(|| key.account_id());
     let connection = Connection::open(&args.node.rpc).await?;
     let with_key = must_carry_key(&connection, account, &*key).await?;
-    let unsigned = fill_in(&connection, args, (account, key.scheme(), with_key), to, data).await?;
+    let token = connection.token().await?;
+    let unsigned = fill_in(&connection, args, &token, (account, key.scheme(), with_key), to, data).await?;
     // On a thread of its own: a signer may wait for a person, and the connection to the node must stay alive.
     let signing = tokio::task::spawn_blocking(move || sign(unsigned, account, &key, with_key));
     // UNWRAP: it is not cancelled, and a panic there is one here.
@@ -54,7 +55,7 @@ pub async fn run(args: &SenderArgs, to: Option<AccountId20>, data: Vec<u8>) -> R
         return Ok(());
     }
     let receipt = wait(&connection, hash, Duration::from_secs(args.timeout)).await?;
-    tell(&mut report, &receipt, &connection.token().await?.of_contracts());
+    tell(&mut report, &receipt, &token);
     report.print(args.node.json);
     if receipt.status == "0x1" {
         return Ok(());
@@ -69,6 +70,7 @@ pub async fn run(args: &SenderArgs, to: Option<AccountId20>, data: Vec<u8>) -> R
 async fn fill_in(
     connection: &Connection,
     args: &SenderArgs,
+    token: &Token,
     (account, scheme, with_key): (AccountId20, SignatureScheme, bool),
     to: Option<AccountId20>,
     data: Vec<u8>,
@@ -77,12 +79,13 @@ async fn fill_in(
         Some(nonce) => nonce,
         None => chain::next_nonce(connection, account).await?,
     };
-    let priority_fee = match args.priority_fee {
-        Some(fee) => fee.0,
+    let value = token.read(&args.value)?;
+    let priority_fee = match &args.priority_fee {
+        Some(fee) => token.read(fee)?.0,
         None => chain::priority_fee(connection).await?,
     };
-    let max_fee = match args.max_fee {
-        Some(fee) => fee.0,
+    let max_fee = match &args.max_fee {
+        Some(fee) => token.read(fee)?.0,
         None => {
             let base = chain::base_fee(connection).await?;
             base.saturating_mul(2).saturating_add(priority_fee)
@@ -94,7 +97,7 @@ async fn fill_in(
             let call = CallRequest {
                 from: Some(account),
                 to,
-                value: args.value,
+                value,
                 data: &data,
                 quantum: scheme.is_post_quantum().then_some((scheme, with_key)),
             };
@@ -109,7 +112,7 @@ async fn fill_in(
         max_fee_per_gas: max_fee,
         gas_limit,
         to: to.map(|account| H160(account.0)),
-        value: U256::from(args.value.0),
+        value: U256::from(value.0),
         data,
     })
 }

@@ -7,7 +7,10 @@ use super::{
     name::{Name, replaced},
     pallet,
 };
-use crate::spec::{ChainSpec, Genesis};
+use crate::{
+    cli::SMALL_UNITS,
+    spec::{ChainSpec, Genesis},
+};
 use clap::Args;
 use quids_crypto::blake3_256;
 use serde_json::{Value, json};
@@ -84,9 +87,15 @@ pub struct ChainArgs {
 }
 
 fn symbol(text: &str) -> Result<String, String> {
-    let fits = (1..=SYMBOL_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    fits.then(|| text.to_owned())
-        .ok_or_else(|| format!("a symbol has 1 to {SYMBOL_MAX} letters and digits"))
+    let is_free = !SMALL_UNITS.contains(&&*text.to_ascii_lowercase());
+    let fits =
+        (1..=SYMBOL_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) && is_free;
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        format!(
+            "a symbol has 1 to {SYMBOL_MAX} letters and digits, and is none of {}",
+            SMALL_UNITS.join(", ")
+        )
+    })
 }
 
 fn token(text: &str) -> Result<String, String> {
@@ -347,6 +356,7 @@ mod tests {
             (symbol("ABC1"), true),
             (symbol(""), false),
             (symbol("A B"), false),
+            (symbol("Gwei"), false),
             (symbol("ABCDEFGHIJKLM"), false),
             (token("Größe 1"), true),
             (token(""), false),

@@ -114,8 +114,8 @@ fn not_whole(id: ProposalId) -> CliError {
 fn text(checked: &DryRun) -> String {
     let mut out = String::new();
     let mut line = |text: String| {
-        // Writing to a string does not fail.
-        let _ = writeln!(out, "{text}");
+        // Whose code it is must not write on the terminal of who judges it. Writing to a string does not fail.
+        let _ = writeln!(out, "{}", escaped(&text));
     };
     let (spec, transaction) = (checked.spec_version, checked.transaction_version);
     line(format!(
@@ -199,7 +199,7 @@ fn text(checked: &DryRun) -> String {
         });
         if replay.of_upgrades > 0 {
             line(format!(
-                "of these {} took a code its way, and are not compared: what they do hangs on the version that runs",
+                "of these {} are calls about upgrades, and are not compared: what they do hangs on the version that runs",
                 replay.of_upgrades
             ));
         }
@@ -219,6 +219,18 @@ fn text(checked: &DryRun) -> String {
         );
     }
     out
+}
+
+/// Control characters as Rust writes them.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_control() {
+            true => escaped.extend(letter.escape_debug()),
+            false => escaped.push(letter),
+        }
+    }
+    escaped
 }
 
 /// A title and what is under it, if there is anything.

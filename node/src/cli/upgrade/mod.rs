@@ -15,6 +15,8 @@ use quids_api::upgrade::{Activation, ProposalId};
 use quids_core::Height;
 use quids_crypto::hash_quantum_resistant;
 use quids_executor::{Executor, ExecutorConfig};
+use quids_io::abi::HOST_LEVEL;
+use scale_value::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -34,7 +36,7 @@ pub enum UpgradeCommand {
     /// Stop a migration that is under way, which takes the chain into safe mode: together with others of the council, or
     /// alone as root or the recovery account
     StopMigration {
-        /// The migration, as `status` names it
+        /// The migration, as `status` names it while it is under way: `ledger/wide-balances`
         id: String,
         /// Do it as root, through the root account
         #[arg(long)]
@@ -44,15 +46,18 @@ pub enum UpgradeCommand {
     },
     /// Let new code import the host functions of the next level, once all nodes have them: who decides is as for stop-migration
     RaiseHostLevel {
-        /// The next level
+        /// The next level: one more than `status` says
         level: u32,
+        /// Even if this binary does not have it
+        #[arg(long)]
+        force: bool,
         /// Do it as root, through the root account
         #[arg(long)]
         as_root: bool,
         #[command(flatten)]
         sender: SenderArgs,
     },
-    /// Bring the code of a proposal in parts, going on where an earlier upload ended, and have it checked
+    /// Bring the code of a proposal in parts, also together with others, going on where an earlier upload ended, and have it checked
     Upload {
         /// The proposal's number
         id: ProposalId,
@@ -76,7 +81,8 @@ pub enum UpgradeCommand {
 pub struct ProposeArgs {
     /// The new runtime, WASM
     file: PathBuf,
-    /// The first block that the new code is to run
+    /// The first block that the new code is to run, or the first after it for which all is ready. At least as far ahead as the
+    /// chain's constant `Upgrade.ActivationLead` says, 10 blocks by default
     #[arg(long, value_name = "HEIGHT", conflicts_with = "after")]
     at: Option<u32>,
     /// Blocks from when the code is approved and checked until it runs; the chain adds what nodes need to prepare
@@ -112,16 +118,25 @@ pub fn run(command: UpgradeCommand) -> Result<(), CliError> {
         UpgradeCommand::Cancel(args) => on_proposal("cancel", &args),
         UpgradeCommand::StopMigration { id, as_root, sender } => govern(
             "stop_migration",
-            &[("id", Arg::Bytes(id.into_bytes()))],
+            &[("id", Arg::Value(Value::string(id)))],
             as_root,
             &sender,
         ),
-        UpgradeCommand::RaiseHostLevel { level, as_root, sender } => govern(
-            "raise_host_level",
-            &[("level", Arg::Number(level.into()))],
+        UpgradeCommand::RaiseHostLevel {
+            level,
+            force,
             as_root,
-            &sender,
-        ),
+            sender,
+        } => {
+            if level > HOST_LEVEL && !force {
+                return Err(CliError::Usage(format!(
+                    "this binary has host functions up to level {HOST_LEVEL}: nodes that run it could take no new code after level \
+                     {level}, which is never lowered. Install the newer binary first, here too; --force raises it all the same"
+                )));
+            }
+            let level = [("level", Arg::Number(level.into()))];
+            govern("raise_host_level", &level, as_root, &sender)
+        }
         UpgradeCommand::Upload { id, file, sender } => block_on(upload::run(id, &read(&file)?, &sender)),
         UpgradeCommand::Status { rpc, json } => block_on(status::run(&rpc, json)),
     }
@@ -155,11 +170,11 @@ fn propose(args: &ProposeArgs) -> Result<(), CliError> {
     block_on(async {
         let sender = Sender::open(&args.sender).await?;
         let call = governance_call(sender.metadata(), "propose", &fields, args.as_root)?;
-        let included = sender.submit_and_wait(call).await?.into_result()?;
+        let included = sender.submit_and_wait(call).await?;
         let id = included.event_field("Upgrade", "Proposed", "id").cloned();
         let mut report = included.report();
         report.line("proposal", id.unwrap_or_default()).print(args.sender.json);
-        Ok(())
+        included.into_result().map(drop)
     })
 }
 

@@ -8,11 +8,12 @@ use super::{
     CliError,
 };
 use quids_api::{
-    names,
+    RuntimeVersion, names,
     upgrade::{Activation, Council, Proposal, ProposalId, Stage, Suspension, UpgradeStatus},
 };
-use quids_core::{AccountId20, Height};
+use quids_core::{AccountId20, Height, well_known_keys};
 use quids_crypto::eip55;
+use quids_io::abi::state_level;
 use serde_json::{Value as Json, json};
 
 /// Asks a node, and prints.
@@ -21,7 +22,14 @@ pub async fn run(rpc: &str, json: bool) -> Result<(), CliError> {
     let best = connection.block_hash(None).await?;
     let height = connection.height(best).await?;
     let status: UpgradeStatus = connection.call(names::UPGRADE_STATUS, &[], best).await?;
-    report(&status, height).print(json);
+    let version: RuntimeVersion = connection.call(names::CORE_VERSION, &[], best).await?;
+    let stored = connection.storage(well_known_keys::HOST_LEVEL, best).await?;
+    let running = Running {
+        height,
+        spec_version: version.spec_version,
+        host_level: state_level(stored.as_deref()).unwrap_or(1),
+    };
+    report(&status, &running).print(json);
     Ok(())
 }
 
@@ -37,21 +45,36 @@ pub async fn proposal(connection: &Connection, id: ProposalId) -> Result<Proposa
     found.map(|(_, proposal)| proposal).ok_or_else(reason)
 }
 
-fn report(status: &UpgradeStatus, height: Height) -> Report {
+/// The chain as its best block leaves it.
+struct Running {
+    height: Height,
+    /// Of the code that runs the next block.
+    spec_version: u32,
+    /// Of the host functions that new code may import.
+    host_level: u32,
+}
+
+fn report(status: &UpgradeStatus, running: &Running) -> Report {
     let UpgradeStatus { council, proposals, .. } = status;
     let mut report = Report::default();
-    report.line("height", height.0);
+    report
+        .line("height", running.height.0)
+        .line("spec version", running.spec_version)
+        .line("host level", running.host_level);
     let members: Vec<String> = council.members.iter().map(eip55).collect();
     report.both("council", members.join("\n"), members.clone());
     report.line("threshold", council.threshold);
     let recovery = council.recovery.as_ref().map(eip55);
     report.both("recovery", recovery.clone().unwrap_or_else(|| "none".into()), recovery);
-    if let Some(running) = &status.migration {
-        let text = format!("{}, {} steps since block {}", running.id, running.steps, running.since);
+    if let Some(migration) = &status.migration {
+        let text = format!(
+            "{}, {} steps since block {}",
+            migration.id, migration.steps, migration.since
+        );
         report.both(
             "migration",
             text,
-            json!({ "id": running.id, "steps": running.steps, "since": running.since.0 }),
+            json!({ "id": migration.id, "steps": migration.steps, "since": migration.since.0 }),
         );
     }
     match &status.suspended {
@@ -70,7 +93,7 @@ fn report(status: &UpgradeStatus, height: Height) -> Report {
     }
     let text: Vec<String> = proposals
         .iter()
-        .map(|(id, proposal)| proposal_text(*id, proposal, council, height))
+        .map(|(id, proposal)| proposal_text(*id, proposal, council, running))
         .collect();
     let text = if text.is_empty() {
         "none".into()
@@ -79,7 +102,7 @@ fn report(status: &UpgradeStatus, height: Height) -> Report {
     };
     let json: Vec<Json> = proposals
         .iter()
-        .map(|(id, proposal)| proposal_json(*id, proposal, council, height))
+        .map(|(id, proposal)| proposal_json(*id, proposal, council, running.height))
         .collect();
     report.both("proposals", text, json);
     report
@@ -100,20 +123,47 @@ fn state(proposal: &Proposal, height: Height) -> (&'static str, u32) {
     }
 }
 
-fn proposal_text(id: ProposalId, proposal: &Proposal, council: &Council, height: Height) -> String {
-    let (word, left) = state(proposal, height);
+/// When the code is to run, as it was asked for.
+fn asked(proposal: &Proposal) -> String {
+    match proposal.activation {
+        Activation::At(height) => format!("to run from block {height} on, or as soon after it as all is ready"),
+        Activation::After(Height(0)) => "to run as soon as all is ready".into(),
+        Activation::After(delay) => format!("to run {delay} blocks after all is ready"),
+    }
+}
+
+/// Who is for it.
+fn approvals(proposal: &Proposal, council: &Council) -> String {
+    let count = council.count(&proposal.approvals);
+    if proposal.is_approved && count < council.threshold {
+        return "approved by root or the recovery account".into();
+    }
+    let who: Vec<String> = proposal.approvals.iter().map(eip55).collect();
+    let who = if who.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", who.join(", "))
+    };
+    format!("{count} of {} approvals{who}", council.threshold)
+}
+
+fn proposal_text(id: ProposalId, proposal: &Proposal, council: &Council, running: &Running) -> String {
+    let (word, left) = state(proposal, running.height);
     let proposer = proposal.proposer.as_ref().map_or_else(|| "root".into(), eip55);
     let what_then = match proposal.stage {
         Stage::Scheduled { at } => format!("runs from block {at} on, in {left} blocks"),
-        Stage::Open { .. } => format!("{left} blocks left"),
+        Stage::Open { .. } => format!("{}; gone in {left} blocks if it is not ready by then", asked(proposal)),
+    };
+    let overtaken = match proposal.spec_version <= running.spec_version {
+        true => format!(", which is overtaken: {} runs", running.spec_version),
+        false => String::new(),
     };
     let mut text = format!(
-        "{id}: {word}, {what_then}\n  spec version {}, {} bytes, by {proposer}\n  {} of {} approvals, {} against; {} of {} \
+        "{id}: {word}, {what_then}\n  spec version {}{overtaken}, {} bytes, by {proposer}\n  {}, {} against; {} of {} \
          parts{}\n  {}",
         proposal.spec_version,
         proposal.code_size,
-        council.count(&proposal.approvals),
-        council.threshold,
+        approvals(proposal, council),
         council.count(&proposal.rejections),
         if proposal.is_checked {
             proposal.chunk_count()
@@ -186,6 +236,11 @@ mod tests {
             id: "ledger/wide".into(),
             reason: "runtime panicked: \u{1b}[2J".into(),
         };
+        let running = |height| Running {
+            height: Height(height),
+            spec_version: 1,
+            host_level: 2,
+        };
         let waiting = Suspension::Migration {
             id: "ledger/wide".into(),
         };
@@ -197,7 +252,7 @@ mod tests {
             (Some(waiting), "wait for the migration"),
             (None, "ledger/wide, 7 steps since block 40"),
         ] {
-            let text = report(&status(suspended), Height(50)).text();
+            let text = report(&status(suspended), &running(50)).text();
             assert!(text.contains(told) && !text.contains('\u{1b}'), "{text}");
         }
     }

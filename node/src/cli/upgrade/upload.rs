@@ -2,7 +2,10 @@
 
 use super::{CODE_DOMAIN, CliError, Sender, SenderArgs, governance_call, status};
 use crate::{
-    cli::{output::Report, progress::Progress},
+    cli::{
+        output::{Report, hex0x},
+        progress::Progress,
+    },
     extrinsic_builder::Arg,
 };
 use codec::Encode;
@@ -24,6 +27,14 @@ const UNDER_WAY: usize = 8;
 /// although a block has it, and one that has to compile the code for its check may have no time left for the check.
 const ATTEMPTS_MAX: u32 = 5;
 
+/// How calls fail where others upload the same.
+const BY_OTHERS: [&str; 4] = [
+    "Upgrade.ChunkKnown",
+    "Upgrade.ChunkOutOfOrder",
+    "Upgrade.AlreadyChecked",
+    "Upgrade.CodeIncomplete",
+];
+
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -37,21 +48,20 @@ pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), C
     let wrong = |reason: String| CliError::Proposal { id, reason };
     let sender = Sender::open(args).await?;
     let proposal = status::proposal(sender.connection(), id).await?;
-    if hash_quantum_resistant(CODE_DOMAIN, code) != proposal.code_hash {
-        let size = proposal.code_size;
+    let hash = hash_quantum_resistant(CODE_DOMAIN, code);
+    if hash != proposal.code_hash {
+        let (found, size, wanted) = (code.len(), proposal.code_size, hex0x(proposal.code_hash));
         return Err(wrong(format!(
-            "this file is not its code, which has {size} bytes and another hash"
+            "this file is not its code: it has {found} bytes and the hash {}, the code has {size} and {wanted}",
+            hex0x(hash)
         )));
-    }
-    if proposal.is_checked {
-        return Err(wrong("its code is there and checked already".into()));
     }
     let mut sent = BTreeSet::new();
     let mut attempt = 1;
     let proposal = loop {
         match send(&sender, id, code, &mut sent).await {
             Ok(proposal) => break proposal,
-            Err(CliError::Watch(_)) if attempt < ATTEMPTS_MAX => {
+            Err(error) if attempt < ATTEMPTS_MAX && may_be_done(&error) => {
                 attempt += 1;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -62,13 +72,23 @@ pub async fn run(id: ProposalId, code: &[u8], args: &SenderArgs) -> Result<(), C
     report
         .line("proposal", id)
         .line("sent parts", sent.len())
-        .line("parts", proposal.chunk_count());
+        .line("parts", proposal.chunk_count())
+        .line("checked", proposal.is_checked);
     match proposal.stage {
         Stage::Scheduled { at } => report.line("activates at", at.0),
         Stage::Open { .. } => report.line("approvals", proposal.approvals.len()),
     };
     report.print(args.json);
     Ok(())
+}
+
+/// Whether what failed may be there all the same: by others who upload it too, or by what an upload before this had under way.
+fn may_be_done(error: &CliError) -> bool {
+    match error {
+        CliError::Watch(_) => true,
+        CliError::CallFailed { name, .. } => BY_OTHERS.contains(&name.as_str()),
+        _ => false,
+    }
 }
 
 /// Sends what the chain lacks by now, and asks for the check; the proposal after it. Notes which parts it sent.
