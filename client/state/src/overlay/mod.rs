@@ -92,6 +92,11 @@ impl<B: StateBackend> Overlay<B> {
         self.log.as_mut().map(|log| std::mem::take(&mut **log))
     }
 
+    /// The same, and nothing is recorded any more.
+    pub fn end_access_log(&mut self) -> Option<AccessLog> {
+        self.log.take().map(|log| *log)
+    }
+
     pub fn backend(&self) -> &B {
         &self.backend
     }

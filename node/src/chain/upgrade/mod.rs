@@ -255,7 +255,8 @@ impl Chain {
 fn written_anew(state: &mut State, runtime: &Runtime, height: Height) -> Result<BTreeSet<Vec<u8>>, ChainError> {
     state.log_accesses();
     let begun = state.discarding(|state| migrate::begin_block(state, runtime, height));
-    let log = state.take_access_log().unwrap_or_default();
+    // What is read after this is much.
+    let log = state.end_access_log().unwrap_or_default();
     match begun {
         Ok(()) => Ok(log.writes.difference(&log.reads).cloned().collect()),
         Err(error) if error.is_local() || error.is_fatal() => Err(error),
