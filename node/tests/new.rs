@@ -82,7 +82,7 @@ fn a_new_pallet_in_a_new_chain_compiles_and_passes_its_tests() {
         assert!(said.contains(expected), "{said}");
     }
     let tested = cargo(&chain, &["test", "-p", "pallet-asset-registry"]);
-    assert!(tested.contains("test result: ok. 4 passed"), "{tested}");
+    assert!(tested.contains("test result: ok. 5 passed"), "{tested}");
     assert!(!tested.contains("warning"), "{tested}");
     // The target folder is everybody's, and this crate's path nobody else's.
     cargo(&chain, &["clean", "-p", "pallet-asset-registry"]);
