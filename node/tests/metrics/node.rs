@@ -71,7 +71,11 @@ impl Running {
             if done(&scraped) {
                 return scraped;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+            if start.elapsed() >= Duration::from_secs(60) {
+                let text = get(self.address);
+                let of_pool: Vec<_> = text.lines().filter(|line| line.starts_with("quids_pool_")).collect();
+                panic!("never: {what}; the pool: {of_pool:#?}");
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

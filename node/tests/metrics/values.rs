@@ -23,7 +23,9 @@ fn values_follow_the_chain_and_two_nodes_do_not_mix() {
         let included = [("reason", "included")];
         let after = busy
             .scrape_until("20 transfers included", |scraped| {
+                // They are counted before they are gone.
                 scraped.sum("quids_pool_left_transactions_total", &included) == 20.0
+                    && scraped.sum("quids_pool_transactions", &[]) == 0.0
             })
             .await;
         let height = after.sum("quids_chain_best_height", &[]);
