@@ -143,6 +143,11 @@ impl Pool {
         let Some(id) = self.index.id(hash) else {
             return Vec::new();
         };
+        let renewal = match renewal {
+            // A block that the pool has not heard of yet may hold the transaction, which is no fault of it: after that block it is due.
+            Renewal::Invalid(_) if validated_at > self.height => Renewal::Unanswered,
+            other => other,
+        };
         match renewal {
             Renewal::Unanswered => {
                 let height = self.height;

@@ -566,6 +566,27 @@ fn a_whole_chain_in_a_block_leaves_what_comes_after_it_ready() {
     assert_eq!(due[..2], [hash_of(b"c>d@1"), hash_of(b"b,d>e@1")]);
 }
 
+/// The chain has a block before the pool hears of it: the runtime then says that a transaction is stale, and it is in the block.
+#[test]
+fn what_a_block_holds_that_the_pool_has_not_heard_of_is_not_invalid() {
+    for is_in_it in [true, false] {
+        let mut case = Case::new(100, 1000);
+        case.submit_all(&[">a@1", ">b@1"]);
+        let stale = Renewal::Invalid(InvalidTransaction::Stale.into());
+        let next = Height(case.height.0 + 1);
+        assert_eq!(case.pool.renew(&hash_of(b">a@1"), stale, next), []);
+        assert_eq!(case.ready(), [">a@1", ">b@1"]);
+        let included = if is_in_it { vec![hash_of(b">a@1")] } else { vec![] };
+        let events = case.pool.on_block(BLOCK, &included, next, false);
+        assert_eq!(show(&events), if is_in_it { ">a@1 in block" } else { "" });
+        // What is stale for another reason is found so after that block.
+        case.height = next;
+        case.invalid.insert(">a@1".into(), InvalidTransaction::Stale);
+        let expected = if is_in_it { "" } else { ">a@1 invalid Stale" };
+        assert_eq!(show(&case.renew_all()), expected);
+    }
+}
+
 #[test]
 fn a_verdict_that_a_block_overtook_is_asked_for_again() {
     // Submitted: the runtime said that it requires `a`, which is in a block by then.
