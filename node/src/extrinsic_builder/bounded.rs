@@ -71,9 +71,9 @@ impl Walk<'_> {
             TypeDef::Compact(_) => Compact::<u128>::decode(bytes)
                 .map(drop)
                 .map_err(|error| error.to_string()),
-            TypeDef::BitSequence(_) => {
+            TypeDef::BitSequence(sequence) => {
                 let bits = length(bytes)?;
-                let width = match types.resolve(self.store(id)?).map(|store| &store.type_def) {
+                let width = match types.resolve(sequence.bit_store_type.id).map(|store| &store.type_def) {
                     Some(TypeDef::Primitive(TypeDefPrimitive::U16)) => 2,
                     Some(TypeDef::Primitive(TypeDefPrimitive::U32)) => 4,
                     Some(TypeDef::Primitive(TypeDefPrimitive::U64)) => 8,
@@ -82,14 +82,6 @@ impl Walk<'_> {
                 let words = (bits as usize).div_ceil(8 * width);
                 advance(words.saturating_mul(width), bytes).map(drop)
             }
-        }
-    }
-
-    /// The type whose bits a sequence of bits is stored in.
-    fn store(&self, id: u32) -> Result<u32, String> {
-        match self.types.resolve(id).map(|ty| &ty.type_def) {
-            Some(TypeDef::BitSequence(bits)) => Ok(bits.bit_store_type.id),
-            _ => Err(format!("type {id} has no bits")),
         }
     }
 
